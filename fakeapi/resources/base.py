@@ -1,0 +1,89 @@
+"""The shape of the resource table: a row says everything that is generic about one resource.
+
+Stands for apiserver's storage provider maps and APIResourceInfo. A built-in kind is one row in the file of its API group
+beside this one; a CustomResourceDefinition is a row made at run time (crd.py). Views over the table: discovery, OpenAPI,
+routing, docs/coverage.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fakeapi.strategies.base import Strategy
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+READ_ONLY = ("get", "list", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One version of a resource and the minors (of 1.x) that serve it by default; until is the last one, 0: still."""
+
+    version: str
+    since: int = 0
+    until: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subresource:
+    """A path below an object: `status`, `scale`, `binding`, ... kind (and group, version) is what it takes and gives."""
+
+    name: str
+    verbs: tuple[str, ...]
+    kind: str
+    group: str | None = None
+    version: str = ""
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One row. `versions` in order of preference; objects are stored in `storage_version`.
+
+    definition: OpenAPI definition prefix, e.g. "io.k8s.api.apps": definition names are "<prefix>.<version>.<Kind>".
+    storage_key: path below /registry/ where it differs from upstream's default "<resource>" (services: "services/specs").
+    convert: version -> (to_hub, from_hub), in-place-free functions for versions other than the storage version.
+    virtual: nothing is stored (reviews, bindings): handlers/connect.py answers.
+    """
+
+    group: str
+    kind: str
+    plural: str
+    singular: str = ""
+    list_kind: str = ""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    namespaced: bool = True
+    versions: tuple[Served, ...] = (Served("v1"),)
+    storage_version: str = "v1"
+    verbs: tuple[str, ...] = VERBS
+    subresources: tuple[Subresource, ...] = ()
+    strategy: Strategy = field(default_factory=Strategy)
+    definition: str = ""
+    storage_key: str = ""
+    convert: Mapping[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], Callable[[dict[str, Any]], dict[str, Any]]]] = field(default_factory=dict)
+    virtual: bool = False
+
+    def subresource(self, name: str) -> Subresource | None:
+        """The subresource of that name."""
+        return next((s for s in self.subresources if s.name == name), None)
+
+    def serves(self, version: str, minor: int) -> bool:
+        """Whether that minor serves this resource in this version."""
+        return any(v.version == version and v.since <= minor and (not v.until or minor <= v.until) for v in self.versions)
+
+    def served(self, minor: int) -> Iterator[str]:
+        """The versions that minor serves, preferred first."""
+        return (v.version for v in self.versions if v.since <= minor and (not v.until or minor <= v.until))
+
+
+def status(kind: str) -> Subresource:
+    """The usual status subresource."""
+    return Subresource(name="status", verbs=("get", "patch", "update"), kind=kind)
+
+
+def scale(kind: str = "Scale") -> Subresource:
+    """The usual scale subresource (autoscaling/v1 Scale)."""
+    return Subresource(name="scale", verbs=("get", "patch", "update"), kind=kind, group="autoscaling", version="v1")

@@ -1,0 +1,95 @@
+"""The Protocol every component talks to an API server through; http.py reaches any cluster, inprocess.py our own.
+
+Stands for client-go's dynamic client. Objects are plain dicts as JSON has them; they are the caller's own to change
+unless they come from an informer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Obj = dict[str, Any]
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class GVR:
+    """A resource by group, version and plural name, and whether its objects live in namespaces."""
+
+    group: str
+    version: str
+    resource: str
+    namespaced: bool = True
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The request path: `/apis/apps/v1/namespaces/x/deployments/web/status`."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        tail = "".join(f"/{part}" for part in (name, subresource) if part)
+        return f"{root}{scope}/{self.resource}{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a list. `raw` are the items' JSON bytes where the client has them cheaply, else None."""
+
+    items: list[Obj]
+    resource_version: str
+    continue_: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, with the object (a Status for ERROR)."""
+
+    type: str
+    object: Obj
+
+
+class ClientError(Exception):
+    """The API server's answer when it is not a success. `status` is the Status object, `code` its HTTP status."""
+
+    def __init__(self, status: Obj) -> None:
+        super().__init__(status.get("message", ""))
+        self.status = status
+        self.code: int = status.get("code", 0)
+        self.reason: str = status.get("reason", "")
+
+
+class Client(Protocol):
+    """Requests as one user. Every method raises ClientError, or OSError when the server cannot be reached."""
+
+    async def get(self, gvr: GVR, name: str, namespace: str = "", *, subresource: str = "") -> Obj:
+        """One object."""
+
+    async def list(self, gvr: GVR, namespace: str = "", *, label_selector: str = "", field_selector: str = "",
+                   limit: int = 0, continue_: str = "", resource_version: str = "") -> ListPage:
+        """One page of objects; namespace "" is all of them."""
+
+    def watch(self, gvr: GVR, namespace: str = "", *, resource_version: str = "", label_selector: str = "",
+              field_selector: str = "", timeout_seconds: int = 0, bookmarks: bool = True) -> AsyncIterator[WatchEvent]:
+        """Changes after resource_version until the server ends the watch."""
+
+    async def create(self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "",
+                     field_manager: str = "") -> Obj:
+        """Create the object, or POST to a subresource of `name` (binding, eviction, token)."""
+
+    async def update(self, gvr: GVR, obj: Obj, *, subresource: str = "", field_manager: str = "") -> Obj:
+        """Replace the object (or its status) whose name, namespace and resourceVersion obj holds."""
+
+    async def patch(self, gvr: GVR, name: str, body: Any, namespace: str = "", *, content_type: str = STRATEGIC_PATCH,
+                    subresource: str = "", field_manager: str = "", force: bool = False) -> Obj:
+        """Patch; force and a field manager belong to APPLY_PATCH."""
+
+    async def delete(self, gvr: GVR, name: str, namespace: str = "", *, uid: str = "", resource_version: str = "",
+                     grace_period_seconds: int | None = None, propagation_policy: str = "") -> Obj:
+        """Delete, with preconditions when uid or resource_version is given; the object or Status answered."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
