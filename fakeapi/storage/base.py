@@ -1,15 +1,15 @@
-"""The seam between the registry and where objects are kept; shaped like etcd v3 (staging/.../apiserver/pkg/storage/etcd3).
+"""The seam between the registry and where objects are kept; shaped like etcd v3 (apiserver's pkg/storage/etcd3).
 
-Keys are `/registry/<group/resource>/<namespace>/<name>`, values are JSON bytes without a resourceVersion (the revision is
-known only after the write), and there is one revision for the whole store that grows by one with every write.
+Keys are `/registry/<group/resource>/<namespace>/<name>`, values are JSON bytes without a resourceVersion (the revision
+is known only after the write), and there is one revision for the whole store that grows by one with every write.
 Compare-and-swap on a key's mod revision is the whole concurrency model. The same test suite runs on every backend.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class StorageError(Exception):
@@ -60,7 +60,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a prefix at one revision, in key order. `more` says that the limit cut it; `remaining` counts the rest."""
+    """A part of a prefix at one revision, in key order. `more`: the limit cut it; `remaining` counts the rest."""
 
     entries: list[Entry]
     revision: int
@@ -76,6 +76,9 @@ class Change:
     revision: int
     entry: Entry | None
     previous: Entry | None
+
+
+Batch = list[Change]
 
 
 class Storage(Protocol):
@@ -100,7 +103,7 @@ class Storage(Protocol):
         """Remove the key (if at mod revision `expected`, when given); the last entry, with the revision of the
         delete as `revision`. Raises KeyMissing, Conflict."""
 
-    def watch(self, prefix: str, *, revision: int) -> AsyncIterator[list[Change]]:
+    def watch(self, prefix: str, *, revision: int) -> AsyncIterator[Batch]:
         """Batches of changes under prefix with revision > `revision`, in order, never ending. Raises Compacted."""
 
     async def compact(self, revision: int) -> None:
@@ -108,3 +111,21 @@ class Storage(Protocol):
 
     async def close(self) -> None:
         """Flush and let go of every resource."""
+
+
+class Listener(Protocol):
+    """Who is told of writes while they happen. Neither method may raise or write to the store."""
+
+    def changed(self, change: Change) -> None:
+        """One write, in the order of revisions."""
+
+    def replaced(self, revision: int) -> None:
+        """The whole contents were swapped (a restore); `revision` is the store's new one. Read them anew."""
+
+
+@runtime_checkable
+class LocalStorage(Protocol):
+    """A backend that only this process writes to, and that can therefore tell of a write before the write returns."""
+
+    def listen(self, prefix: str, listener: Listener) -> Callable[[], None]:
+        """Call listener for every later write under prefix (which ends in "/"). The answer unsubscribes."""
