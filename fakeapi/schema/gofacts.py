@@ -1,0 +1,71 @@
+"""What Go's structs say and OpenAPI does not: field order, pointers, omitempty, named scalar types.
+
+The facts are in gofacts.txt, one line a definition, made from the struct tags of Kubernetes 1.36 (fields and definitions
+that 1.36 lacks: of the nearest minor that has them). A word is one field, in Go's order:
+
+    name[*][!][0][:type]    * pointer, ! no omitempty, 0 omitzero, type: Go's, where OpenAPI's type does not tell it
+
+Stands for the struct tags that encoding/json reads.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ZERO: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": False}
+
+_WORD = re.compile(r"([^*!0:]+?)(\*?)(!?)(0?)(?::(.*))?$")
+
+
+@dataclass(slots=True, frozen=True)
+class Fact:
+    """One field. go: "" when OpenAPI's type says it; omitzero: structs too are left out when zero."""
+
+    pointer: bool = False
+    omitempty: bool = True
+    omitzero: bool = False
+    go: str = ""
+
+    @property
+    def always(self) -> bool:
+        """Encoded whatever its value, and never as null."""
+        return not self.omitempty and not self.pointer
+
+
+@functools.cache
+def _lines() -> dict[str, str]:
+    """Definition name -> its line."""
+    text = (Path(__file__).parent / "gofacts.txt").read_text()
+    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+
+
+@functools.cache
+def fields(name: str) -> Mapping[str, Fact]:
+    """Facts of a definition's fields in Go's order; empty for a definition that is not a struct."""
+    found = {}
+    for word in _lines().get(_short(name), "").split():
+        match = _WORD.match(word)
+        assert match is not None, word
+        field, pointer, always, omitzero, go = match.groups()
+        found[field] = Fact(bool(pointer), not always, bool(omitzero), go or "")
+    return found
+
+
+def guess(schema: Mapping[str, Any], required: bool) -> Fact:
+    """The facts of a field that nobody wrote down: required fields are always encoded, optional scalars are pointers."""
+    return Fact(pointer=not required and "type" in schema, omitempty=not required)
+
+
+def go_name(name: str) -> str:
+    """Go's name of a definition's type: package and type, "v1.PodSpec"."""
+    return ".".join(name.rsplit(".", 2)[-2:])
+
+
+def _short(name: str) -> str:
+    """The line's key: group, version and type, "core.v1.PodSpec"."""
+    return ".".join(name.rsplit(".", 3)[-3:])
