@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
+
 Obj = dict[str, Any]
 
 JSON_PATCH = "application/json-patch+json"
@@ -35,21 +37,44 @@ class GVR:
         return f"{root}{scope}/{self.resource}{tail}"
 
 
-@dataclass(frozen=True, slots=True)
 class ListPage:
-    """One page of a list. `raw` are the items' JSON bytes where the client has them cheaply, else None."""
+    """One page of a list. `items` are parsed objects, the caller's own to change."""
 
-    items: list[Obj]
-    resource_version: str
-    continue_: str = ""
+    __slots__ = ("continue_", "items", "resource_version")
+
+    def __init__(self, items: list[Obj], resource_version: str, continue_: str = "") -> None:
+        self.items = items
+        self.resource_version = resource_version
+        self.continue_ = continue_
 
 
-@dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, with the object (a Status for ERROR)."""
+    """ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, with the object (a Status for ERROR).
 
-    type: str
-    object: Obj
+    Built from the object or from its JSON bytes; whichever is missing is made when it is asked for, so that a cache
+    may keep the server's bytes and a consumer that needs the dict parses once.
+    """
+
+    __slots__ = ("_object", "_raw", "type")
+
+    def __init__(self, type: str, object: Obj | None = None, raw: bytes = b"") -> None:
+        self.type = type
+        self._object = object
+        self._raw = raw
+
+    @property
+    def object(self) -> Obj:
+        """The parsed object."""
+        if self._object is None:
+            self._object = orjson.loads(self._raw)
+        return self._object
+
+    @property
+    def raw(self) -> bytes:
+        """The object's JSON bytes."""
+        if not self._raw:
+            self._raw = orjson.dumps(self._object)
+        return self._raw
 
 
 class ClientError(Exception):
@@ -90,6 +115,13 @@ class Client(Protocol):
     async def delete(self, gvr: GVR, name: str, namespace: str = "", *, uid: str = "", resource_version: str = "",
                      grace_period_seconds: int | None = None, propagation_policy: str = "") -> Obj:
         """Delete, with preconditions when uid or resource_version is given; the object or Status answered."""
+
+    async def delete_collection(self, gvr: GVR, namespace: str = "", *, label_selector: str = "",
+                                field_selector: str = "", propagation_policy: str = "") -> Obj:
+        """Delete every object of a namespace that the selectors match; the list of what was there."""
+
+    async def get_path(self, path: str, accept: str = "application/json") -> Obj:
+        """GET any other path: discovery, /version."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -1,0 +1,391 @@
+"""A local copy of a resource, kept current by one list and a watch, shared by all who need it in this process.
+
+Stands for client-go's Reflector, DeltaFIFO, SharedIndexInformer and SharedInformerFactory. The store holds the server's
+bytes and the values of its indexes; parsed objects are made on demand and a bounded number of them is kept. Objects
+that come from here are shared: read-only by convention. Handlers run on the event loop, one after the other, at the
+moment of the event; there is no periodic resync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from fakeapi.clock import Clock
+from fakenodes.client.base import GVR, Client, ClientError, Obj, WatchEvent
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+WATCH_SECONDS = (300, 600)
+BACKOFF = (0.1, 10.0)
+
+# What an object is found by: zero or more values; `key` is the object's own.
+IndexFunc = Callable[[Obj], Iterable[str]]
+AddHandler = Callable[[Obj], object]
+UpdateHandler = Callable[[Obj, Obj], object]
+Objects = list[Obj]
+
+
+def key_of(obj: Obj) -> str:
+    """`namespace/name`, or `name` of a cluster-scoped object."""
+    meta = obj["metadata"]
+    namespace = meta.get("namespace")
+    return f"{namespace}/{meta['name']}" if namespace else str(meta["name"])
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """The inverse of key_of: (namespace, name)."""
+    namespace, _, name = key.rpartition("/")
+    return namespace, name
+
+
+@dataclass(slots=True)
+class _Entry:
+    raw: bytes
+    uid: str
+    version: str
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Handlers:
+    add: AddHandler | None
+    update: UpdateHandler | None
+    delete: AddHandler | None
+
+
+Handlers = list[_Handlers]
+
+
+class Store:
+    """The objects by key, and by the values of named indexes. `parsed` bounds how many dicts are kept beside bytes."""
+
+    def __init__(self, parsed: int = 20_000) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._indexes: dict[str, tuple[IndexFunc, dict[str, dict[str, None]]]] = {}
+        self._parsed: OrderedDict[str, Obj] = OrderedDict()
+        self._bound = parsed
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def keys(self) -> list[str]:
+        """Every key, in the order in which objects came."""
+        return list(self._entries)
+
+    def get(self, key: str) -> Obj | None:
+        """The object, parsed (read-only)."""
+        found = self._parsed.get(key)
+        if found is not None:
+            self._parsed.move_to_end(key)
+            return found
+        entry = self._entries.get(key)
+        return None if entry is None else self._keep(key, orjson.loads(entry.raw))
+
+    def all(self) -> Iterator[Obj]:
+        """Every object, parsed one at a time."""
+        for key in list(self._entries):
+            found = self.get(key)
+            if found is not None:
+                yield found
+
+    def uid(self, key: str) -> str:
+        """The object's uid without parsing; "" when it is not there."""
+        entry = self._entries.get(key)
+        return entry.uid if entry else ""
+
+    def version(self, key: str) -> str:
+        """The object's resourceVersion without parsing; "" when it is not there."""
+        entry = self._entries.get(key)
+        return entry.version if entry else ""
+
+    def add_index(self, name: str, function: IndexFunc) -> None:
+        """Index the objects, those already there too; a second index of that name is ignored."""
+        if name in self._indexes:
+            return
+        self._indexes[name] = (function, {})
+        for key, entry in self._entries.items():
+            self._file(name, key, entry, orjson.loads(entry.raw))
+
+    def index_keys(self, name: str, value: str) -> list[str]:
+        """The keys of the objects with that value."""
+        return list(self._indexes[name][1].get(value, ()))
+
+    def index_values(self, name: str) -> list[str]:
+        """Every value that some object has."""
+        return list(self._indexes[name][1])
+
+    def by_index(self, name: str, value: str) -> list[Obj]:
+        """The objects with that value, parsed."""
+        return [x for x in map(self.get, self.index_keys(name, value)) if x is not None]
+
+    def put(self, key: str, obj: Obj, raw: bytes) -> None:
+        """Add or replace."""
+        self._unfile(key)
+        meta = obj["metadata"]
+        entry = _Entry(raw, meta.get("uid", ""), meta.get("resourceVersion", ""))
+        self._entries[key] = entry
+        self._keep(key, obj)
+        for name in self._indexes:
+            self._file(name, key, entry, obj)
+
+    def remove(self, key: str) -> None:
+        """Forget; nothing happens when it is not there."""
+        self._unfile(key)
+        self._entries.pop(key, None)
+        self._parsed.pop(key, None)
+
+    def _keep(self, key: str, obj: Obj) -> Obj:
+        self._parsed[key] = obj
+        self._parsed.move_to_end(key)
+        if len(self._parsed) > self._bound:
+            self._parsed.popitem(last=False)
+        return obj
+
+    def _file(self, name: str, key: str, entry: _Entry, obj: Obj) -> None:
+        function, index = self._indexes[name]
+        values = tuple(function(obj))
+        entry.values[name] = values
+        for value in values:
+            index.setdefault(value, {})[key] = None
+
+    def _unfile(self, key: str) -> None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        for name, values in entry.values.items():
+            index = self._indexes[name][1]
+            for value in values:
+                keys = index.get(value)
+                if keys is not None:
+                    keys.pop(key, None)
+                    if not keys:
+                        del index[value]
+
+
+class Informer:
+    """One resource (of one namespace and selector, if given) as it is on the server, and its changes to handlers."""
+
+    def __init__(self, client: Client, gvr: GVR, clock: Clock, *, namespace: str = "", label_selector: str = "",
+                 field_selector: str = "", parsed: int = 20_000, rng: random.Random | None = None) -> None:
+        self.gvr = gvr
+        self.store = Store(parsed)
+        self.store.add_index("namespace", _namespace)
+        self._client = client
+        self._clock = clock
+        self._scope = namespace
+        self._labels = label_selector
+        self._fields = field_selector
+        self._rng = rng or random.Random()
+        self._handlers: Handlers = []
+        self._synced = asyncio.Event()
+        self._version = ""
+        self._task: asyncio.Task[None] | None = None
+        self._failures = 0
+
+    # What consumers ask most, straight from the store.
+    def get(self, key: str) -> Obj | None:
+        """The object by `namespace/name` or `name`; read-only."""
+        return self.store.get(key)
+
+    def list(self, namespace: str = "") -> Objects:
+        """All objects, or those of a namespace; read-only."""
+        return self.store.by_index("namespace", namespace) if namespace else list(self.store.all())
+
+    def by_index(self, name: str, value: str) -> Objects:
+        """The objects that the named index files under value; read-only."""
+        return self.store.by_index(name, value)
+
+    def add_index(self, name: str, function: IndexFunc) -> None:
+        """Make the store searchable; see Store.add_index."""
+        self.store.add_index(name, function)
+
+    def add_handler(self, add: AddHandler | None = None, update: UpdateHandler | None = None,
+                    delete: AddHandler | None = None) -> None:
+        """Be told of add(new), update(old, new), delete(last known); what is there already is added at once."""
+        self._handlers.append(_Handlers(add, update, delete))
+        if add is not None:
+            for obj in self.store.all():
+                _call(add, obj)
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether the first list has arrived."""
+        return self._synced.is_set()
+
+    async def synced(self) -> None:
+        """Return once the first list is in the store and its adds have been told."""
+        await self._synced.wait()
+
+    @property
+    def resource_version(self) -> str:
+        """Up to where the store has followed the server."""
+        return self._version
+
+    def start(self) -> None:
+        """Begin, on the running loop; harmless when begun."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"informer {self.gvr.resource}")
+
+    async def stop(self) -> None:
+        """End the watch; the store stays as it is."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        """List, then watch for as long as the history holds; from the list again when it does not."""
+        relist = True
+        while True:
+            try:
+                if relist:
+                    await self._list()
+                    relist = False
+                await self._watch()
+                self._failures = 0
+            except _RelistError:
+                relist = True
+                await self._back_off(first_at_once=True)
+            except ClientError as error:
+                log.info("%s: %s", self.gvr.resource, error)
+                relist = relist or error.code != 429
+                await self._back_off()
+            except OSError as error:
+                # An unreachable server may come back as another one (a memory store begins anew), so list then;
+                # a stream that merely broke goes on where it was.
+                log.info("%s: %s", self.gvr.resource, error)
+                relist = relist or self._failures > 0
+                await self._back_off()
+
+    async def _back_off(self, first_at_once: bool = False) -> None:
+        self._failures += 1
+        if first_at_once and self._failures == 1:
+            return
+        seconds = min(BACKOFF[0] * 2.0 ** min(self._failures - 1, 20), BACKOFF[1])
+        await self._clock.sleep(seconds * (0.5 + self._rng.random()))
+
+    async def _list(self) -> None:
+        seen: dict[str, Obj] = {}
+        token, version = "", ""
+        while True:
+            page = await self._client.list(self.gvr, self._scope, label_selector=self._labels,
+                                           field_selector=self._fields, limit=PAGE, continue_=token)
+            for obj in page.items:
+                seen[key_of(obj)] = obj
+            version, token = page.resource_version, page.continue_
+            if not token:
+                break
+        for key in [x for x in self.store.keys() if x not in seen]:  # noqa: SIM118 (keys() copies)
+            self._delete(key, None)
+        for key, obj in seen.items():
+            if self.store.version(key) != obj["metadata"].get("resourceVersion") or self.store.uid(key) != _uid(obj):
+                self._put(key, obj, orjson.dumps(obj))
+        self._version = version
+        self._synced.set()
+
+    async def _watch(self) -> None:
+        seconds = self._rng.randint(*WATCH_SECONDS)
+        stream = self._client.watch(self.gvr, self._scope, resource_version=self._version, timeout_seconds=seconds,
+                                    label_selector=self._labels, field_selector=self._fields)
+        async for event in stream:
+            self._failures = 0
+            if event.type == "ERROR":
+                raise _RelistError(event.object.get("message", ""))
+            self._apply(event)
+
+    def _apply(self, event: WatchEvent) -> None:
+        obj = event.object
+        self._version = obj["metadata"].get("resourceVersion", self._version)
+        if event.type == "BOOKMARK":
+            return
+        key = key_of(obj)
+        if event.type == "DELETED":
+            self._delete(key, obj)
+        elif self.store.version(key) != self._version or self.store.uid(key) != _uid(obj):
+            self._put(key, obj, event.raw)
+
+    def _put(self, key: str, obj: Obj, raw: bytes) -> None:
+        old = self.store.get(key)
+        if old is not None and _uid(old) != _uid(obj):
+            # Deleted and made anew while nobody looked: two objects, so two events.
+            self._delete(key, None)
+            old = None
+        self.store.put(key, obj, raw)
+        for handlers in self._handlers:
+            if old is None:
+                if handlers.add is not None:
+                    _call(handlers.add, obj)
+            elif handlers.update is not None:
+                _call(handlers.update, old, obj)
+
+    def _delete(self, key: str, last: Obj | None) -> None:
+        old = self.store.get(key)
+        if old is None:
+            return
+        self.store.remove(key)
+        for handlers in self._handlers:
+            if handlers.delete is not None:
+                _call(handlers.delete, last or old)
+
+
+class InformerFactory:
+    """One informer a resource, namespace and selector; start() starts those that are not running yet."""
+
+    def __init__(self, client: Client, clock: Clock, rng: random.Random | None = None) -> None:
+        self._client = client
+        self._clock = clock
+        self._rng = rng
+        self._informers: dict[tuple[GVR, str, str, str], Informer] = {}
+
+    def informer(self, gvr: GVR, *, namespace: str = "", label_selector: str = "",
+                 field_selector: str = "") -> Informer:
+        """The shared informer; made at the first call."""
+        key = (gvr, namespace, label_selector, field_selector)
+        if key not in self._informers:
+            self._informers[key] = Informer(self._client, gvr, self._clock, namespace=namespace, rng=self._rng,
+                                            label_selector=label_selector, field_selector=field_selector)
+        return self._informers[key]
+
+    async def start(self) -> None:
+        """Start all and return once all have synced."""
+        for informer in list(self._informers.values()):
+            informer.start()
+        for informer in list(self._informers.values()):
+            await informer.synced()
+
+    async def stop(self) -> None:
+        """Stop all."""
+        await asyncio.gather(*(x.stop() for x in self._informers.values()))
+
+
+class _RelistError(Exception):
+    """The history that the watch needs is gone."""
+
+
+def _uid(obj: Obj) -> str:
+    uid: str = obj["metadata"].get("uid", "")
+    return uid
+
+
+def _namespace(obj: Obj) -> Iterable[str]:
+    namespace = obj["metadata"].get("namespace")
+    return (namespace,) if namespace else ()
+
+
+def _call(handler: Callable[..., object], *objects: Obj) -> None:
+    """A handler's mistake must not end the informer for the others."""
+    try:
+        handler(*objects)
+    except Exception:
+        log.exception("informer handler failed")
