@@ -1,8 +1,8 @@
 """The shape of the resource table: a row says everything that is generic about one resource.
 
-Stands for apiserver's storage provider maps and APIResourceInfo. A built-in kind is one row in the file of its API group
-beside this one; a CustomResourceDefinition is a row made at run time (crd.py). Views over the table: discovery, OpenAPI,
-routing, docs/coverage.md.
+Stands for apiserver's storage provider maps and APIResourceInfo. A built-in kind is one row in the file of its API
+group beside this one; a CustomResourceDefinition is a row made at run time (crd.py). Views over the table: discovery,
+OpenAPI, routing, docs/coverage.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from fakeapi.strategies.base import Strategy
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 READ_ONLY = ("get", "list", "watch")
 
+Convert = Callable[[dict[str, Any]], dict[str, Any]]
+Conversion = tuple[Convert, Convert]
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -28,7 +31,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subresource:
-    """A path below an object: `status`, `scale`, `binding`, ... kind (and group, version) is what it takes and gives."""
+    """A path below an object: `status`, `scale`, `binding`, ... kind (group, version) is what it takes and gives."""
 
     name: str
     verbs: tuple[str, ...]
@@ -43,7 +46,10 @@ class Resource:
     """One row. `versions` in order of preference; objects are stored in `storage_version`.
 
     definition: OpenAPI definition prefix, e.g. "io.k8s.api.apps": definition names are "<prefix>.<version>.<Kind>".
-    storage_key: path below /registry/ where it differs from upstream's default "<resource>" (services: "services/specs").
+    singular, list_kind: by default the kind in lower case, and "<kind>List".
+    storage_key: path below /registry/; by default the plural, as upstream's (but services: "services/specs").
+    storage_group: group of the stored form where it is not this row's (events.k8s.io: "", so that both groups' events
+    are one store of core/v1 events); convert then names every version of this row.
     convert: version -> (to_hub, from_hub), in-place-free functions for versions other than the storage version.
     virtual: nothing is stored (reviews, bindings): handlers/connect.py answers.
     """
@@ -58,13 +64,23 @@ class Resource:
     namespaced: bool = True
     versions: tuple[Served, ...] = (Served("v1"),)
     storage_version: str = "v1"
+    storage_group: str | None = None
     verbs: tuple[str, ...] = VERBS
     subresources: tuple[Subresource, ...] = ()
     strategy: Strategy = field(default_factory=Strategy)
     definition: str = ""
     storage_key: str = ""
-    convert: Mapping[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], Callable[[dict[str, Any]], dict[str, Any]]]] = field(default_factory=dict)
+    convert: Mapping[str, Conversion] = field(default_factory=dict)
     virtual: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("singular", self.kind.lower()),
+            ("list_kind", self.kind + "List"),
+            ("storage_key", self.plural),
+        ):
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
 
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name."""
@@ -72,7 +88,9 @@ class Resource:
 
     def serves(self, version: str, minor: int) -> bool:
         """Whether that minor serves this resource in this version."""
-        return any(v.version == version and v.since <= minor and (not v.until or minor <= v.until) for v in self.versions)
+        return any(
+            v.version == version and v.since <= minor and (not v.until or minor <= v.until) for v in self.versions
+        )
 
     def served(self, minor: int) -> Iterator[str]:
         """The versions that minor serves, preferred first."""
@@ -87,3 +105,8 @@ def status(kind: str) -> Subresource:
 def scale(kind: str = "Scale") -> Subresource:
     """The usual scale subresource (autoscaling/v1 Scale)."""
     return Subresource(name="scale", verbs=("get", "patch", "update"), kind=kind, group="autoscaling", version="v1")
+
+
+def proxy(kind: str) -> Subresource:
+    """The usual proxy subresource; kind is the options it takes in the query."""
+    return Subresource(name="proxy", verbs=("create", "delete", "get", "patch", "update"), kind=kind)

@@ -1,0 +1,52 @@
+"""The resources of the API group networking.k8s.io, as kube-apiserver serves them by default."""
+
+from __future__ import annotations
+
+from fakeapi.resources.base import Resource, Served, status
+
+GROUP = "networking.k8s.io"
+DEFINITION = "io.k8s.api.networking"
+
+ROWS: tuple[Resource, ...] = (
+    Resource(
+        group=GROUP,
+        kind="IngressClass",
+        plural="ingressclasses",
+        namespaced=False,
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="Ingress",
+        plural="ingresses",
+        short_names=("ing",),
+        subresources=(status("Ingress"),),
+        definition=DEFINITION,
+        storage_key="ingress",
+    ),
+    Resource(
+        group=GROUP,
+        kind="IPAddress",
+        plural="ipaddresses",
+        short_names=("ip",),
+        namespaced=False,
+        versions=(Served("v1", since=33),),
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="NetworkPolicy",
+        plural="networkpolicies",
+        short_names=("netpol",),
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="ServiceCIDR",
+        plural="servicecidrs",
+        namespaced=False,
+        versions=(Served("v1", since=33),),
+        subresources=(status("ServiceCIDR"),),
+        definition=DEFINITION,
+    ),
+)

@@ -1,0 +1,37 @@
+"""The resources of the API group rbac.authorization.k8s.io, as kube-apiserver serves them by default."""
+
+from __future__ import annotations
+
+from fakeapi.resources.base import Resource
+
+GROUP = "rbac.authorization.k8s.io"
+DEFINITION = "io.k8s.api.rbac"
+
+ROWS: tuple[Resource, ...] = (
+    Resource(
+        group=GROUP,
+        kind="ClusterRoleBinding",
+        plural="clusterrolebindings",
+        namespaced=False,
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="ClusterRole",
+        plural="clusterroles",
+        namespaced=False,
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="RoleBinding",
+        plural="rolebindings",
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="Role",
+        plural="roles",
+        definition=DEFINITION,
+    ),
+)

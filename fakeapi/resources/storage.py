@@ -1,0 +1,57 @@
+"""The resources of the API group storage.k8s.io, as kube-apiserver serves them by default."""
+
+from __future__ import annotations
+
+from fakeapi.resources.base import Resource, Served, status
+
+GROUP = "storage.k8s.io"
+DEFINITION = "io.k8s.api.storage"
+
+ROWS: tuple[Resource, ...] = (
+    Resource(
+        group=GROUP,
+        kind="CSIDriver",
+        plural="csidrivers",
+        namespaced=False,
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="CSINode",
+        plural="csinodes",
+        namespaced=False,
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="CSIStorageCapacity",
+        plural="csistoragecapacities",
+        versions=(Served("v1"), Served("v1beta1", until=26)),
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="StorageClass",
+        plural="storageclasses",
+        short_names=("sc",),
+        namespaced=False,
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="VolumeAttachment",
+        plural="volumeattachments",
+        namespaced=False,
+        subresources=(status("VolumeAttachment"),),
+        definition=DEFINITION,
+    ),
+    Resource(
+        group=GROUP,
+        kind="VolumeAttributesClass",
+        plural="volumeattributesclasses",
+        short_names=("vac",),
+        namespaced=False,
+        versions=(Served("v1", since=34),),
+        definition=DEFINITION,
+    ),
+)
