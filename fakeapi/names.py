@@ -319,7 +319,7 @@ def _mapped(value: str) -> bool:
     return ":" in value and isinstance(parse_ip(value), ipaddress.IPv4Address)
 
 
-def check_ip_legacy(path: str, value: str, old: Iterable[str] = (), strict: bool = False) -> list[FieldError]:
+def check_ip_legacy(path: str, value: str, old: Iterable[str] = (), strict: bool = True) -> list[FieldError]:
     """IsValidIPForLegacyField: sloppy unless strict; values in `old` pass."""
     if value in old:
         return []
@@ -376,7 +376,7 @@ def _cidr_zeros(value: str) -> bool:
     return _without_zeros(text) != text or (len(bits) > 1 and bits.startswith("0"))
 
 
-def check_cidr_legacy(path: str, value: str, old: Iterable[str] = (), strict: bool = False) -> list[FieldError]:
+def check_cidr_legacy(path: str, value: str, old: Iterable[str] = (), strict: bool = True) -> list[FieldError]:
     """IsValidCIDRForLegacyField."""
     if value in old:
         return []

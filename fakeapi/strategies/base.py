@@ -22,7 +22,9 @@ class Context:
     """What a strategy may know of the request it works for.
 
     now: RFC 3339 time of the request. user: the requester's name; groups, uid and extra likewise. minor: the served
-    Kubernetes minor (36 for 1.36). subresource: "" on the main resource. warnings: append texts for the client here.
+    Kubernetes minor (36 for 1.36). subresource: "" on the main resource.
+    api_version: of the request ("events.k8s.io/v1"; "" counts as the storage version).
+    warnings: append texts for the client here.
     """
 
     now: str
@@ -34,6 +36,7 @@ class Context:
     namespace: str = ""
     subresource: str = ""
     dry_run: bool = False
+    api_version: str = ""
     warnings: list[str] = field(default_factory=list)
 
 
