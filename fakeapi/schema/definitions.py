@@ -1,8 +1,8 @@
 """The built-in kinds' definitions of one Kubernetes minor, and the Type trees compiled from them.
 
-Reads the JSON Schema rewriting of OpenAPI that the package kubernetes-validate ships (1.25 to 1.37), adds what it lacks from
-gofacts (pointers, omitempty, Go's names and order of fields), and undoes what it added (openapi()). Stands for Go's structs
-and for the generated OpenAPI models. Leaves out paths and parameters: openapi.py makes those from the resource table.
+Reads the JSON Schema rewriting of OpenAPI that the package kubernetes-validate ships (1.25 to 1.37), adds what it lacks
+from gofacts (pointers, omitempty, Go's names and order of fields), and undoes what it added (openapi()). Stands for Go's
+structs and the generated OpenAPI models. Leaves out paths and parameters: openapi.py makes those from the resource table.
 """
 
 from __future__ import annotations
@@ -43,7 +43,13 @@ _SPECIAL = {
 _SCALARS = {"string": "string", "boolean": "bool", "number": "float64", "integer": "int64"}
 
 # Keys of associative lists whose default is no zero value: (definition, field) -> default.
-_KEY_DEFAULTS = {"io.k8s.api.core.v1.ContainerPort": {"protocol": "TCP"}, "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"}}
+_KEY_DEFAULTS = {
+    "io.k8s.api.core.v1.ContainerPort": {"protocol": "TCP"},
+    "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"},
+}
+
+# Kinds that are Go structs (or marshal themselves), which omitempty never leaves out when they are held by value.
+_STRUCTS = frozenset({"object", "quantity", "int-or-string", "time", "micro-time", "any"})
 
 
 class Definitions:
@@ -59,7 +65,7 @@ class Definitions:
         return self._defs.keys()
 
     def type(self, name: str) -> Type:
-        """The Type of a definition as a whole (field facts such as merge keys are on the edges inside). KeyError: unknown."""
+        """The Type of a definition as a whole (facts such as merge keys are on the edges inside). KeyError: unknown."""
         found = self._types.get(name)
         if found is None:
             found = self._types[name] = self._compile_definition(name)
@@ -70,7 +76,7 @@ class Definitions:
         return restore(name, self._defs[name])
 
     def by_gvk(self, group: str, version: str, kind: str) -> str | None:
-        """The name of the one definition of this kind; None for what many groups share (DeleteOptions) and for the unknown."""
+        """The name of the one definition of this kind; None for the unknown and what groups share (DeleteOptions)."""
         return self._gvks.get((group, version, kind))
 
     @functools.cached_property
@@ -103,20 +109,19 @@ class Definitions:
         schema = self._defs[name]
         properties = schema.get("properties", {})
         facts = gofacts.fields(name)
-        required = frozenset(schema.get("required", ()))
+        required = schema.get("required", ())
         ordered = [f for f in facts if f in properties] + [f for f in properties if f not in facts]
-        return {f: self._compile_edge(properties[f], facts.get(f) or gofacts.guess(properties[f], f in required)) for f in ordered}
+        return {f: self._compile_edge(properties[f], facts.get(f) or gofacts.guess(f in required)) for f in ordered}
 
-    def _compile_edge(self, schema: Mapping[str, Any], fact: gofacts.Fact | None = None) -> Type:
-        """The Type of a property, an array's items or a map's values, with what only this edge says."""
-        base = self._compile_schema(schema, fact.go if fact else "")
-        if fact is None:
-            return base
+    def _compile_edge(self, schema: Mapping[str, Any], fact: gofacts.Fact) -> Type:
+        """The Type of a property, with what only this edge says."""
+        base = self._compile_schema(schema, fact.go)
         return replace(
             base,
-            go=base.go if base.kind in ("object", "any") else fact.go or base.go,
+            go=fact.go or base.go,
             pointer=fact.pointer,
-            omitempty=fact.omitempty,
+            omitempty=fact.omitzero or (fact.omitempty and (fact.pointer or base.kind not in _STRUCTS)),
+            via=fact.via,
             list_type=schema.get("x-kubernetes-list-type", base.list_type),
             map_keys=tuple(schema.get("x-kubernetes-list-map-keys", ())),
             map_type=schema.get("x-kubernetes-map-type", base.map_type),
@@ -127,14 +132,15 @@ class Definitions:
         )
 
     def _compile_schema(self, schema: Mapping[str, Any], go: str) -> Type:
+        """The Type of a property, an array's items or a map's values; `go`: Go's name for it where known."""
         if "$ref" in schema:
             return self.type(schema["$ref"].rpartition("/")[2])
         kind = json_type(schema)
         if kind == "array":
-            element = self._compile_edge(schema["items"])
+            element = self._compile_schema(schema["items"], go[2:] if go.startswith("[]") else "")
             return Type("list", go=go or f"[]{element.go}", element=element, schema=schema)
         if kind == "object" and "additionalProperties" in schema:
-            element = self._compile_edge(schema["additionalProperties"])
+            element = self._compile_schema(schema["additionalProperties"], go.partition("]")[2])
             return Type("map", go=go or f"map[string]{element.go}", element=element, schema=schema)
         if kind == "string" and schema.get("format") == "byte":
             return Type("bytes", go=go or "[]uint8", schema=schema)
@@ -143,7 +149,7 @@ class Definitions:
         return Type("any", go=go or "interface {}", schema=schema)
 
     def _key_defaults(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Defaults of an associative list's keys: OpenAPI's, which are Go's zero values where a key is always encoded."""
+        """Defaults of an associative list's keys: OpenAPI's, which are zero values where Go encodes a key always."""
         keys = schema.get("x-kubernetes-list-map-keys")
         reference = schema.get("items", {}).get("$ref")
         if not keys or not reference:
@@ -173,5 +179,6 @@ def load(minor: int) -> Definitions:
 def _package() -> Path:
     """Where kubernetes-validate lives; found, not imported, because importing it pulls in jsonschema."""
     spec = importlib.util.find_spec("kubernetes_validate")
-    assert spec is not None and spec.submodule_search_locations, "kubernetes-validate is not installed"
-    return Path(spec.submodule_search_locations[0])
+    locations = spec.submodule_search_locations if spec else None
+    assert locations, "kubernetes-validate is not installed"
+    return Path(locations[0])

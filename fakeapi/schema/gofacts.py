@@ -1,9 +1,10 @@
 """What Go's structs say and OpenAPI does not: field order, pointers, omitempty, named scalar types.
 
-The facts are in gofacts.txt, one line a definition, made from the struct tags of Kubernetes 1.36 (fields and definitions
-that 1.36 lacks: of the nearest minor that has them). A word is one field, in Go's order:
+The facts are in gofacts.txt, one line a definition, made from the struct tags of Kubernetes 1.36 (fields and
+definitions that 1.36 lacks: of the nearest minor that has them). A word is one field, in Go's order:
 
-    name[*][!][0][:type]    * pointer, ! no omitempty, 0 omitzero, type: Go's, where OpenAPI's type does not tell it
+    [via/]name[*][!][%][:type]    via: the embedded struct it comes from; * pointer; ! no omitempty; % omitzero
+                                  type: Go's, where OpenAPI's does not tell it
 
 Stands for the struct tags that encoding/json reads.
 """
@@ -19,21 +20,22 @@ from typing import Any
 
 ZERO: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
-_WORD = re.compile(r"([^*!0:]+?)(\*?)(!?)(0?)(?::(.*))?$")
+_WORD = re.compile(r"(?:([\w.]+)/)?([^*!%:]+)(\*?)(!?)(%?)(?::(.*))?$")
 
 
 @dataclass(slots=True, frozen=True)
 class Fact:
-    """One field. go: "" when OpenAPI's type says it; omitzero: structs too are left out when zero."""
+    """One field. omitzero: structs too are left out when zero; go: "" when OpenAPI's type says it."""
 
     pointer: bool = False
     omitempty: bool = True
     omitzero: bool = False
     go: str = ""
+    via: str = ""
 
     @property
     def always(self) -> bool:
-        """Encoded whatever its value, and never as null."""
+        """A scalar held by value and encoded even when zero."""
         return not self.omitempty and not self.pointer
 
 
@@ -41,7 +43,7 @@ class Fact:
 def _lines() -> dict[str, str]:
     """Definition name -> its line."""
     text = (Path(__file__).parent / "gofacts.txt").read_text()
-    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+    return dict(line.split(" ", 1) for line in text.splitlines())
 
 
 @functools.cache
@@ -51,14 +53,14 @@ def fields(name: str) -> Mapping[str, Fact]:
     for word in _lines().get(_short(name), "").split():
         match = _WORD.match(word)
         assert match is not None, word
-        field, pointer, always, omitzero, go = match.groups()
-        found[field] = Fact(bool(pointer), not always, bool(omitzero), go or "")
+        via, field, pointer, always, omitzero, go = match.groups()
+        found[field] = Fact(bool(pointer), not always, bool(omitzero), go or "", via or "")
     return found
 
 
-def guess(schema: Mapping[str, Any], required: bool) -> Fact:
-    """The facts of a field that nobody wrote down: required fields are always encoded, optional scalars are pointers."""
-    return Fact(pointer=not required and "type" in schema, omitempty=not required)
+def guess(required: bool) -> Fact:
+    """The facts of a field that nobody wrote down: required ones are always encoded, optional ones pointers."""
+    return Fact(pointer=not required, omitempty=not required)
 
 
 def go_name(name: str) -> str:

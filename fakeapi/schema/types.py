@@ -1,7 +1,7 @@
 """The type tree that decoding, pruning, strategic merge and server-side apply walk; one for built-in and custom kinds.
 
-Stands for Go's struct tags (built-in kinds) and structural schemas (custom resources), and for structured-merge-diff's
-typed schema. A Type is a node *as reached by one edge*: what upstream says on the field (list type, merge key) is on it.
+Stands for Go's struct tags (built-in kinds), structural schemas (custom resources) and structured-merge-diff's typed
+schema. A Type is a node *as reached by one edge*: what upstream says on the field (list type, merge key) is on it.
 Compiled lazily from OpenAPI (definitions.py), so recursive schemas and start-up cost nothing.
 """
 
@@ -23,9 +23,12 @@ class Type:
     list_type: atomic | set | map (lists); map_keys: the keys of a list of type map
     map_type: granular | atomic (objects and maps)
     patch_strategy: of {"merge", "replace", "retainKeys"} (x-kubernetes-patch-strategy); patch_merge_key
-    pointer: Go has a pointer (or a nil-able type) here, so a zero value that was given is kept
-    omitempty: Go leaves the zero value out when encoding; False: an absent field comes out as its zero value
-    preserve_unknown: unknown fields stay (x-kubernetes-preserve-unknown-fields); embedded: x-kubernetes-embedded-resource
+    pointer: Go has a pointer here, so a zero value that was given is kept
+    omitempty: Go leaves the zero value out when encoding; False: an absent field comes out as its zero value. This is the
+        effect, not the tag: on structs held by value Go heeds omitzero alone, so `resources` and `status` have False
+    via: the embedded struct that a field comes from, as decode errors name it: "ProbeHandler" for a probe's httpGet
+    preserve_unknown: unknown fields stay (x-kubernetes-preserve-unknown-fields)
+    embedded: the object is a resource of its own (x-kubernetes-embedded-resource)
     defaults: key defaults for map list keys (ports' protocol: TCP), used when a key is absent
     """
 
@@ -42,6 +45,7 @@ class Type:
     patch_merge_key: str = ""
     pointer: bool = False
     omitempty: bool = True
+    via: str = ""
     preserve_unknown: bool = False
     embedded: bool = False
     nullable: bool = False
