@@ -155,9 +155,8 @@ def format_label_selector(selector: Mapping[str, Any] | None) -> str:
         return "<error>"
 
 
-def parse_fields(text: str, supported: Collection[str], refusal: str) -> FieldSelector:
-    """A query's fieldSelector. supported: every field that the kind can be selected by, metadata's among them; refusal:
-    the text for others (see refusal_text). Raises SelectorError."""
+def parse_fields(text: str) -> FieldSelector:
+    """A query's fieldSelector; whether the kind has these fields is check_fields' question. Raises SelectorError."""
     terms = []
     for part in sorted(re.findall(r"((?:\\.|[^,\\]|\\$)+)", text, re.DOTALL)):
         found = re.search(r"!=|==|=", part)
@@ -165,10 +164,15 @@ def parse_fields(text: str, supported: Collection[str], refusal: str) -> FieldSe
             raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
         value = _unescape(part[found.end() :])
         terms.append(FieldTerm(part[: found.start()], value, found.group() != "!="))
-    for term in terms:
+    return FieldSelector(tuple(terms))
+
+
+def check_fields(selector: FieldSelector, supported: Collection[str], refusal: str) -> None:
+    """Refuse a selector on fields that the kind cannot be selected by. supported: every one that it can, metadata's
+    among them; refusal: the text for others (see refusal_text). Raises SelectorError."""
+    for term in selector.terms:
         if term.field not in supported:
             raise SelectorError(refusal.format(term.field))
-    return FieldSelector(tuple(terms))
 
 
 def refusal_text(group: str, kind: str, own: bool) -> str:

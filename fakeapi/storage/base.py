@@ -7,9 +7,9 @@ Compare-and-swap on a key's mod revision is the whole concurrency model. The sam
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 
 class StorageError(Exception):
@@ -81,6 +81,17 @@ class Change:
 Batch = list[Change]
 
 
+class Listener(Protocol):
+    """Who is told of writes while they happen (a watch cache). Neither method may raise, or write to the store."""
+
+    def changed(self, change: Change) -> None:
+        """One write, in the order of revisions."""
+
+    def replaced(self, entries: Sequence[Entry], revision: int) -> None:
+        """The contents were swapped (a restore), or changes were missed: what is under the prefix now, in key order,
+        and the store's revision."""
+
+
 class Storage(Protocol):
     """What a backend does. Every method may be awaited from one event loop at a time; memory never suspends."""
 
@@ -106,26 +117,15 @@ class Storage(Protocol):
     def watch(self, prefix: str, *, revision: int) -> AsyncIterator[Batch]:
         """Batches of changes under prefix with revision > `revision`, in order, never ending. Raises Compacted."""
 
+    def listen(self, prefix: str, listener: Listener) -> Callable[[], None]:
+        """Call listener for every later write under prefix (which ends in "/"), whoever makes it. A write through this
+        object has been told of when it returns. The answer unsubscribes."""
+
+    async def settle(self) -> int:
+        """The newest revision, once every listener has been told of all changes up to it: a consistent read."""
+
     async def compact(self, revision: int) -> None:
         """Forget history before `revision`."""
 
     async def close(self) -> None:
         """Flush and let go of every resource."""
-
-
-class Listener(Protocol):
-    """Who is told of writes while they happen. Neither method may raise or write to the store."""
-
-    def changed(self, change: Change) -> None:
-        """One write, in the order of revisions."""
-
-    def replaced(self, revision: int) -> None:
-        """The whole contents were swapped (a restore); `revision` is the store's new one. Read them anew."""
-
-
-@runtime_checkable
-class LocalStorage(Protocol):
-    """A backend that only this process writes to, and that can therefore tell of a write before the write returns."""
-
-    def listen(self, prefix: str, listener: Listener) -> Callable[[], None]:
-        """Call listener for every later write under prefix (which ends in "/"). The answer unsubscribes."""

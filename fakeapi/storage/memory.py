@@ -6,7 +6,7 @@ watches from a revision, compaction). The revision starts at 1 as an empty etcd'
 What it decides: history is a log of the last HISTORY changes of the whole store (not, as upstream, of the last five
 minutes: a count needs no timer and bounds memory); a read or watch below it raises Compacted. A list at an older
 revision undoes the newer changes of the log, so that it costs the length of the log above it and nothing is copied
-per write. No method suspends, and whoever `listen`s has been told when a write returns.
+per write. No method suspends.
 
 Leaves out: leases, multi-key transactions, ranges that are not prefixes.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
@@ -40,7 +40,7 @@ _LAST = "\U0010ffff"
 
 
 class MemoryStorage:
-    """A Storage (see base.py) and a LocalStorage: nothing but this process writes to it."""
+    """A Storage; base.py describes the methods. Nothing but this process writes to it."""
 
     def __init__(self, history: int = HISTORY) -> None:
         self._entries: dict[str, Entry] = {}
@@ -101,6 +101,9 @@ class MemoryStorage:
         finally:
             cancel()
 
+    async def settle(self) -> int:
+        return self._revision
+
     async def compact(self, revision: int) -> None:
         self._forget(min(revision, self._revision))
 
@@ -108,8 +111,6 @@ class MemoryStorage:
         self._listeners.clear()
 
     def listen(self, prefix: str, listener: Listener) -> Callable[[], None]:
-        """Call `listener.changed` inside every later write under prefix, before the write returns, and
-        `listener.replaced` when a restore swaps the contents. The answer unsubscribes."""
         assert prefix.endswith("/"), prefix
         listeners = self._listeners.setdefault(prefix, [])
         listeners.append(listener)
@@ -128,9 +129,11 @@ class MemoryStorage:
         self._revision = max(self._revision + 1, revision, newest)
         self._log.clear()
         self._compacted = self._revision
-        for listeners in list(self._listeners.values()):
+        for prefix, listeners in list(self._listeners.items()):
+            first, last = self._range(prefix, "")
+            under = [self._entries[k] for k in self._keys.islice(first, last)]
             for listener in list(listeners):
-                listener.replaced(self._revision)
+                listener.replaced(under, self._revision)
 
     def _expect(self, key: str, expected: int) -> Entry:
         entry = self._entries.get(key)
@@ -216,7 +219,7 @@ class _Reader:
         self.pending.append(change)
         self._wake()
 
-    def replaced(self, revision: int) -> None:
+    def replaced(self, entries: Sequence[Entry], revision: int) -> None:
         self._ended = revision
         self._wake()
 
