@@ -1,0 +1,158 @@
+"""Pods: what the API server fills in, resets and checks; grace periods; the resize and ephemeralcontainers subresources.
+
+Stands for pkg/registry/core/pod/strategy.go. Binding and eviction are handlers'; priority and tolerations come from
+admission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fakeapi.names import name_is_dns_subdomain
+from fakeapi.strategies.base import Context, Strategy
+from fakeapi.strategies.podspec.amounts import qos_class
+from fakeapi.strategies.podspec.podlevel import default_pod
+from fakeapi.strategies.podspec.printer import PRINTER, TERMINAL
+
+Obj = dict[str, Any]
+
+_GATED = {
+    "type": "PodScheduled",
+    "status": "False",
+    "lastProbeTime": None,
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+
+
+def prepare_create(pod: Obj, ctx: Context) -> None:
+    """PrepareForCreate: a fresh status, and label keys of (anti-)affinity and spreading turned into selectors."""
+    spec = pod.get("spec") or {}
+    status: Obj = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        status["conditions"] = [{**_GATED, "lastTransitionTime": ctx.now}]
+    pod["status"] = status
+    labels = (pod.get("metadata") or {}).get("labels") or {}
+    for kind in ("podAffinity", "podAntiAffinity"):
+        for term in _terms((spec.get("affinity") or {}).get(kind) or {}):
+            _select_keys(term, "matchLabelKeys", "In", labels)
+            _select_keys(term, "mismatchLabelKeys", "NotIn", labels)
+    for constraint in spec.get("topologySpreadConstraints") or ():
+        _select_keys(constraint, "matchLabelKeys", "In", labels)
+
+
+def _terms(affinity: Obj) -> list[Obj]:
+    preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
+    return [*(term.get("podAffinityTerm") or {} for term in preferred), *required]
+
+
+def _select_keys(owner: Obj, field: str, operator: str, labels: Obj) -> None:
+    keys, selector = owner.get(field), owner.get("labelSelector")
+    if not keys or selector is None:
+        return
+    added = [{"key": key, "operator": operator, "values": [labels[key]]} for key in keys if key in labels]
+    if added:
+        selector["matchExpressions"] = [*(selector.get("matchExpressions") or ()), *added]
+
+
+def prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
+    """PrepareForUpdate of /status: owner references stay, the QoS class and observed generations are not cleared."""
+    metadata, before = new.setdefault("metadata", {}), old.get("metadata") or {}
+    metadata.pop("ownerReferences", None)
+    if before.get("ownerReferences"):
+        metadata["ownerReferences"] = before["ownerReferences"]
+    status, was = new.setdefault("status", {}), old.get("status") or {}
+    for key in ("qosClass", "observedGeneration"):
+        if not status.get(key) and was.get(key):
+            status[key] = was[key]
+    known: dict[str, list[int]] = {}
+    for condition in was.get("conditions") or ():
+        known.setdefault(condition.get("type", ""), []).append(condition.get("observedGeneration") or 0)
+    for condition in status.get("conditions") or ():
+        queue = known.get(condition.get("type", ""))
+        generation = queue.pop(0) if queue else 0
+        if generation and not condition.get("observedGeneration"):
+            condition["observedGeneration"] = generation
+
+
+def prepare_ephemeral_containers(new: Obj, old: Obj) -> None:
+    """PrepareForUpdate of /ephemeralcontainers: nothing else of spec and status may change."""
+    given = (new.get("spec") or {}).get("ephemeralContainers")
+    new["spec"] = dict(old.get("spec") or {})
+    new["spec"].pop("ephemeralContainers", None)
+    if given:
+        new["spec"]["ephemeralContainers"] = given
+    new["status"] = old.get("status") or {}
+
+
+def prepare_resize(new: Obj, old: Obj) -> None:
+    """PrepareForUpdate of /resize: only resources and resize policies; renamed or reordered containers go on to fail."""
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    lists = ("containers", "initContainers")
+    if any(len(spec.get(key) or ()) != len(before.get(key) or ()) for key in lists):
+        return
+    merged = {key: _resized(spec.get(key) or [], before.get(key) or []) for key in lists}
+    resources = spec.get("resources")
+    kept = {**before, **{key: value for key, value in merged.items() if value}}
+    kept.pop("resources", None)
+    if resources is not None:
+        kept["resources"] = resources
+    new["spec"], new["status"] = kept, old.get("status") or {}
+
+
+def _resized(new: list[Obj], old: list[Obj]) -> list[Obj]:
+    if [c.get("name") for c in new] != [c.get("name") for c in old]:
+        return new
+    merged = []
+    for container, before in zip(new, old, strict=True):
+        kept = {k: v for k, v in before.items() if k not in ("resources", "resizePolicy")}
+        kept |= {k: container[k] for k in ("resources", "resizePolicy") if k in container}
+        merged.append(kept)
+    return merged
+
+
+def graceful(pod: Obj, seconds: int | None) -> int | None:
+    """CheckGracefulDelete: None (at once) for unscheduled and finished pods, else the period; a negative one is 1."""
+    spec = pod.get("spec") or {}
+    period = spec.get("terminationGracePeriodSeconds") or 0 if seconds is None else seconds
+    if not spec.get("nodeName") or (pod.get("status") or {}).get("phase") in TERMINAL:
+        period = 0
+    return 1 if period < 0 else period or None
+
+
+def _spec(name: str) -> Callable[[Obj], str]:
+    return lambda pod: str((pod.get("spec") or {}).get(name) or "")
+
+
+def _status(name: str) -> Callable[[Obj], str]:
+    return lambda pod: str((pod.get("status") or {}).get(name) or "")
+
+
+def _host_network(pod: Obj) -> str:
+    return "true" if (pod.get("spec") or {}).get("hostNetwork") else "false"
+
+
+STRATEGY = Strategy(
+    default=default_pod,
+    prepare_create=prepare_create,
+    prepare_status=prepare_status,
+    name=name_is_dns_subdomain,
+    generation=True,
+    fields={
+        "spec.nodeName": _spec("nodeName"),
+        "spec.restartPolicy": _spec("restartPolicy"),
+        "spec.schedulerName": _spec("schedulerName"),
+        "spec.serviceAccountName": _spec("serviceAccountName"),
+        "spec.hostNetwork": _host_network,
+        "status.phase": _status("phase"),
+        "status.podIP": _status("podIP"),
+        "status.nominatedNodeName": _status("nominatedNodeName"),
+        # The old name of spec.nodeName is still converted (AddFieldLabelConversionsForPod).
+        "spec.host": _spec("nodeName"),
+    },
+    printer=PRINTER,
+    delete_returns_object=True,
+    graceful=graceful,
+)

@@ -1,0 +1,87 @@
+"""Cells that several kinds' tables share: names and images of containers, selectors, label maps, ages.
+
+Stands for the helpers of pkg/printers/internalversion, labels.FormatLabels, metav1.FormatLabelSelector and util/duration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fakeapi.clock import parse_rfc3339
+from fakeapi.strategies.base import Column
+
+Obj = dict[str, Any]
+
+NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
+AGE = Column("Age", description="CreationTimestamp is a timestamp representing the server time when this object was created.")
+CONTAINERS = Column("Containers", priority=1, description="Names of each container in the template.")
+IMAGES = Column("Images", priority=1, description="Images referenced by each container in the template.")
+
+
+def selector_column(description: str) -> Column:
+    """The wide Selector column."""
+    return Column("Selector", priority=1, description=description)
+
+
+def names_and_images(spec: Obj) -> list[str]:
+    """Two cells: containers' names and images, comma-separated."""
+    containers = spec.get("containers") or ()
+    return [",".join(c.get("name") or "" for c in containers), ",".join(c.get("image") or "" for c in containers)]
+
+
+def label_map(labels: Mapping[str, str] | None) -> str:
+    """labels.FormatLabels: `a=1,b=2` in the order of keys, `<none>` when empty."""
+    return ",".join(f"{key}={labels[key]}" for key in sorted(labels)) if labels else "<none>"
+
+
+def label_selector(selector: Obj | None) -> str:
+    """metav1.FormatLabelSelector: matchLabels by key, then expressions, all sorted by key; `<none>` when empty."""
+    if selector is None:
+        return "<none>"
+    parts = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
+    parts += [(e.get("key", ""), _expression(e)) for e in selector.get("matchExpressions") or ()]
+    return ",".join(text for _, text in sorted(parts, key=lambda part: part[0])) or "<none>"
+
+
+def _expression(expression: Obj) -> str:
+    key, values = expression.get("key", ""), ",".join(sorted(expression.get("values") or ()))
+    forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key, "DoesNotExist": f"!{key}"}
+    return forms.get(expression.get("operator", ""), "<error>")
+
+
+def age(obj: Obj, now: float) -> str:
+    """The Age cell."""
+    return since((obj.get("metadata") or {}).get("creationTimestamp"), now)
+
+
+def since(timestamp: str | None, now: float) -> str:
+    """translateTimestampSince: `5m3s`, `<unknown>` without a time."""
+    return human_duration(now - parse_rfc3339(timestamp)) if timestamp else "<unknown>"
+
+
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
+
+# Up to (seconds): whole unit, its suffix, the finer unit shown after it (0: none), its suffix.
+_STEPS = (
+    (2 * _MINUTE, 1, "s", 0, ""),
+    (10 * _MINUTE, _MINUTE, "m", 1, "s"),
+    (3 * _HOUR, _MINUTE, "m", 0, ""),
+    (8 * _HOUR, _HOUR, "h", _MINUTE, "m"),
+    (2 * _DAY, _HOUR, "h", 0, ""),
+    (8 * _DAY, _DAY, "d", _HOUR, "h"),
+    (2 * _YEAR, _DAY, "d", 0, ""),
+    (8 * _YEAR, _YEAR, "y", _DAY, "d"),
+)
+
+
+def human_duration(seconds: float) -> str:
+    """duration.HumanDuration: two units at most; a little in the future is 0s, more is <invalid>."""
+    if seconds <= -2:
+        return "<invalid>"
+    whole = max(int(seconds), 0)
+    for limit, unit, suffix, finer, finer_suffix in _STEPS:
+        if whole < limit:
+            rest = whole % unit // finer if finer else 0
+            return f"{whole // unit}{suffix}" + (f"{rest}{finer_suffix}" if rest else "")
+    return f"{whole // _YEAR}y"

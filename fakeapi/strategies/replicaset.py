@@ -1,0 +1,71 @@
+"""ReplicaSets. Stands for pkg/registry/apps/replicaset and SetDefaults_ReplicaSet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fakeapi.names import name_is_dns_subdomain
+from fakeapi.strategies.base import Column, Context, Printer, Strategy
+from fakeapi.strategies.podspec.printing import (
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    NAME,
+    age,
+    label_selector,
+    names_and_images,
+    selector_column,
+)
+from fakeapi.strategies.podspec.template import default_template
+
+Obj = dict[str, Any]
+
+
+def default(obj: Obj) -> None:
+    """One replica."""
+    spec = obj.setdefault("spec", {})
+    default_template(spec.setdefault("template", {}))
+    if spec.get("replicas") is None:
+        spec["replicas"] = 1
+
+
+def prepare_create(obj: Obj, ctx: Context) -> None:
+    """PrepareForCreate: an empty status."""
+    obj["status"] = {"replicas": 0}
+
+
+def _cells(obj: Obj, now: float) -> list[Any]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    return [
+        obj["metadata"]["name"],
+        spec.get("replicas") or 0,
+        status.get("replicas") or 0,
+        status.get("readyReplicas") or 0,
+        age(obj, now),
+        *names_and_images((spec.get("template") or {}).get("spec") or {}),
+        label_selector(spec.get("selector")),
+    ]
+
+
+PRINTER = Printer(
+    columns=(
+        NAME,
+        Column("Desired", "integer", description="Replicas is the number of desired pods."),
+        Column("Current", "integer", description="Replicas is the most recently observed number of non-terminating pods."),
+        Column("Ready", "integer", description="The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+        selector_column("Selector is a label query over pods that should match the replica count."),
+    ),
+    cells=_cells,
+)
+
+STRATEGY = Strategy(
+    default=default,
+    prepare_create=prepare_create,
+    name=name_is_dns_subdomain,
+    generation=True,
+    fields={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)},
+    printer=PRINTER,
+)
