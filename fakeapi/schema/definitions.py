@@ -1,8 +1,8 @@
 """The built-in kinds' definitions of one Kubernetes minor, and the Type trees compiled from them.
 
 Reads the JSON Schema rewriting of OpenAPI that the package kubernetes-validate ships (1.25 to 1.37), adds what it lacks
-from gofacts (pointers, omitempty, Go's names and order of fields), and undoes what it added (openapi()). Stands for Go's
-structs and the generated OpenAPI models. Leaves out paths and parameters: openapi.py makes those from the resource table.
+from gofacts (pointers, omitempty, Go's names and order of fields) and undoes what it added (openapi()). Stands for Go's
+structs and the generated OpenAPI models. Leaves out paths and parameters: openapi.py makes them from the resources.
 """
 
 from __future__ import annotations

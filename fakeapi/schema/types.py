@@ -24,8 +24,8 @@ class Type:
     map_type: granular | atomic (objects and maps)
     patch_strategy: of {"merge", "replace", "retainKeys"} (x-kubernetes-patch-strategy); patch_merge_key
     pointer: Go has a pointer here, so a zero value that was given is kept
-    omitempty: Go leaves the zero value out when encoding; False: an absent field comes out as its zero value. This is the
-        effect, not the tag: on structs held by value Go heeds omitzero alone, so `resources` and `status` have False
+    omitempty: Go leaves the zero value out when encoding; False: an absent field comes out as its zero value. This is
+        the effect, not the tag: for structs held by value Go heeds omitzero alone, so `resources`, `status` have False
     via: the embedded struct that a field comes from, as decode errors name it: "ProbeHandler" for a probe's httpGet
     preserve_unknown: unknown fields stay (x-kubernetes-preserve-unknown-fields)
     embedded: the object is a resource of its own (x-kubernetes-embedded-resource)
