@@ -40,7 +40,7 @@ def _renamed(old: str, new: str, obj: dict[str, Any]) -> dict[str, Any]:
 SAME: dict[str, Conversion] = {"v1beta1": (_same, _same), "v1beta2": (_same, _same), "v1beta3": (_same, _same)}
 _OLD, _NEW = "assuredConcurrencyShares", "nominalConcurrencyShares"
 # v1beta2 is only ever converted in minors that store a newer version; v1beta1 only where v1beta2 is stored.
-SHARES = {**SAME, "v1beta2": (partial(_renamed, _OLD, _NEW), partial(_renamed, _NEW, _OLD))}
+SHARES: dict[str, Conversion] = {**SAME, "v1beta2": (partial(_renamed, _OLD, _NEW), partial(_renamed, _NEW, _OLD))}
 
 ROWS: tuple[Resource, ...] = (
     Resource(

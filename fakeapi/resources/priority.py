@@ -1,7 +1,7 @@
 """In which order groups and versions are listed: the numbers that their APIServices carry.
 
 Stands for the apiVersionPriorities of kube-apiserver's aggregator (group priority descending, then name; version
-priority descending) and for apimachinery's version comparison, which orders what is not in the table (custom resources).
+priority descending) and for apimachinery's version comparison, which orders what is not in the table: custom resources.
 """
 
 from __future__ import annotations
