@@ -1,9 +1,9 @@
 """What exists from the start, before anyone has asked for anything.
 
-Stands for kube-apiserver's post-start hooks: system namespaces, the kubernetes Service with its Endpoints, EndpointSlice
-and address, the default ServiceCIDR, RBAC's and flow control's default objects, system priority classes, APIServices, the
-authentication ConfigMaps and the server's identity lease. Objects come complete, as the registry would have stored them
-(defaults, status, managedFields, generation), but for uid, resourceVersion and creationTimestamp, so that they can be
+Stands for kube-apiserver's post-start hooks: system namespaces, the kubernetes Service with its Endpoints,
+EndpointSlice and address, the default ServiceCIDR, RBAC's and flow control's default objects, system priority classes,
+APIServices, two ConfigMaps and the server's identity lease. Objects come complete, as the registry would have stored
+them (defaults, status, managedFields, generation), but for uid, resourceVersion and creationTimestamp, so that they can be
 inserted in one go. Leaves out their upkeep: what a client deletes stays deleted until the next start.
 """
 
@@ -46,6 +46,7 @@ _OWN_THEMSELVES = frozenset(
         *("exempt", "limited", "limitResponse", "queuing"),
     )
 )
+_ATOMIC = frozenset(("roleRef",))
 _UNMANAGED = frozenset(("name", "namespace", "generation"))
 
 
@@ -54,7 +55,7 @@ class Facts:
     """What start-up objects say about this server.
 
     now: RFC 3339 time in whole seconds. address, port: where clients inside the cluster reach the server. service_cidr:
-    the range of cluster IPs, whose first address the kubernetes Service has. client_ca: PEM of the client CA, "" for none.
+    the range of cluster IPs, whose first address the kubernetes Service has. client_ca: PEM of the client CA, or "".
     hostname, uid: who holds the identity lease.
     """
 
@@ -332,8 +333,8 @@ def _entry(api_version: str, fields: Obj, now: str, manager: str = MANAGER) -> O
 def _owned(value: Obj) -> Obj:
     """FieldsV1 of start-up objects, whose lists are all atomic (but the Service's ports: it has its own table)."""
     fields: Obj = {}
-    for key, item in value.items():
-        if isinstance(item, dict):
+    for key, item in sorted(value.items()):
+        if isinstance(item, dict) and key not in _ATOMIC:
             inner = _owned(item)
             if key in _OWN_THEMSELVES:
                 inner = {".": {}, **inner}
