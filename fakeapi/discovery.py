@@ -1,6 +1,6 @@
 """What a server says that it serves: /api, /apis, /apis/<group>, /apis/<group>/<version> and aggregated discovery.
 
-Stands for apiserver's pkg/endpoints/discovery, kube-aggregator's handler of /apis and apiextensions' discovery controller.
+Stands for apiserver's pkg/endpoints/discovery, kube-aggregator's /apis and apiextensions' discovery controller.
 Pure views over the table; Views keeps their encoded bytes until the table changes. Leaves out APIServices that lead to
 another server.
 """
