@@ -155,6 +155,7 @@ class EventRecorder:
 
     def _allowed(self, about: Any, now: float) -> bool:
         """A bucket of 25 tokens an object, one more every five minutes."""
+        tokens: float
         tokens, last = self._tokens.get(about, (float(SPAM_BURST), now))
         tokens = min(float(SPAM_BURST), tokens + (now - last) / SPAM_SECONDS)
         allowed = tokens >= 1.0

@@ -192,6 +192,8 @@ class Informer:
         self._version = ""
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self.lists_begun = 0
+        self.lists = 0  # the number of the latest list that is in the store
 
     # What consumers ask most, straight from the store.
     def get(self, key: str) -> Obj | None:
@@ -276,6 +278,8 @@ class Informer:
         await self._clock.sleep(seconds * (0.5 + self._rng.random()))
 
     async def _list(self) -> None:
+        self.lists_begun += 1
+        begun = self.lists_begun
         seen: dict[str, Obj] = {}
         token, version = "", ""
         while True:
@@ -292,6 +296,7 @@ class Informer:
             if self.store.version(key) != obj["metadata"].get("resourceVersion") or self.store.uid(key) != _uid(obj):
                 self._put(key, obj, orjson.dumps(obj))
         self._version = version
+        self.lists = begun
         self._synced.set()
 
     async def _watch(self) -> None:
