@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, scale, status
+from fakeapi.strategies import controllerrevision, daemonset, deployment, replicaset, statefulset
 
 GROUP = "apps"
 DEFINITION = "io.k8s.api.apps"
@@ -13,6 +14,7 @@ ROWS: tuple[Resource, ...] = (
         kind="ControllerRevision",
         plural="controllerrevisions",
         definition=DEFINITION,
+        strategy=controllerrevision.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -22,6 +24,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(status("DaemonSet"),),
         definition=DEFINITION,
+        strategy=daemonset.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -31,6 +34,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(scale(), status("Deployment")),
         definition=DEFINITION,
+        strategy=deployment.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -40,6 +44,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(scale(), status("ReplicaSet")),
         definition=DEFINITION,
+        strategy=replicaset.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -49,5 +54,6 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(scale(), status("StatefulSet")),
         definition=DEFINITION,
+        strategy=statefulset.STRATEGY,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, status
+from fakeapi.strategies import cronjob, job
 
 GROUP = "batch"
 DEFINITION = "io.k8s.api.batch"
@@ -16,6 +17,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(status("CronJob"),),
         definition=DEFINITION,
+        strategy=cronjob.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -24,5 +26,6 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(status("Job"),),
         definition=DEFINITION,
+        strategy=job.STRATEGY,
     ),
 )

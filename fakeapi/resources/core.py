@@ -6,6 +6,20 @@ Bindings and component statuses are stored nowhere; handlers answer them.
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Subresource, proxy, scale, status
+from fakeapi.strategies import (
+    configmap,
+    endpoints,
+    event,
+    limitrange,
+    namespace,
+    node,
+    pod,
+    podtemplate,
+    replicationcontroller,
+    resourcequota,
+    secret,
+    serviceaccount,
+)
 
 GROUP = ""
 DEFINITION = "io.k8s.api.core"
@@ -35,6 +49,7 @@ ROWS: tuple[Resource, ...] = (
         plural="configmaps",
         short_names=("cm",),
         definition=DEFINITION,
+        strategy=configmap.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -42,6 +57,7 @@ ROWS: tuple[Resource, ...] = (
         plural="endpoints",
         short_names=("ep",),
         definition=DEFINITION,
+        strategy=endpoints.STRATEGY,
         storage_key="services/endpoints",
     ),
     Resource(
@@ -50,6 +66,7 @@ ROWS: tuple[Resource, ...] = (
         plural="events",
         short_names=("ev",),
         definition=DEFINITION,
+        strategy=event.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -57,6 +74,7 @@ ROWS: tuple[Resource, ...] = (
         plural="limitranges",
         short_names=("limits",),
         definition=DEFINITION,
+        strategy=limitrange.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -67,6 +85,7 @@ ROWS: tuple[Resource, ...] = (
         verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
         subresources=(Subresource(name="finalize", verbs=("update",), kind="Namespace"), status("Namespace")),
         definition=DEFINITION,
+        strategy=namespace.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -76,6 +95,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(proxy("NodeProxyOptions"), status("Node")),
         definition=DEFINITION,
+        strategy=node.STRATEGY,
         storage_key="minions",
     ),
     Resource(
@@ -114,12 +134,14 @@ ROWS: tuple[Resource, ...] = (
             status("Pod"),
         ),
         definition=DEFINITION,
+        strategy=pod.STRATEGY,
     ),
     Resource(
         group=GROUP,
         kind="PodTemplate",
         plural="podtemplates",
         definition=DEFINITION,
+        strategy=podtemplate.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -130,6 +152,7 @@ ROWS: tuple[Resource, ...] = (
         subresources=(scale(), status("ReplicationController")),
         definition=DEFINITION,
         storage_key="controllers",
+        strategy=replicationcontroller.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -138,12 +161,14 @@ ROWS: tuple[Resource, ...] = (
         short_names=("quota",),
         subresources=(status("ResourceQuota"),),
         definition=DEFINITION,
+        strategy=resourcequota.STRATEGY,
     ),
     Resource(
         group=GROUP,
         kind="Secret",
         plural="secrets",
         definition=DEFINITION,
+        strategy=secret.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -156,6 +181,7 @@ ROWS: tuple[Resource, ...] = (
             ),
         ),
         definition=DEFINITION,
+        strategy=serviceaccount.STRATEGY,
     ),
     Resource(
         group=GROUP,

@@ -96,4 +96,4 @@ def _container_resources(spec: Obj) -> list[Obj]:
 
 
 def _positive(amounts: Mapping[str, Any] | None) -> Amounts:
-    return {name: value for name, value in parse(amounts).items() if name in _QOS and value > 0} if amounts else {}
+    return {name: value for name, value in parse(amounts).items() if name in _QOS and value.nano > 0} if amounts else {}

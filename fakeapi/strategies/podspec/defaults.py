@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fakeapi.quantity import round_up_milli
+from fakeapi.quantity import canonical_milli
 from fakeapi.strategies.podspec.images import pull_policy
 
 Obj = dict[str, Any]
@@ -162,4 +162,4 @@ def _default_resources(resources: Obj) -> None:
 
 def _round(amounts: Obj) -> None:
     for name, value in amounts.items():
-        amounts[name] = round_up_milli(value)
+        amounts[name] = canonical_milli(value)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.quantity import format_quantity
 from fakeapi.strategies.podspec.amounts import aggregate, is_huge_page, pod_level
 from fakeapi.strategies.podspec.defaults import default_spec
 from fakeapi.strategies.podspec.template import drop_init_annotations
@@ -74,7 +73,7 @@ def _huge_page_limits(spec: Obj, resources: Obj) -> None:
     limits = dict(resources.get("limits") or {})
     for name, value in aggregate(spec, "limits").items():
         if is_huge_page(name) and name not in (resources.get("requests") or {}) and name not in limits:
-            limits[name] = format_quantity(value)
+            limits[name] = str(value)
     if limits:
         resources["limits"] = limits
 
@@ -86,7 +85,7 @@ def _pod_requests(spec: Obj, resources: Obj) -> None:
     requests = dict(resources.get("requests") or {})
     for name, value in aggregate(spec, "requests").items():
         if name not in requests and pod_level(name) and not is_huge_page(name):
-            requests[name] = format_quantity(value)
+            requests[name] = str(value)
     for name, value in limits.items():
         if name not in requests and pod_level(name):
             requests[name] = value
@@ -101,6 +100,6 @@ def _pod_limits(spec: Obj, resources: Obj) -> None:
     for name, value in aggregate(spec, "limits").items():
         everywhere = all(name in ((c.get("resources") or {}).get("limits") or {}) for c in containers)
         if name not in limits and pod_level(name) and not is_huge_page(name) and everywhere:
-            limits[name] = format_quantity(value)
+            limits[name] = str(value)
     if limits:
         resources["limits"] = limits
