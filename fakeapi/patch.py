@@ -1,0 +1,245 @@
+"""JSON patches and merge patches: reading their bodies and applying them to a JSON document.
+
+Stands for the JSON half of apiserver's handlers/patch.go and for evanphx/json-patch v4, whose leniencies clients see: a
+`replace` of a missing key, a `copy` from one and an `add` without a value are accepted, indices may be negative, a path's
+text before the first "/" is ignored, and `test` compares numbers as written. They are most of what RFC 6902 leaves to an
+implementation, so the operations are written here and only pointers come from the jsonpointer library. Strategic merge
+patches are strategicmerge.py's; decoding the result is the schema package's.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jsonpointer
+
+from fakeapi import errors
+from fakeapi.gojson import JsonError, kind_of, parse
+
+Obj = dict[str, Any]
+
+MAX_OPERATIONS = 10_000
+
+_INDEX = re.compile(r"[+-]?[0-9]+\Z")
+_TEXT_MEMBERS = ("op", "path", "from")
+
+
+class _Refused(Exception):
+    """An operation that does not apply; clients are not told which."""
+
+
+def rejected() -> errors.ApiError:
+    """422 as upstream answers patches that it could read and not carry out."""
+    text = "the server rejected our request due to an error in our request"
+    return errors.generic(422, "Invalid", text, {})
+
+
+def read_object(body: bytes, *, prefix: str = "error decoding patch: ") -> Obj:
+    """The body of a merge patch or, with prefix "", of a strategic one; null is {}. ApiError 400: it is no JSON object."""
+    try:
+        value = parse(body)
+    except JsonError as error:
+        raise errors.bad_request(f"{prefix}{error}") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        what = kind_of(value)
+        raise errors.bad_request(f"{prefix}json: cannot unmarshal {what} into Go value of type map[string]interface {{}}")
+    return value
+
+
+def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
+    """The document after the operations in body; doc stays as it is.
+
+    validating: fieldValidation is Warn or Strict, which words the errors of a bad body otherwise. ApiError: 400 for a body
+    that is no JSON patch, 413 for more than MAX_OPERATIONS, 422 for an operation that does not apply."""
+    operations = _read_operations(body, validating)
+    if len(operations) > MAX_OPERATIONS:
+        raise errors.too_large(
+            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+        )
+    out = copy.deepcopy(doc)
+    try:
+        for operation in operations:
+            name = (operation or {}).get("op")
+            apply = _OPERATIONS.get(name) if isinstance(name, str) else None
+            if apply is None:
+                raise _Refused
+            apply(out, operation)
+    except _Refused:
+        raise rejected() from None
+    return out
+
+
+def unknown_members(body: bytes) -> list[str]:
+    """What strict decoding says of members that operations do not have: texts as in `json patch unknown field "[0].x"`."""
+    operations = parse(body) or []
+    return [
+        f'json patch unknown field "[{index}].{name}"'
+        for index, operation in enumerate(operations)
+        for name in (operation or {})
+        if name not in (*_TEXT_MEMBERS, "value")
+    ]
+
+
+def _read_operations(body: bytes, validating: bool) -> list[Any]:
+    prefix, whole, item = (
+        ("error decoding patch: ", "[]handlers.jsonPatchOp", "handlers.jsonPatchOp")
+        if validating
+        else ("", "jsonpatch.Patch", "jsonpatch.Operation")
+    )
+    try:
+        operations = parse(body)
+    except JsonError as error:
+        raise errors.bad_request(f"{prefix}{error}") from None
+    if operations is None:
+        return []
+    if not isinstance(operations, list):
+        raise errors.bad_request(f"{prefix}json: cannot unmarshal {kind_of(operations)} into Go value of type {whole}")
+    for operation in operations:
+        if operation is None:
+            continue
+        if not isinstance(operation, dict):
+            raise errors.bad_request(
+                f"{prefix}json: cannot unmarshal {kind_of(operation)} into Go value of type {item}"
+            )
+        for name in _TEXT_MEMBERS if validating else ():
+            value = operation.get(name)
+            if value is not None and not isinstance(value, str):
+                raise errors.bad_request(
+                    f"{prefix}json: cannot unmarshal {kind_of(value)} into Go struct field jsonPatchOp.{name} of type string"
+                )
+    return operations
+
+
+def _target(doc: Any, operation: Obj, member: str = "path") -> tuple[Any, str]:
+    """The container a pointer leads into, and the key in it."""
+    path = operation.get(member)
+    if not isinstance(path, str):
+        raise _Refused
+    parts = path.split("/")
+    if len(parts) < 2:
+        raise _Refused
+    *parents, key = map(jsonpointer.unescape, parts[1:])
+    for parent in parents:
+        doc = _get(doc, parent)
+        if not isinstance(doc, (dict, list)):
+            raise _Refused
+    return doc, key
+
+
+def _index(items: list[Any], key: str, size: int) -> int:
+    """An array index below size; negative ones count from the end."""
+    if not _INDEX.match(key):
+        raise _Refused
+    index = int(key)
+    if not -size <= index < size:
+        raise _Refused
+    return index + size if index < 0 else index
+
+
+def _get(container: Any, key: str) -> Any:
+    """The value there; a missing member of an object is null."""
+    if isinstance(container, dict):
+        return container.get(key)
+    return container[_index(container, key, len(container))]
+
+
+def _put(container: Any, key: str, value: Any) -> None:
+    if isinstance(container, dict):
+        container[key] = value
+    elif key == "-":
+        container.append(value)
+    else:
+        container.insert(_index(container, key, len(container) + 1), value)
+
+
+def _take(container: Any, key: str) -> Any:
+    if isinstance(container, dict):
+        if key not in container:
+            raise _Refused
+        return container.pop(key)
+    return container.pop(_index(container, key, len(container)))
+
+
+def _add(doc: Any, operation: Obj) -> None:
+    _put(*_target(doc, operation), operation.get("value"))
+
+
+def _remove(doc: Any, operation: Obj) -> None:
+    _take(*_target(doc, operation))
+
+
+def _replace(doc: Any, operation: Obj) -> None:
+    container, key = _target(doc, operation)
+    if isinstance(container, list):
+        container[_index(container, key, len(container))] = operation.get("value")
+    else:
+        container[key] = operation.get("value")
+
+
+def _move(doc: Any, operation: Obj) -> None:
+    value = _take(*_target(doc, operation, "from"))
+    _put(*_target(doc, operation), value)
+
+
+def _copy(doc: Any, operation: Obj) -> None:
+    value = copy.deepcopy(_get(*_target(doc, operation, "from")))
+    _put(*_target(doc, operation), value)
+
+
+def _test(doc: Any, operation: Obj) -> None:
+    if not _same(_get(*_target(doc, operation)), operation.get("value")):
+        raise _Refused
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal as written: 1 is not 1.0."""
+    if a.__class__ is not b.__class__:
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(v, b[k]) for k, v in a.items())
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return bool(a == b)
+
+
+_OPERATIONS: dict[str, Callable[[Any, Obj], None]] = {
+    "add": _add,
+    "remove": _remove,
+    "replace": _replace,
+    "move": _move,
+    "copy": _copy,
+    "test": _test,
+}
+
+
+def merge_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Obj:
+    """The document after an RFC 7386 merge patch; doc stays as it is. ApiError 400: the body is no JSON object."""
+    if not validating:
+        try:
+            patch = parse(body)
+        except JsonError:
+            patch = None
+    else:
+        patch = read_object(body) if body.strip() != b"null" else None
+    if not isinstance(patch, dict):
+        raise errors.bad_request("Invalid JSON Patch")
+    merged: Obj = merge_values(doc, patch)
+    return merged
+
+
+def merge_values(doc: Any, patch: Any) -> Any:
+    """RFC 7386's MergePatch on values; the result shares parts with both."""
+    if not isinstance(patch, dict):
+        return patch
+    out = dict(doc) if isinstance(doc, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            out.pop(name, None)
+        else:
+            out[name] = merge_values(out.get(name), value)
+    return out
