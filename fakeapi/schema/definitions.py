@@ -59,6 +59,7 @@ class Definitions:
         self.minor = minor
         self._defs = defs
         self._types: dict[str, Type] = {}
+        self._fields: dict[str, dict[str, Type]] = {}
 
     def names(self) -> Iterable[str]:
         """Every definition's name, in the package's (sorted) order."""
@@ -93,16 +94,24 @@ class Definitions:
         schema = self._defs[name]
         if name in _SPECIAL:
             kind, go = _SPECIAL[name]
-            return Type(kind, name, go, schema=schema)
+            element = self.type(_EXTENSIONS + "JSONSchemaProps") if "JSONSchemaPropsOr" in name else None
+            return Type(kind, name, go, element=element, schema=schema)
         return Type(
             "object",
             name,
             gofacts.go_name(name),
-            field_source=functools.partial(self._compile_fields, name),
+            field_source=functools.partial(self._fields_of, name),
             required=tuple(schema.get("required", ())),
             map_type=schema.get("x-kubernetes-map-type", "granular"),
             schema=schema,
         )
+
+    def _fields_of(self, name: str) -> dict[str, Type]:
+        """Shared by all edges that lead to the definition."""
+        found = self._fields.get(name)
+        if found is None:
+            found = self._fields[name] = self._compile_fields(name)
+        return found
 
     def _compile_fields(self, name: str) -> dict[str, Type]:
         """Fields in Go's order, which is the order they are encoded in; what gofacts does not know comes last."""

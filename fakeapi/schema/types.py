@@ -30,6 +30,7 @@ class Type:
     preserve_unknown: unknown fields stay (x-kubernetes-preserve-unknown-fields)
     embedded: the object is a resource of its own (x-kubernetes-embedded-resource)
     defaults: key defaults for map list keys (ports' protocol: TCP), used when a key is absent
+    decoder: decode.decoder's memory
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Type:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
     _fields: Mapping[str, Type] | None = None
+    decoder: Any = field(default=None, init=False)
 
     @property
     def fields(self) -> Mapping[str, Type]:
