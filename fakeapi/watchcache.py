@@ -39,6 +39,7 @@ from sortedcontainers import SortedList  # type: ignore[import-untyped]
 from fakeapi import errors
 from fakeapi.storage.base import Change, Entry, Storage
 from fakeapi.watchevents import Event, Form, Item, Obj, Predicate, Scope, Watcher
+from fakeapi.watchevents import splice as splice
 
 HISTORY = 10_000
 QUEUE = 10_000
