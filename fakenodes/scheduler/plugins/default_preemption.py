@@ -1,0 +1,203 @@
+"""DefaultPreemption: makes room for a pod by deleting pods of lower priority, as few and as unimportant as will do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fakeapi.clock import rfc3339
+from fakenodes.client.base import GVR, ClientError
+from fakenodes.scheduler.framework import Code, Diagnosis, Filters, Handle, State, Status
+from fakenodes.scheduler.matching import everything, label_selector
+from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
+
+POD_RESOURCE = GVR("", "v1", "pods")
+NO_VICTIMS = Status(Code.UNRESOLVABLE, ("No preemption victims found for incoming pod",))
+NOT_HELPFUL = Status(Code.UNRESOLVABLE, ("Preemption is not helpful for scheduling",))
+MIN_CANDIDATES, MIN_PERCENTAGE = 100, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node where the pod would fit without the victims (most important first); violations: broken budgets."""
+
+    node: str
+    victims: tuple[PodInfo, ...]
+    violations: int
+
+
+def importance(pod: PodInfo) -> tuple[int, str]:
+    """Sorts pods from the most important: higher priority, then started earlier."""
+    started = (pod.obj.get("status") or {}).get("startTime") or pod.obj["metadata"].get("creationTimestamp") or "9999"
+    return -pod.priority, started
+
+
+def split_by_budgets(pods: Sequence[PodInfo], budgets: Sequence[Obj]) -> tuple[list[PodInfo], list[PodInfo]]:
+    """(pods whose eviction breaks a PodDisruptionBudget, the others), order kept."""
+    left = [(budget.get("status") or {}).get("disruptionsAllowed", 0) for budget in budgets]
+    selectors = [label_selector((budget.get("spec") or {}).get("selector")) for budget in budgets]
+    breaking: list[PodInfo] = []
+    harmless: list[PodInfo] = []
+    for pod in pods:
+        broken = False
+        for i, budget in enumerate(budgets):
+            if budget["metadata"].get("namespace") != pod.namespace or not pod.labels:
+                continue
+            if selectors[i] is everything or not selectors[i](pod.labels):
+                continue
+            if pod.name in ((budget.get("status") or {}).get("disruptedPods") or {}):
+                continue
+            left[i] -= 1
+            broken = broken or left[i] < 0
+        (breaking if broken else harmless).append(pod)
+    return breaking, harmless
+
+
+def best(candidates: Sequence[Candidate]) -> Candidate:
+    """Fewest broken budgets, lowest highest priority, lowest sum, fewest victims, latest start of the foremost."""
+
+    def rank(candidate: Candidate) -> tuple[int, int, int, int]:
+        victims = candidate.victims
+        offset = 2**31  # so that many victims of negative priority count for more
+        return candidate.violations, victims[0].priority, sum(v.priority + offset for v in victims), len(victims)
+
+    low = min(rank(c) for c in candidates)
+    ties = [c for c in candidates if rank(c) == low]
+
+    def youngest(candidate: Candidate) -> str:
+        top = candidate.victims[0].priority
+        return min(importance(v)[1] for v in candidate.victims if v.priority == top)
+
+    return max(ties, key=youngest)
+
+
+class DefaultPreemption:
+    """The PostFilter plugin."""
+
+    name = "DefaultPreemption"
+    events = ("AssignedPod/Delete",)
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def hint(self, pod: PodInfo, event: object) -> bool:
+        """The plugins that rejected the pod decide."""
+        return False
+
+    def post_filter(
+        self, state: State, pod: PodInfo, statuses: Mapping[str, Status], cycle: Filters
+    ) -> tuple[str | None, Status | None]:
+        """(nominated node, None) when victims are being deleted."""
+        nominated = pod.nominated
+        refusal = self._ineligible(pod, nominated, statuses)
+        if refusal:
+            return None, self._status(refusal)
+        nodes = self._handle.snapshot.nodes
+        hopeful = [n for n in nodes if n.name in statuses and statuses[n.name].code is Code.UNSCHEDULABLE]
+        candidates, failures = self._candidates(state, pod, hopeful, cycle)
+        if not candidates:
+            answer = Diagnosis(len(nodes), {n.name: failures.get(n.name, NOT_HELPFUL) for n in nodes})
+            return "", self._status(answer.message)
+        chosen = best(candidates)
+        self._handle.start(self._evict(chosen, pod))
+        return chosen.node, None
+
+    def _status(self, message: str) -> Status:
+        return Status(Code.UNSCHEDULABLE, (f"preemption: {message}",), self.name)
+
+    def _ineligible(self, pod: PodInfo, nominated: str, statuses: Mapping[str, Status]) -> str:
+        if pod.spec.get("preemptionPolicy") == "Never":
+            return "not eligible due to preemptionPolicy=Never."
+        info = self._handle.snapshot.infos.get(nominated) if nominated else None
+        if info is None or (nominated in statuses and statuses[nominated].code is Code.UNRESOLVABLE):
+            return ""
+        if any(_preempted(other) and other.priority < pod.priority for other in info.pods.values()):
+            return "not eligible due to a terminating pod on the nominated node."
+        return ""
+
+    def _candidates(
+        self, state: State, pod: PodInfo, nodes: list[NodeInfo], cycle: Filters
+    ) -> tuple[list[Candidate], dict[str, Status]]:
+        found: list[Candidate] = []
+        failures: dict[str, Status] = {}
+        if not nodes:
+            return found, failures
+        budgets = list(self._handle.listers["poddisruptionbudgets"].list())
+        enough = max(MIN_CANDIDATES, len(nodes) * MIN_PERCENTAGE // 100)
+        start = self._handle.rng.randrange(len(nodes))
+        for node in nodes[start:] + nodes[:start]:
+            outcome = self._try(state, pod, node, budgets, cycle)
+            if isinstance(outcome, Status):
+                failures[node.name] = outcome
+                continue
+            found.append(outcome)
+            if len(found) >= enough and any(not candidate.violations for candidate in found):
+                break
+        return found, failures
+
+    def _try(
+        self, state: State, pod: PodInfo, node: NodeInfo, budgets: Sequence[Obj], cycle: Filters
+    ) -> Candidate | Status:
+        """Take all pods of lower priority off the node, and put back those that need not go."""
+        lower = sorted((p for p in node.pods.values() if p.priority < pod.priority), key=importance)
+        if not lower:
+            return NO_VICTIMS
+        trial, tried = node.clone(), cycle.copy_state(state)
+        for other in lower:
+            trial.remove(other.uid)
+            cycle.removed(tried, pod, other, trial)
+        failure = cycle.passes(tried, pod, trial)
+        if failure is not None:
+            return failure
+        victims: list[PodInfo] = []
+        violations = 0
+        breaking, harmless = split_by_budgets(lower, budgets)
+        for i, other in enumerate((*breaking, *harmless)):
+            trial.add(other)
+            cycle.added(tried, pod, other, trial)
+            if cycle.passes(tried, pod, trial) is not None:
+                trial.remove(other.uid)
+                cycle.removed(tried, pod, other, trial)
+                victims.append(other)
+                violations += i < len(breaking)
+        if not victims:  # what stood in the way is gone already
+            return NO_VICTIMS
+        return Candidate(node.name, tuple(sorted(victims, key=importance)), violations)
+
+    async def _evict(self, chosen: Candidate, pod: PodInfo) -> None:
+        """Mark and delete the victims."""
+        message = f"{pod.spec.get('schedulerName', '')}: preempting to accommodate a higher priority pod"
+        for victim in chosen.victims:
+            try:
+                await self._mark(victim, message)
+                await self._handle.client.delete(POD_RESOURCE, victim.name, victim.namespace, uid=victim.uid)
+            except ClientError as error:
+                if error.code != 404:
+                    raise
+                continue
+            note = f"Preempted by pod {pod.uid} on node {chosen.node}"
+            self._handle.record(victim.obj, pod.obj, "Normal", "Preempted", "Preempting", note)
+
+    async def _mark(self, victim: PodInfo, message: str) -> None:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": message,
+            "lastTransitionTime": rfc3339(self._handle.clock.now()),
+        }
+        generation = victim.obj["metadata"].get("generation")
+        if generation:
+            condition["observedGeneration"] = generation
+        body = {"status": {"conditions": [condition]}}
+        await self._handle.client.patch(POD_RESOURCE, victim.name, body, victim.namespace, subresource="status")
+
+
+def _preempted(pod: PodInfo) -> bool:
+    if not pod.terminating:
+        return False
+    conditions = (pod.obj.get("status") or {}).get("conditions") or ()
+    return any(
+        c.get("type") == "DisruptionTarget" and c.get("status") == "True" and c.get("reason") == "PreemptionByScheduler"
+        for c in conditions
+    )

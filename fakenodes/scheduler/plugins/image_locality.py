@@ -1,0 +1,45 @@
+"""ImageLocality: prefers nodes that already have the pod's images, the larger and the more widespread the better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fakenodes.scheduler.framework import MAX_SCORE, SKIP, Handle, State, Status
+from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
+
+MEGABYTE = 1024 * 1024
+SMALLEST = 23 * MEGABYTE  # of all images together
+LARGEST = 1000 * MEGABYTE  # a container
+
+
+def normalized_name(image: str) -> str:
+    """The name with a tag: `nginx` is `nginx:latest`."""
+    return image if image.rfind(":") > image.rfind("/") else f"{image}:latest"
+
+
+class ImageLocality:
+    """The score."""
+
+    name = "ImageLocality"
+
+    def __init__(self, handle: Handle) -> None:
+        self._snapshot = handle.snapshot
+
+    def _wanted(self, pod: PodInfo) -> list[str]:
+        found = [*(pod.spec.get("initContainers") or ()), *(pod.spec.get("containers") or ())]
+        return [normalized_name(container.get("image", "")) for container in found]
+
+    def pre_score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
+        """Images that no node has are of no interest."""
+        wanted = self._wanted(pod)
+        known = [image for image in wanted if image in self._snapshot.image_nodes]
+        state[self.name] = (known, LARGEST * len(wanted), max(len(self._snapshot.nodes), 1))
+        return None if known else SKIP
+
+    def score(self, state: State, pod: PodInfo, node: NodeInfo) -> int:
+        """0 below 23 MB, 100 from 1000 MB a container, where an image counts by the share of nodes that have it."""
+        known, largest, total = state[self.name]
+        images = node.images
+        size: int = sum(int(images[i] * (self._snapshot.image_nodes[i] / total)) for i in known if i in images)
+        score: int = MAX_SCORE * (min(max(size, SMALLEST), largest) - SMALLEST) // (largest - SMALLEST)
+        return score

@@ -1,0 +1,117 @@
+"""NodeResourcesFit: the node must have what the pod requests; nodes score by how much would be left, or used.
+
+Strategies: LeastAllocated (default), MostAllocated, RequestedToCapacityRatio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fakenodes.scheduler.framework import MAX_SCORE, Code, Event, Handle, State, Status
+from fakenodes.scheduler.resources import CPU, MEMORY
+from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
+
+TOO_MANY_PODS = Status(Code.UNSCHEDULABLE, ("Too many pods",), "NodeResourcesFit")
+
+
+def insufficient(pod: PodInfo, node: NodeInfo) -> Status | None:
+    """None when the pod fits; otherwise what is lacking, and whether fewer pods would help."""
+    reasons = []
+    hopeless = False
+    if node.free_pods < 1:
+        reasons.append("Too many pods")
+    for name, wanted in pod.requests.items():
+        offered = node.allocatable.get(name, 0)
+        if wanted > offered - node.requested.get(name, 0):
+            reasons.append(f"Insufficient {name}")
+            hopeless = hopeless or wanted > offered
+    if not reasons:
+        return None
+    return Status(Code.UNRESOLVABLE if hopeless else Code.UNSCHEDULABLE, tuple(reasons), "NodeResourcesFit")
+
+
+def least_allocated(requested: int, offered: int) -> int:
+    """The share that stays free."""
+    return (offered - requested) * MAX_SCORE // offered if 0 < offered >= requested else 0
+
+
+def most_allocated(requested: int, offered: int) -> int:
+    """The share in use."""
+    return min(requested, offered) * MAX_SCORE // offered if offered else 0
+
+
+def requested_to_capacity(shape: Sequence[tuple[int, int]]) -> Callable[[int, int], int]:
+    """A strategy from points (utilization in percent, score 0..10), joined by straight lines."""
+    points = [(x, y * MAX_SCORE // 10) for x, y in shape]
+
+    def strategy(requested: int, offered: int) -> int:
+        used = MAX_SCORE if not offered or requested > offered else requested * MAX_SCORE // offered
+        for i, (x, y) in enumerate(points):
+            if used <= x:
+                if i == 0:
+                    return y
+                before_x, before_y = points[i - 1]
+                return before_y + (y - before_y) * (used - before_x) // (x - before_x)
+        return points[-1][1]
+
+    return strategy
+
+
+@dataclass(frozen=True, slots=True)
+class FitArgs:
+    """How to score: the strategy, and weights by resource name."""
+
+    strategy: Callable[[int, int], int] = least_allocated
+    weights: tuple[tuple[str, int], ...] = ((CPU, 1), (MEMORY, 1))
+
+
+def _used(name: str, pod: PodInfo, node: NodeInfo) -> int:
+    if name == CPU:
+        return node.scored_cpu + pod.scored[0]
+    if name == MEMORY:
+        return node.scored_memory + pod.scored[1]
+    return node.requested.get(name, 0) + pod.requests.get(name, 0)
+
+
+class NodeResourcesFit:
+    """Filter and score."""
+
+    name = "NodeResourcesFit"
+    events = ("AssignedPod/Delete", "AssignedPod/ScaleDown", "Node/Add", "Node/UpdateAllocatable", "Pod/ScaleDown")
+
+    def __init__(self, handle: Handle, args: FitArgs | None = None) -> None:
+        self._args = args or FitArgs()
+
+    def sign(self, pod: PodInfo) -> Hashable:
+        """The requests, for fit and for scores."""
+        return (*pod.requests.items(), pod.scored)
+
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
+        """None when it fits."""
+        return insufficient(pod, node)
+
+    def score(self, state: State, pod: PodInfo, node: NodeInfo) -> int:
+        """The weighted mean over the resources that the node offers."""
+        total = weights = 0
+        for name, weight in self._args.weights:
+            offered = node.allocatable.get(name, 0)
+            if offered == 0 or (name not in (CPU, MEMORY) and not pod.requests.get(name)):
+                continue
+            total += weight * self._args.strategy(_used(name, pod, node), offered)
+            weights += weight
+        return total // weights if weights else 0
+
+    def hint(self, pod: PodInfo, event: Event) -> bool:
+        """A node helps if the pod could fit on it when empty; a pod that goes, if it had what is wanted."""
+        if event.kind.startswith("Node/") and event.new is not None:
+            node = NodeInfo(event.new["metadata"]["name"])
+            node.set_node(event.new)
+            return insufficient(pod, node) is None
+        if event.kind == "AssignedPod/Delete" and event.old is not None:
+            return _frees(PodInfo(event.old).requests, pod.requests)
+        return True
+
+
+def _frees(freed: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
+    return not wanted or any(name in freed for name in wanted)

@@ -1,0 +1,67 @@
+"""NodeVolumeLimits: a CSI driver attaches only so many volumes to a node (CSINode's allocatable.count)."""
+
+from __future__ import annotations
+
+from fakenodes.scheduler.framework import SKIP, Code, Handle, State, Status
+from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
+
+FULL = Status(Code.UNSCHEDULABLE, ("node(s) exceed max volume count",), "NodeVolumeLimits")
+
+
+class NodeVolumeLimits:
+    """PreFilter and filter."""
+
+    name = "NodeVolumeLimits"
+    events = (
+        "CSINode/Add",
+        "CSINode/Update",
+        "AssignedPod/Delete",
+        "PersistentVolumeClaim/Add",
+        "PersistentVolumeClaim/Update",
+    )
+
+    def __init__(self, handle: Handle) -> None:
+        self._listers = handle.listers
+
+    def pre_filter(self, state: State, pod: PodInfo) -> Status | None:
+        """Only volumes of CSI drivers are counted."""
+        return None if self._volumes(pod) else SKIP
+
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
+        """None while every driver's limit holds."""
+        csi = self._listers["csinodes"].get(node.name)
+        limits = {
+            driver["name"]: driver["allocatable"]["count"]
+            for driver in ((csi or {}).get("spec") or {}).get("drivers") or ()
+            if (driver.get("allocatable") or {}).get("count") is not None
+        }
+        if not limits:
+            return None
+        used: set[tuple[str, str]] = set()
+        for other in node.pods.values():
+            used |= self._volumes(other)
+        new = self._volumes(pod) - used
+        for driver, limit in limits.items():
+            wanted = sum(1 for name, _ in new if name == driver)
+            if wanted and wanted + sum(1 for name, _ in used if name == driver) > limit:
+                return FULL
+        return None
+
+    def _volumes(self, pod: PodInfo) -> set[tuple[str, str]]:
+        """(driver, volume handle) of the pod's attached CSI volumes; unbound claims count under their own name."""
+        found = set()
+        for claim_name in pod.claims:
+            key = f"{pod.namespace}/{claim_name}"
+            claim = self._listers["persistentvolumeclaims"].get(key)
+            if claim is None:
+                continue
+            volume = self._listers["persistentvolumes"].get(claim["spec"].get("volumeName") or "")
+            if volume is not None:
+                csi: Obj = volume["spec"].get("csi") or {}
+                if csi:
+                    found.add((csi["driver"], csi["volumeHandle"]))
+                continue
+            storage_class = self._listers["storageclasses"].get(claim["spec"].get("storageClassName") or "")
+            if storage_class is not None:
+                found.add((storage_class["provisioner"], key))
+        return found

@@ -1,0 +1,332 @@
+"""The kube-scheduler: follows nodes and pods, chooses a node for every pod that has none, and binds it there.
+
+Stands for pkg/scheduler's scheduler.go and eventhandlers.go. Leaves out extenders, leader election and pod groups.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from fakeapi.clock import Clock, rfc3339
+from fakenodes.client.base import GVR, Client, ClientError
+from fakenodes.events import SeriesRecorder
+from fakenodes.informer import InformerFactory
+from fakenodes.scheduler.changes import node_events, pod_events, spec_changed
+from fakenodes.scheduler.cycle import Cycle, Nominations, Profile
+from fakenodes.scheduler.framework import Code, CycleError, Event, Handle, NoNodes, Plugin, State, Status, Unfit
+from fakenodes.scheduler.plugins import PLUGINS
+from fakenodes.scheduler.queue import Queued, SchedulingQueue
+from fakenodes.scheduler.snapshot import TERMINAL, Obj, PodInfo, Snapshot
+
+log = logging.getLogger(__name__)
+
+PODS = GVR("", "v1", "pods")
+NODES = GVR("", "v1", "nodes", namespaced=False)
+NAMESPACES = GVR("", "v1", "namespaces", namespaced=False)
+# What plugins look things up in; changes of those with a kind are told to the queue.
+LOOKED_UP = (
+    (GVR("", "v1", "services"), ""),
+    (GVR("", "v1", "replicationcontrollers"), ""),
+    (GVR("apps", "v1", "replicasets"), ""),
+    (GVR("apps", "v1", "statefulsets"), ""),
+    (GVR("policy", "v1", "poddisruptionbudgets"), ""),
+    (GVR("", "v1", "persistentvolumeclaims"), "PersistentVolumeClaim"),
+    (GVR("", "v1", "persistentvolumes", namespaced=False), "PersistentVolume"),
+    (GVR("storage.k8s.io", "v1", "storageclasses", namespaced=False), "StorageClass"),
+    (GVR("storage.k8s.io", "v1", "csinodes", namespaced=False), "CSINode"),
+)
+BINDS_AT_ONCE = 32
+
+PluginTable = Sequence[tuple[Callable[[Handle], Plugin], int]]
+
+
+class Scheduler:
+    """One scheduler with its profiles: plugin tables by schedulerName. percentage: of nodes to score, 0 adapts."""
+
+    def __init__(self, profiles: Mapping[str, PluginTable] | None = None, percentage: int = 0) -> None:
+        self._tables = profiles or {"default-scheduler": PLUGINS}
+        self._percentage = percentage
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._nominations = Nominations()
+        self._binds = asyncio.Semaphore(BINDS_AT_ONCE)
+        self.snapshot = Snapshot()
+
+    @property
+    def drained(self) -> bool:
+        """No pod is ready to be tried and no binding under way."""
+        return not self._tasks and not self._queue.places().get("active", 0)
+
+    async def run(self, client: Client, informers: InformerFactory, clock: Clock, rng: random.Random) -> None:
+        """Schedule until cancelled. client acts as system:kube-scheduler; the factory need not be started."""
+        self._client, self._clock = client, clock
+        host = "fakekube"
+        recorder = SeriesRecorder(client, clock, "default-scheduler", f"default-scheduler-{host}")
+        listers = {gvr.resource: informers.informer(gvr) for gvr, _ in LOOKED_UP}
+        handle = Handle(self.snapshot, client, clock, rng, listers, recorder.record, self._start)
+        self._recorder = recorder
+        self._cycles = {
+            name: Cycle(Profile(handle, table, name), self._nominations, self._percentage)
+            for name, table in self._tables.items()
+        }
+        first = next(iter(self._cycles.values())).profile
+        hints = {name: plugin for cycle in self._cycles.values() for name, plugin in cycle.profile.hints.items()}
+        self._queue = SchedulingQueue(clock, first.sort.sort_key, hints, self._gates)
+        self._watch(informers)
+        try:
+            await informers.start()
+            self._start(self._queue.run())
+            await self._loop()
+        finally:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await recorder.stop()
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("scheduler: %s", task.exception())
+
+    def _gates(self, pod: PodInfo) -> set[str]:
+        cycle = self._cycles[pod.spec.get("schedulerName", "default-scheduler")]
+        return {p.name for p in cycle.profile.pre_enqueue if p.pre_enqueue(pod) is not None}
+
+    # Following the cluster
+
+    def _watch(self, informers: InformerFactory) -> None:
+        informers.informer(NAMESPACES).add_handler(
+            self._set_namespace, lambda old, new: self._set_namespace(new), self._drop_namespace
+        )
+        informers.informer(NODES).add_handler(self._add_node, self._update_node, self._delete_node)
+        informers.informer(PODS).add_handler(self._add_pod, self._update_pod, self._delete_pod)
+        for gvr, kind in LOOKED_UP:
+            if kind:
+                informers.informer(gvr).add_handler(*self._movers(kind))
+
+    def _movers(self, kind: str) -> tuple[Callable[[Obj], None], Callable[[Obj, Obj], None]]:
+        return (
+            lambda new: self._queue.move(Event(f"{kind}/Add", None, new)),
+            lambda old, new: self._queue.move(Event(f"{kind}/Update", old, new)),
+        )
+
+    def _set_namespace(self, obj: Obj) -> None:
+        self.snapshot.namespaces[obj["metadata"]["name"]] = obj["metadata"].get("labels") or {}
+
+    def _drop_namespace(self, obj: Obj) -> None:
+        self.snapshot.namespaces.pop(obj["metadata"]["name"], None)
+
+    def _add_node(self, obj: Obj) -> None:
+        self.snapshot.set_node(obj)
+        self._queue.move(Event("Node/Add", None, obj))
+
+    def _update_node(self, old: Obj, new: Obj) -> None:
+        kinds = node_events(old, new)
+        if not kinds and (old.get("status") or {}).get("images") == (new.get("status") or {}).get("images"):
+            return  # a heartbeat: nothing that scheduling reads
+        self.snapshot.set_node(new)
+        for kind in kinds:
+            self._queue.move(Event(kind, old, new))
+
+    def _delete_node(self, obj: Obj) -> None:
+        self.snapshot.remove_node(obj["metadata"]["name"])
+        self._queue.move(Event("Node/Delete", obj, None))
+
+    def _add_pod(self, obj: Obj) -> None:
+        pod = PodInfo(obj)
+        if pod.node_name:
+            self._set_assigned(pod)
+            if not _ended(obj):
+                self._queue.move(Event("AssignedPod/Add", None, obj))
+        elif self._ours(pod):
+            if pod.nominated:
+                self._nominations.set(pod, pod.nominated)
+            self._queue.add(pod)
+
+    def _update_pod(self, old: Obj, new: Obj) -> None:
+        had = bool(old["spec"].get("nodeName"))
+        has = bool(new["spec"].get("nodeName"))
+        if has and not had:
+            self._add_pod(new)
+        elif has:
+            self._update_assigned(old, new)
+        elif not self._ours(PodInfo(new)):
+            self._forget(new)
+        elif new["metadata"]["uid"] not in self.snapshot.assumed and spec_changed(old, new):
+            pod = PodInfo(new)
+            self._queue.update(pod, [Event(kind, old, new) for kind in pod_events(old, new, "Pod")])
+
+    def _set_assigned(self, pod: PodInfo) -> None:
+        self._queue.delete(pod.uid)
+        self._nominations.remove(pod.uid)
+        if _ended(pod.obj):
+            self.snapshot.remove_pod(pod.uid)
+        else:
+            self.snapshot.set_pod(pod)
+
+    def _update_assigned(self, old: Obj, new: Obj) -> None:
+        if _ended(new):
+            if not _ended(old):
+                self.snapshot.remove_pod(new["metadata"]["uid"])
+                self._queue.move(Event("AssignedPod/Delete", old, None))
+            return
+        kinds = pod_events(old, new, "AssignedPod")
+        if kinds or _marked(old) != _marked(new):
+            self.snapshot.set_pod(PodInfo(new))
+        for kind in kinds:
+            self._queue.move(Event(kind, old, new))
+
+    def _delete_pod(self, obj: Obj) -> None:
+        if obj["spec"].get("nodeName"):
+            self._nominations.remove(obj["metadata"]["uid"])
+            self.snapshot.remove_pod(obj["metadata"]["uid"])
+            if not _ended(obj):
+                self._queue.move(Event("AssignedPod/Delete", obj, None))
+        else:
+            self._forget(obj)
+
+    def _forget(self, obj: Obj) -> None:
+        uid = obj["metadata"]["uid"]
+        self._queue.delete(uid)
+        self._nominations.remove(uid)
+        if uid in self.snapshot.assumed:
+            self.snapshot.remove_pod(uid)
+
+    def _ours(self, pod: PodInfo) -> bool:
+        return pod.spec.get("schedulerName", "default-scheduler") in self._cycles and not _ended(pod.obj)
+
+    # Scheduling
+
+    async def _loop(self) -> None:
+        while True:
+            queued = await self._queue.pop()
+            if queued.pod.terminating or queued.pod.uid in self.snapshot.assumed:
+                self._queue.delete(queued.pod.uid)
+                continue
+            self.schedule_one(queued)
+            await self._clock.sleep(0)  # let bindings and watches have their turn
+
+    def schedule_one(self, queued: Queued) -> None:
+        """Try one pod; what must be told to the API server is done beside."""
+        pod = queued.pod
+        cycle = self._cycles[pod.spec.get("schedulerName", "default-scheduler")]
+        state: State = {}
+        try:
+            chosen = cycle.schedule(state, pod)
+        except Unfit as unfit:
+            nominated = cycle.post_filter(state, pod, unfit.diagnosis)
+            self._queue.rejected(queued, unfit.diagnosis.plugins)
+            self._report(pod, "Unschedulable", unfit.diagnosis.message, nominated)
+        except NoNodes as error:
+            self._queue.rejected(queued, {"NodeResourcesFit"})
+            self._report(pod, "Unschedulable", str(error), "")
+        except CycleError as error:
+            self._queue.failed(queued)
+            self._report(pod, "SchedulerError", str(error), "")
+        else:
+            self._reserve(queued, cycle, state, chosen.node)
+
+    def _reserve(self, queued: Queued, cycle: Cycle, state: State, node: str) -> None:
+        pod = queued.pod
+        self.snapshot.assume(pod, node)
+        self._nominations.remove(pod.uid)
+        for plugin in cycle.profile.reserves:
+            status = plugin.reserve(state, pod, node)
+            if status is not None:
+                self._undo(queued, cycle, state, node, status)
+                return
+        self._start(self._bind(queued, cycle, state, node))
+
+    async def _bind(self, queued: Queued, cycle: Cycle, state: State, node: str) -> None:
+        pod, profile = queued.pod, cycle.profile
+        for permit in profile.permits:
+            status = await permit.permit(state, pod, node)
+            if status is not None:
+                self._undo(queued, cycle, state, node, status)
+                return
+        for step in profile.pre_binds:
+            status = await step.pre_bind(state, pod, node)
+            if status is not None:
+                self._undo(queued, cycle, state, node, status)
+                return
+        for binder in profile.binds:
+            async with self._binds:
+                status = await binder.bind(state, pod, node)
+            if status is None or status.code is not Code.SKIP:
+                break
+        if status is not None:
+            self._undo(queued, cycle, state, node, status)
+            return
+        self._queue.delete(pod.uid)
+        note = f"Successfully assigned {pod.key} to {node}"
+        self._recorder.record(pod.obj, None, "Normal", "Scheduled", "Binding", note)
+        for told in profile.post_binds:
+            told.post_bind(state, pod, node)
+
+    def _undo(self, queued: Queued, cycle: Cycle, state: State, node: str, status: Status) -> None:
+        """The chosen node will not do after all: give everything back and try again later."""
+        pod = queued.pod
+        for plugin in reversed(cycle.profile.reserves):
+            plugin.unreserve(state, pod, node)
+        if pod.uid in self.snapshot.assumed:
+            self.snapshot.remove_pod(pod.uid)
+            self._queue.move(Event("AssignedPod/Delete", pod.obj, None))
+        if status.code is Code.ERROR:
+            self._queue.failed(queued)
+            self._report(pod, "SchedulerError", status.message, "")
+        else:
+            self._queue.rejected(queued, {status.plugin})
+            self._report(pod, "Unschedulable", f"0/1 nodes are available: 1 {status.message}.", "")
+
+    # Telling
+
+    def _report(self, pod: PodInfo, reason: str, message: str, nominated: str | None) -> None:
+        if nominated is not None:
+            self._nominations.set(pod, nominated)
+        self._recorder.record(pod.obj, None, "Warning", "FailedScheduling", "Scheduling", message)
+        self._start(self._patch(pod, reason, message, nominated))
+
+    async def _patch(self, pod: PodInfo, reason: str, message: str, nominated: str | None) -> None:
+        condition = self._condition(pod, reason, message)
+        status: Obj = {"conditions": [condition]} if condition else {}
+        if nominated is not None and nominated != pod.nominated:
+            status["nominatedNodeName"] = nominated or None
+        if not status:
+            return
+        try:
+            await self._client.patch(PODS, pod.name, {"status": status}, pod.namespace, subresource="status")
+        except (ClientError, OSError) as error:
+            if not isinstance(error, ClientError) or error.code != 404:
+                log.info("status of pod %s: %s", pod.key, error)
+
+    def _condition(self, pod: PodInfo, reason: str, message: str) -> Obj | None:
+        """The new PodScheduled condition, or None when the pod has it already."""
+        generation = pod.obj["metadata"].get("generation")
+        found: Obj = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
+        if generation:
+            found["observedGeneration"] = generation
+        old = next(
+            (c for c in (pod.obj.get("status") or {}).get("conditions") or () if c.get("type") == "PodScheduled"), None
+        )
+        if old is not None and all(old.get(key) == value for key, value in found.items()):
+            return None
+        now = rfc3339(self._clock.now())
+        found["lastProbeTime"] = None
+        found["lastTransitionTime"] = old["lastTransitionTime"] if old and old.get("status") == "False" else now
+        return found
+
+
+def _ended(obj: Obj) -> bool:
+    return (obj.get("status") or {}).get("phase") in TERMINAL
+
+
+def _marked(obj: Obj) -> bool:
+    return obj["metadata"].get("deletionTimestamp") is not None
