@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
+from fakeapi.strategies import endpointslice
 
 GROUP = "discovery.k8s.io"
 DEFINITION = "io.k8s.api.discovery"
@@ -13,5 +14,6 @@ ROWS: tuple[Resource, ...] = (
         kind="EndpointSlice",
         plural="endpointslices",
         definition=DEFINITION,
+        strategy=endpointslice.STRATEGY,
     ),
 )

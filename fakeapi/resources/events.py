@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
+from fakeapi.strategies import event
 
 GROUP = "events.k8s.io"
 DEFINITION = "io.k8s.api.events"
@@ -15,5 +16,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("ev",),
         storage_group="",
         definition=DEFINITION,
+        strategy=event.STRATEGY,
+        convert=event.CONVERT,
     ),
 )

@@ -1,7 +1,7 @@
 """Node: taints, pod CIDRs, provider id, capacity.
 
 Stands for pkg/registry/core/node, ValidateNode(Update), SetDefaults_NodeStatus and the podCIDR conversion. The
-not-ready taint of a new Node is admission's (TaintNodesByCondition); dynamic kubelet configuration (spec.configSource) is gone.
+not-ready taint of a new Node is admission's (TaintNodesByCondition). Dynamic kubelet configuration is gone.
 """
 
 from __future__ import annotations
