@@ -148,7 +148,8 @@ def _shift(unscaled: int, places: int) -> int:
     """unscaled * 10**places, rounded away from zero."""
     if places >= 0:
         return int(unscaled * 10**places)
-    whole, rest = divmod(abs(unscaled), 10**-places)
+    factor: int = 10**-places
+    whole, rest = divmod(abs(unscaled), factor)
     rounded = whole + 1 if rest else whole
     return rounded if unscaled >= 0 else -rounded
 

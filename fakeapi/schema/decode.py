@@ -1,8 +1,8 @@
 """Parsed JSON into the form that a Go round trip gives it: decode into the struct, encode again.
 
-Decides, field by field, what stays: unknown fields go (and are told), null is absence, zero values go or come as
-struct tags say, quantities, times and bytes turn canonical, keys stand in Go's order. Stands for sigs.k8s.io/json (a
-fork of encoding/json) with the MarshalJSON methods of apimachinery's types, and for the trip through protobuf in storage
+Decides, field by field, what stays: unknown fields go (and are told), null is absence, zero values go or come as the
+tags say, quantities, times and bytes turn canonical, keys stand in Go's order. Stands for sigs.k8s.io/json (a fork of
+encoding/json) with the MarshalJSON methods of apimachinery's types, and for the trip through protobuf in storage
 (an empty list that is always encoded comes back as null). Custom resources are pruned by structural.py instead.
 
 How upstream words what this module reports (codec.py composes it; `Kind` and "v" are of the request's object):
