@@ -1,9 +1,9 @@
 """JSON patches and merge patches: reading their bodies and applying them to a JSON document.
 
-Stands for the JSON half of apiserver's handlers/patch.go and for evanphx/json-patch v4, whose leniencies clients see: a
-`replace` of a missing key, a `copy` from one and an `add` without a value are accepted, indices may be negative, a path's
-text before the first "/" is ignored, and `test` compares numbers as written. They are most of what RFC 6902 leaves to an
-implementation, so the operations are written here and only pointers come from the jsonpointer library. Strategic merge
+Stands for the JSON half of apiserver's handlers/patch.go and for evanphx/json-patch v4, whose leniencies clients see:
+a `replace` of a missing key, a `copy` from one and an `add` without a value are accepted, indices may be negative, a
+path's text before the first "/" is ignored, and `test` compares numbers as written. They touch every operation, so
+the operations are written here and only the decoding of pointers comes from the jsonpointer library. Strategic merge
 patches are strategicmerge.py's; decoding the result is the schema package's.
 """
 
@@ -38,7 +38,7 @@ def rejected() -> errors.ApiError:
 
 
 def read_object(body: bytes, *, prefix: str = "error decoding patch: ") -> Obj:
-    """The body of a merge patch or, with prefix "", of a strategic one; null is {}. ApiError 400: it is no JSON object."""
+    """The body of a merge patch or, with prefix "", of a strategic one; null is {}. ApiError 400: no JSON object."""
     try:
         value = parse(body)
     except JsonError as error:
@@ -46,16 +46,17 @@ def read_object(body: bytes, *, prefix: str = "error decoding patch: ") -> Obj:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        what = kind_of(value)
-        raise errors.bad_request(f"{prefix}json: cannot unmarshal {what} into Go value of type map[string]interface {{}}")
+        raise errors.bad_request(
+            f"{prefix}json: cannot unmarshal {kind_of(value)} into Go value of type map[string]interface {{}}"
+        )
     return value
 
 
 def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
     """The document after the operations in body; doc stays as it is.
 
-    validating: fieldValidation is Warn or Strict, which words the errors of a bad body otherwise. ApiError: 400 for a body
-    that is no JSON patch, 413 for more than MAX_OPERATIONS, 422 for an operation that does not apply."""
+    validating: fieldValidation is Warn or Strict, which words the errors of a bad body otherwise. ApiError: 400 for a
+    body that is no JSON patch, 413 for more than MAX_OPERATIONS, 422 for an operation that does not apply."""
     operations = _read_operations(body, validating)
     if len(operations) > MAX_OPERATIONS:
         raise errors.too_large(
@@ -75,7 +76,7 @@ def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
 
 
 def unknown_members(body: bytes) -> list[str]:
-    """What strict decoding says of members that operations do not have: texts as in `json patch unknown field "[0].x"`."""
+    """What strict decoding says of members that operations do not have: `json patch unknown field "[0].x"`."""
     operations = parse(body) or []
     return [
         f'json patch unknown field "[{index}].{name}"'
@@ -109,9 +110,8 @@ def _read_operations(body: bytes, validating: bool) -> list[Any]:
         for name in _TEXT_MEMBERS if validating else ():
             value = operation.get(name)
             if value is not None and not isinstance(value, str):
-                raise errors.bad_request(
-                    f"{prefix}json: cannot unmarshal {kind_of(value)} into Go struct field jsonPatchOp.{name} of type string"
-                )
+                where = f"Go struct field jsonPatchOp.{name} of type string"
+                raise errors.bad_request(f"{prefix}json: cannot unmarshal {kind_of(value)} into {where}")
     return operations
 
 

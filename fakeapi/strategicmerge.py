@@ -1,8 +1,8 @@
 """Strategic merge patches: merge patches that know which lists have merge keys.
 
-Directives: `$patch` (replace, delete, merge), `$retainKeys`, `$setElementOrder/<list>`, `$deleteFromPrimitiveList/<list>`.
-What merges, and by which key, is on the Type tree (patch_strategy, patch_merge_key). Stands for apimachinery's
-util/strategicpatch (StrategicMergeMapPatch) with its order of list items and its errors; the making of such patches is
+Directives: `$patch` (replace, delete, merge), `$retainKeys`, `$setElementOrder/<list>` and
+`$deleteFromPrimitiveList/<list>`. What merges, and by which key, is on the Type tree (patch_strategy,
+patch_merge_key). Stands for apimachinery's util/strategicpatch (StrategicMergeMapPatch) with its order of list items and its errors; the making of such patches is
 the client's. Custom resources take none (415, before anything here).
 """
 
@@ -23,7 +23,6 @@ _RETAIN_KEYS = "$retainKeys"
 _SET_ORDER = "$setElementOrder/"
 _DELETE_FROM = "$deleteFromPrimitiveList/"
 
-_BAD_PRIMITIVE = "invalid patch format of primitive list"
 _BAD_RETAIN = "invalid patch format of retainKeys"
 _BAD_ORDER = "invalid patch format of setElementOrder list"
 
@@ -230,7 +229,7 @@ def _delete_from(original: list[Any], gone: list[Any], name: str, type: Type) ->
 
 
 def _deduplicated(items: list[Any]) -> list[Any]:
-    """Without repetitions. Upstream fills a repetition's place with the last item, so order suffers; orders come after."""
+    """Without repetitions. Upstream fills a repetition's place with the last item; order is restored later."""
     out = list(items)
     i = 0
     while i < len(out) - 1:
@@ -359,12 +358,13 @@ def _go_kind(type: Type) -> str:
 
 
 _GO_TYPES = {"dict": "map[string]interface {}", "list": "[]interface {}", "str": "string", "int": "int64"}
+_GO_TYPES |= {"float": "float64", "NoneType": "%!s(<nil>)"}
 
 
 def _go_type(value: Any) -> str:
     """reflect.Type's name of a decoded JSON value."""
-    name = value.__class__.__name__
-    return {**_GO_TYPES, "float": "float64", "NoneType": "%!s(<nil>)"}.get(name, name)
+    name: str = value.__class__.__name__
+    return _GO_TYPES.get(name, name)
 
 
 def _go_string(value: Any) -> str:

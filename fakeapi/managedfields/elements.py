@@ -1,7 +1,7 @@
 """How a value's parts are named and typed: which Type a field or an item has, and by which path element it goes.
 
-Stands for the schema half of structured-merge-diff's typed package (typed/helpers.go) and for how OpenAPI is turned into
-its schema: what has no type is a granular map, an atomic list or a scalar, as it comes.
+Stands for the schema half of structured-merge-diff's typed package (typed/helpers.go) and for how OpenAPI is turned
+into its schema: what has no type is a granular map, an atomic list or a scalar, as it comes.
 """
 
 from __future__ import annotations

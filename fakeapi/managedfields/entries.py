@@ -29,7 +29,8 @@ class Id(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """What is owned. time: RFC 3339, "" for none. entry: the JSON this was read from, when nothing has changed since."""
+    """What is owned. time: RFC 3339, "" for none. entry: the JSON this was read from, when nothing has changed
+    since."""
 
     fields: FieldSet
     api_version: str
@@ -101,9 +102,9 @@ def encode(managed: Managed) -> list[Entry]:
 
 def _encode(who: Id, owner: Owner) -> Entry:
     old = owner.entry
-    if old is not None and old.get("fieldsV1") == owner.fields and (old.get("time") or "") == owner.time:
-        if old.get("apiVersion") == owner.api_version:
-            return old
+    unchanged = old is not None and (old["apiVersion"], old.get("time") or "") == (owner.api_version, owner.time)
+    if old is not None and unchanged and old.get("fieldsV1") == owner.fields:
+        return old
     entry: Entry = {}
     if who.manager:
         entry["manager"] = who.manager

@@ -2,8 +2,8 @@
 
 A set is a dict from path element ("f:spec", 'k:{"name":"a"}', 'v:"x"', "i:0") to a node. A node is LEAF (an empty dict:
 this field, nothing below), or a dict of children, with the key "." when the field itself belongs too. At the root, an
-empty dict is the empty set. Nothing here changes its arguments, and results share nodes with them, so sets and nodes are
-never changed in place once built.
+empty dict is the empty set. Nothing here changes its arguments, and results share nodes with them, so sets and nodes
+are never changed in place once built.
 
 Stands for structured-merge-diff's fieldpath.Set, with its JSON form as the only form: the algebra needs no parsing.
 """
@@ -217,12 +217,13 @@ def in_order(node: Node) -> Node:
 
 
 def parse(raw: Any) -> FieldSet:
-    """A fieldsV1 as a client wrote it, normalised: unknown kinds of elements dropped, keys sorted, "." only where needed.
+    """A fieldsV1 as a client wrote it, normalised: unknown kinds of elements dropped, keys sorted, "." only where
+    needed.
 
     FieldSetError: no object, or an element that cannot be read."""
     if not isinstance(raw, dict):
         raise FieldSetError(f"expected an object, got {raw!r}")
-    out = {}
+    out: FieldSet = {}
     for key, below in raw.items():
         if key == SELF:
             continue

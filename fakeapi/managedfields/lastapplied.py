@@ -1,7 +1,7 @@
 """The annotation in which `kubectl apply` keeps its last configuration, as server-side apply treats it.
 
-When the field manager is "kubectl", conflicts with values that the annotation shows to be kubectl's own are none, and the
-annotation, once there, follows what is applied. Stands for apimachinery's managedfields/internal/lastapplied*.go.
+When the field manager is "kubectl", conflicts with values that the annotation shows to be kubectl's own are none, and
+the annotation, once there, follows what is applied. Stands for apimachinery's managedfields/internal/lastapplied*.go.
 """
 
 from __future__ import annotations

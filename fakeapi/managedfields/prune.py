@@ -1,8 +1,8 @@
 """Taking out of an object what nobody applies any more.
 
-remove_items() cuts fields out of a value; prune() decides which: fields that the applying manager named last time, names no
-longer, and that no other manager owns. Stands for structured-merge-diff's typed/remove.go and the pruning half of
-merge/update.go.
+remove_items() cuts fields out of a value; prune() decides which: fields that the applying manager named last time,
+names no longer, and that no other manager owns. Stands for structured-merge-diff's typed/remove.go and the pruning half
+of merge/update.go.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def with_named_fields(items: FieldSet, type: Type) -> FieldSet:
 
 
 def prune(
-    merged: Obj, type: Type, api_version: str, last: FieldSet, last_version: str, owned: Mapping[str, FieldSet], convert: Convert
+    merged: Obj, type: Type, api_version: str, last: FieldSet, last_version: str, owned: Mapping[str, FieldSet],
+    convert: Convert
 ) -> Obj:
     """The merged object without what the manager let go of.
 

@@ -1,7 +1,7 @@
 """managedFields of the scale subresource: the parent's entries seen through a Scale, and back.
 
-Stands for apimachinery's managedfields/scalehandler.go. `mappings` says, for every served version of the parent, by which
-path it holds the number of replicas; a version that maps to None has none, one that is missing is dropped.
+Stands for apimachinery's managedfields/scalehandler.go. `mappings` says, for every served version of the parent, by
+which path it holds the number of replicas; a version that maps to None has none, one that is missing is dropped.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def to_parent(
 ) -> list[dict[str, Any]]:
     """The parent's entries after a write to its Scale.
 
-    api_version: the parent's in this request. Update entries of the Scale never match the parent's (their versions differ),
-    so they come back without a time, which is what upstream does."""
+    api_version: the parent's in this request. Update entries of the Scale never match the parent's (their versions
+    differ), so they come back without a time, which is what upstream does."""
     left = decode(scale)
     managed: Managed = {}
     times: dict[Id, str] = {}

@@ -77,7 +77,7 @@ def _leaf(old: Any, new: Any) -> _Triple:
 
 
 def _compare_shapes(old: Any, new: Any, type: Type) -> _Triple:
-    """A map became a scalar or a list, or the other way round: the parts of the map come or go, the field is modified."""
+    """A map became a scalar or a list, or the reverse: the map's parts come or go, the field is modified."""
     removed = _parts(old, type) if isinstance(old, dict) else None
     added = _parts(new, type) if isinstance(new, dict) else None
     return removed or None, LEAF, added or None
@@ -127,9 +127,9 @@ def _compare_lists(old: list[Any], new: list[Any], type: Type) -> _Triple:
     modified: Node = {}
     added: Node = {}
     for key in before.keys() | after.keys():
-        olds, news = before.get(key, ()), after.get(key, ())
+        olds, news = before.get(key, []), after.get(key, [])
         if len(olds) > 1 and len(news) > 1:
-            if not equal(list(olds), list(news)):
+            if not equal(olds, news):
                 modified[key] = LEAF
         elif len(olds) > 1:
             removed[key] = LEAF

@@ -1,7 +1,7 @@
 """Does a value fit its type closely enough to be owned field by field?
 
-A looser question than decoding asks: numbers are numbers, quantities and times are any scalar. The texts are upstream's.
-Stands for structured-merge-diff's typed/validate.go.
+A looser question than decoding asks: numbers are numbers, quantities and times are any scalar. The texts are
+upstream's. Stands for structured-merge-diff's typed/validate.go.
 """
 
 from __future__ import annotations
