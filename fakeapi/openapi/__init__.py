@@ -1,0 +1,5 @@
+"""OpenAPI documents as views over the resource table."""
+
+from fakeapi.openapi.views import V2_JSON, V2_PROTOBUF, Document, Views
+
+__all__ = ["V2_JSON", "V2_PROTOBUF", "Document", "Views"]
