@@ -100,6 +100,7 @@ class WatchCache:
         self._history: deque[Event] = deque()
         self._history_limit = history
         self._since = 0
+        self._loaded = 0
         self._queue = queue
         self._watchers: dict[tuple[str, str, str], set[Watcher]] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -117,8 +118,7 @@ class WatchCache:
         if self.revision <= page.revision:
             self._load(page.entries, page.revision)
         for change in early:
-            if change.revision > self.revision:
-                self.changed(change)
+            self.changed(change)
 
     def stop(self) -> None:
         """Stop following the store and end every watch."""
@@ -263,6 +263,8 @@ class WatchCache:
         if self._early is not None:
             self._early.append(change)
             return
+        if change.revision <= self._loaded:
+            return
         item = self.item(change.entry) if change.entry is not None else None
         event = Event(change.revision, item, self._items.get(change.key))
         self._store(change.key, item)
@@ -295,8 +297,7 @@ class WatchCache:
             self._items[key] = item
             self._index_item(key, None, item)
         self._history.clear()
-        self._since = revision
-        self.revision = revision
+        self._since = self._loaded = self.revision = revision
         self._reached()
 
     def _store(self, key: str, item: Item | None) -> None:

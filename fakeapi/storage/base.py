@@ -48,6 +48,10 @@ class FutureRevision(StorageError):
         self.current = current
 
 
+class Unavailable(StorageError):
+    """any: the backend does not answer; str() says why. Not one of the four: it becomes a 500."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One key at one revision. `revision` is the mod revision: what clients see as resourceVersion."""

@@ -33,6 +33,7 @@ from fakeapi.storage.base import (
     Listener,
     Page,
 )
+from fakeapi.storage.feed import Listeners
 
 HISTORY = 20_000
 # No key contains it: the end of a prefix's range, since keys are compared by code point.
@@ -49,7 +50,7 @@ class MemoryStorage:
         self._compacted = 0
         self._history = history
         self._log: deque[Change] = deque()
-        self._listeners: dict[str, list[Listener]] = {}
+        self._listeners = Listeners()
 
     async def revision(self) -> int:
         return self._revision
@@ -111,10 +112,7 @@ class MemoryStorage:
         self._listeners.clear()
 
     def listen(self, prefix: str, listener: Listener) -> Callable[[], None]:
-        assert prefix.endswith("/"), prefix
-        listeners = self._listeners.setdefault(prefix, [])
-        listeners.append(listener)
-        return lambda: listeners.remove(listener) if listener in listeners else None
+        return self._listeners.add(prefix, listener)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry as it is now, in key order: what a snapshot or a backup keeps."""
@@ -129,11 +127,10 @@ class MemoryStorage:
         self._revision = max(self._revision + 1, revision, newest)
         self._log.clear()
         self._compacted = self._revision
-        for prefix, listeners in list(self._listeners.items()):
+        for prefix in self._listeners.prefixes():
             first, last = self._range(prefix, "")
             under = [self._entries[k] for k in self._keys.islice(first, last)]
-            for listener in list(listeners):
-                listener.replaced(under, self._revision)
+            self._listeners.replaced(prefix, under, self._revision)
 
     def _expect(self, key: str, expected: int) -> Entry:
         entry = self._entries.get(key)
@@ -160,9 +157,7 @@ class MemoryStorage:
         self._log.append(change)
         if len(self._log) > self._history:
             self._forget(self._log[0].revision)
-        for prefix in _folders(change.key):
-            for listener in self._listeners.get(prefix, ()):
-                listener.changed(change)
+        self._listeners.changed(change)
 
     def _forget(self, revision: int) -> None:
         """Drop what a read at `revision` or later does not need."""
@@ -195,16 +190,6 @@ class MemoryStorage:
         taken = min(count, limit) if limit > 0 else count
         entries = [undone.get(k) or self._entries[k] for k in islice(keys, taken)]
         return Page(entries, revision, taken < count, count - taken)
-
-
-def _folders(key: str) -> list[str]:
-    """Every prefix of key that ends in a slash."""
-    found = []
-    at = key.find("/")
-    while at >= 0:
-        found.append(key[: at + 1])
-        at = key.find("/", at + 1)
-    return found
 
 
 class _Reader:
