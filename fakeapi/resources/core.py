@@ -18,6 +18,7 @@ from fakeapi.strategies import (
     replicationcontroller,
     resourcequota,
     secret,
+    service,
     serviceaccount,
 )
 
@@ -191,6 +192,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(proxy("ServiceProxyOptions"), status("Service")),
         definition=DEFINITION,
+        strategy=service.STRATEGY,
         storage_key="services/specs",
     ),
 )
