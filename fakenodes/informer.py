@@ -369,6 +369,11 @@ class InformerFactory:
         for informer in list(self._informers.values()):
             await informer.synced()
 
+    async def drop(self, gvr: GVR) -> None:
+        """Stop and forget a resource that the server does not have any more."""
+        for key in [x for x in self._informers if x[0] == gvr]:
+            await self._informers.pop(key).stop()
+
     async def stop(self) -> None:
         """Stop all."""
         await asyncio.gather(*(x.stop() for x in self._informers.values()))

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from fakenodes.controllers.base import Controller
 from fakenodes.controllers.deployments.controller import DEPLOYMENT
+from fakenodes.controllers.endpoints import ENDPOINTS_CONTROLLER
+from fakenodes.controllers.endpointslice import ENDPOINT_SLICE
+from fakenodes.controllers.garbage import GARBAGE
+from fakenodes.controllers.namespace import NAMESPACE
+from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
 
-CONTROLLERS: tuple[Controller, ...] = (DEPLOYMENT, REPLICASET, REPLICATION)
+CONTROLLERS: tuple[Controller, ...] = (
+    SERVICEACCOUNT, ROOT_CA_PUBLISHER, NAMESPACE, DEPLOYMENT, REPLICASET, REPLICATION, ENDPOINTS_CONTROLLER,
+    ENDPOINT_SLICE, GARBAGE,
+)

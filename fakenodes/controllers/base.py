@@ -22,6 +22,17 @@ from fakenodes.workqueue import WorkQueue
 WRITE_SECONDS = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What kube-controller-manager's flags say: --root-ca-file, --cluster-signing-cert-file and -key-file,
+    --service-account-private-key-file (all PEM), and who issues tokens."""
+
+    root_ca: str = ""
+    signing_certificate: bytes = b""
+    signing_key: bytes = b""
+    service_account_key: bytes = b""
+
+
 class Watching:
     """The informers as controllers read them. Every object is shared and read-only."""
 
@@ -87,6 +98,7 @@ class Work:
         self.recorder = shared.recorder
         self.state = shared.state
         self.rng = shared.rng
+        self.options = shared.options
 
     def get(self, gvr: GVR, key: str) -> Obj | None:
         """A cached object."""
@@ -150,7 +162,7 @@ class Shared:
     """What the workers of one running controller share."""
 
     def __init__(self, watching: Watching, client: Client, clock: Clock, recorder: EventRecorder,
-                 queue: WorkQueue[str], state: Any, rng: random.Random) -> None:
+                 queue: WorkQueue[str], state: Any, rng: random.Random, options: Options) -> None:
         self.watching = watching
         self.client = client
         self.clock = clock
@@ -158,6 +170,7 @@ class Shared:
         self.queue = queue
         self.state = state
         self.rng = rng
+        self.options = options
         self._written: dict[str, tuple[float, list[_Written]]] = {}
         self._watched: frozenset[GVR] = frozenset()
 
@@ -198,11 +211,15 @@ Background = Callable[[Shared], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """One controller. `reconcile` returns after how many seconds to look at the key again, or None; what it raises
-    (ClientError, OSError) makes the key come back with back-off. `state` makes what its reconciles share; `run` is a
-    task beside the workers, for what no event tells."""
+    """One controller, by upstream's name and the alias that it had before 1.28.
+
+    `reconcile` returns after how many seconds to look at the key again, or None; what it raises (ClientError, OSError)
+    makes the key come back with back-off. `component` is whom its events come from, by default the name. `state` makes
+    what its reconciles share; `run` is a task beside the workers, for what no event tells.
+    """
 
     name: str
+    alias: str
     user: str
     watches: tuple[Watch, ...]
     reconcile: Reconcile

@@ -214,14 +214,15 @@ async def _delete(work: Work, owner: Obj, pod: Obj) -> str:
     return ""
 
 
-def _descriptor(name: str, user: str, component: str, flavour: Flavour) -> Controller:
+def _descriptor(name: str, alias: str, user: str, component: str, flavour: Flavour) -> Controller:
     pods = Watch(PODS, to_owner(flavour.owner, selecting(flavour.owner.gvr, selector_of)),
                  {"controller": by_controller})
-    return Controller(name, service_account(user), (Watch(flavour.owner.gvr), pods),
+    return Controller(name, alias, service_account(user), (Watch(flavour.owner.gvr), pods),
                       _reconciler(flavour), component)
 
 
-REPLICASET = _descriptor("replicaset", "replicaset-controller", "replicaset-controller",
+REPLICASET = _descriptor("replicaset-controller", "replicaset", "replicaset-controller", "replicaset-controller",
                          Flavour(OwnerKind(REPLICA_SETS, "apps/v1", "ReplicaSet"), True))
-REPLICATION = _descriptor("replicationcontroller", "replication-controller", "replication-controller",
+REPLICATION = _descriptor("replicationcontroller-controller", "replicationcontroller", "replication-controller",
+                          "replication-controller",
                           Flavour(OwnerKind(REPLICATION_CONTROLLERS, "v1", "ReplicationController"), False))

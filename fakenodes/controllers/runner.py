@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from fakeapi.clock import Clock
 from fakenodes.client.base import GVR, Client, ClientError, Obj
-from fakenodes.controllers.base import Controller, Shared, Watch, Watching, Work
+from fakenodes.controllers.base import Controller, Options, Shared, Watch, Watching, Work
 from fakenodes.events import EventRecorder
 from fakenodes.informer import InformerFactory
 from fakenodes.workqueue import WorkQueue
@@ -28,16 +28,14 @@ BEHIND_SECONDS = 0.01
 def choose(controllers: Iterable[Controller], select: str) -> list[Controller]:
     """The controllers that a --controllers value names. ValueError for a name that is none."""
     found = list(controllers)
-    names = {x.name for x in found}
-    wanted: set[str] = set()
+    names = {x.name: x.name for x in found} | {x.alias: x.name for x in found}
     parts = [x.strip() for x in select.split(",") if x.strip()]
     for part in parts:
         if part != "*" and part.removeprefix("-") not in names:
             raise ValueError(f'"{part.removeprefix("-")}" is not in the list of known controllers')
-    if "*" in parts:
-        wanted = set(names)
-    wanted |= {x for x in parts if not x.startswith("-") and x != "*"}
-    wanted -= {x[1:] for x in parts if x.startswith("-")}
+    wanted = set(names.values()) if "*" in parts else set()
+    wanted |= {names[x] for x in parts if not x.startswith("-") and x != "*"}
+    wanted -= {names[x[1:]] for x in parts if x.startswith("-")}
     return [x for x in found if x.name in wanted]
 
 
@@ -45,10 +43,11 @@ class Manager:
     """Running controllers. `clients(user)` gives the client that acts as that user; start(), then stop()."""
 
     def __init__(self, controllers: Iterable[Controller], clients: Callable[[str], Client], clock: Clock,
-                 seed: int | None = None) -> None:
+                 options: Options | None = None, seed: int | None = None) -> None:
         self._controllers = list(controllers)
         self._clients = clients
         self._clock = clock
+        self._options = options or Options()
         self._rng = random.Random(seed)
         self._factory = InformerFactory(clients(MANAGER), clock, self._rng)
         self._watching = Watching(self._factory)
@@ -67,7 +66,8 @@ class Manager:
     async def start(self) -> None:
         """Return once all caches are filled and the workers run."""
         for controller in self._controllers:
-            running = _Running(controller, self._watching, self._clients(controller.user), self._clock, self._rng)
+            running = _Running(controller, self._watching, self._clients(controller.user), self._clock, self._rng,
+                               self._options)
             self._running.append(running)
             running.connect()
         await self._factory.start()
@@ -82,13 +82,14 @@ class Manager:
 
 
 async def run_controllers(clients: Callable[[str], Client], clock: Clock, select: str = "*",
-                          controllers: Iterable[Controller] = (), seed: int | None = None) -> Manager:
+                          controllers: Iterable[Controller] = (), options: Options | None = None,
+                          seed: int | None = None) -> Manager:
     """Start the controllers that `select` names and return their manager; stop() it in the end."""
     if not controllers:
         # Here, not above: a descriptor's module imports base.py, and the tuple imports every descriptor.
         from fakenodes.controllers import CONTROLLERS
         controllers = CONTROLLERS
-    manager = Manager(choose(controllers, select), clients, clock, seed)
+    manager = Manager(choose(controllers, select), clients, clock, options, seed)
     await manager.start()
     return manager
 
@@ -97,11 +98,12 @@ class _Running:
     """One controller at work."""
 
     def __init__(self, controller: Controller, watching: Watching, client: Client, clock: Clock,
-                 rng: random.Random) -> None:
+                 rng: random.Random, options: Options) -> None:
         self.controller = controller
         self._queue: WorkQueue[str] = WorkQueue(clock)
-        self._recorder = EventRecorder(client, clock, controller.component or f"{controller.name}-controller")
-        self._shared = Shared(watching, client, clock, self._recorder, self._queue, controller.state(), rng)
+        self._recorder = EventRecorder(client, clock, controller.component or controller.name)
+        self._shared = Shared(watching, client, clock, self._recorder, self._queue, controller.state(), rng,
+                              options)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property

@@ -135,7 +135,7 @@ def _pod_gone(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[
 
 
 DEPLOYMENT = Controller(
-    "deployment", service_account("deployment-controller"),
+    "deployment-controller", "deployment", service_account("deployment-controller"),
     (Watch(DEPLOYMENTS),
      Watch(REPLICA_SETS, to_owner(OWNER, selecting(DEPLOYMENTS, selector_of)), {"controller": by_controller}),
      Watch(PODS, _pod_gone, {"controller": by_controller})),
