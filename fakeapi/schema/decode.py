@@ -91,6 +91,10 @@ def decode(value: Any, t: Type, *, path: str = "", source: bytes | None = None) 
     except _Abort as abort:
         run.error = str(abort)
         result = None
+    except RecursionError:
+        # Only schemas of CRDs nest without end; upstream's limit lies at 10,000 levels.
+        run.error = "exceeded max depth"
+        result = None
     if run.error:
         if source is not None:
             return decode(parse_slowly(source), t, path=path)
