@@ -239,3 +239,13 @@ def timeout(message: str, seconds: int = 0) -> ApiError:
 def unavailable(message: str) -> ApiError:
     """503."""
     return _failure(503, "ServiceUnavailable", message)
+
+
+def internal_error(message: str) -> ApiError:
+    """500 InternalError, as upstream wraps a Go error that has no better Status."""
+    return _failure(500, "InternalError", f"Internal error occurred: {message}", {"causes": [{"message": message}]})
+
+
+def not_allowed() -> ApiError:
+    """405 of a path that exists for other methods."""
+    return _failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})

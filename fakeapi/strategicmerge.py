@@ -1,9 +1,9 @@
 """Strategic merge patches: merge patches that know which lists have merge keys.
 
 Directives: `$patch` (replace, delete, merge), `$retainKeys`, `$setElementOrder/<list>` and
-`$deleteFromPrimitiveList/<list>`. What merges, and by which key, is on the Type tree (patch_strategy,
-patch_merge_key). Stands for apimachinery's util/strategicpatch (StrategicMergeMapPatch) with its order of list items and its errors; the making of such patches is
-the client's. Custom resources take none (415, before anything here).
+`$deleteFromPrimitiveList/<list>`. What merges, and by which key, is on the Type tree (patch_strategy, patch_merge_key).
+Stands for apimachinery's util/strategicpatch (StrategicMergeMapPatch) with its order of list items and its errors; the
+making of such patches is the client's. Custom resources take none (415, before anything here).
 """
 
 from __future__ import annotations

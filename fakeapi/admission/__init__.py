@@ -1,0 +1,45 @@
+"""Admission: the enabled plugins in upstream's order.
+
+Stands for pkg/kubeapiserver/options/plugins.go (AllOrderedPlugins, DefaultOffAdmissionPlugins). A new plugin is one file and
+one line in ORDER.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fakeapi.admission import (
+    defaultstorageclass,
+    defaulttolerationseconds,
+    namespacelifecycle,
+    podpriority,
+    serviceaccount,
+    storageobjectinuse,
+)
+from fakeapi.admission.base import Chain, Plugin, Reader
+from fakeapi.config import Config
+
+# (upstream's name, how it is made, on by default)
+ORDER: tuple[tuple[str, Callable[[Config, Reader], Plugin], bool], ...] = (
+    (namespacelifecycle.NAME, namespacelifecycle.NamespaceLifecycle, True),
+    (serviceaccount.NAME, serviceaccount.ServiceAccount, True),
+    (podpriority.NAME, podpriority.Priority, True),
+    (defaulttolerationseconds.NAME, defaulttolerationseconds.DefaultTolerationSeconds, True),
+    (defaultstorageclass.NAME, defaultstorageclass.DefaultStorageClass, True),
+    (storageobjectinuse.NAME, storageobjectinuse.StorageObjectInUseProtection, True),
+)
+
+
+def names() -> list[str]:
+    """Every plugin there is, in order."""
+    return [name for name, _, _ in ORDER]
+
+
+def build(config: Config, reader: Reader) -> Chain:
+    """The chain that the options ask for."""
+    wanted = [
+        make(config, reader)
+        for name, make, on in ORDER
+        if (on or name in config.enable_admission) and name not in config.disable_admission
+    ]
+    return Chain(wanted)

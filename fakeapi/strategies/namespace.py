@@ -64,6 +64,20 @@ def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return [invalid("status.Phase", phase, f"may only be '{wanted}' if `deletionTimestamp` is {state}")]
 
 
+def _begin_delete(obj: Obj, ctx: Context) -> bool:
+    """A namespace is emptied before it goes (registry/core/namespace/storage): the first DELETE marks it, later ones wait."""
+    if not obj["metadata"].get("deletionTimestamp"):
+        obj["metadata"]["deletionTimestamp"] = ctx.now
+        obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
+        return True
+    return bool((obj.get("spec") or {}).get("finalizers"))
+
+
+def _should_delete(new: Obj, old: Obj) -> bool:
+    """ShouldDeleteNamespaceDuringUpdate."""
+    return not (new.get("spec") or {}).get("finalizers")
+
+
 STRATEGY = Strategy(
     default=_default,
     prepare_create=_prepare_create,
@@ -76,4 +90,6 @@ STRATEGY = Strategy(
     fields={"status.phase": path("status", "phase"), "name": lambda o: o["metadata"].get("name", "")},
     printer=table(NAME, column("Status", path("status", "phase")), AGE),
     delete_returns_object=True,
+    begin_delete=_begin_delete,
+    should_delete=_should_delete,
 )

@@ -1,0 +1,49 @@
+"""DefaultStorageClass: a claim that names no class gets the default one, the newest where there are several.
+
+Stands for plugin/pkg/admission/storage/storageclass/setdefault.
+"""
+
+from __future__ import annotations
+
+from fakeapi.admission.base import CREATE, Attributes, Obj, Reader
+from fakeapi.config import Config
+
+NAME = "DefaultStorageClass"
+_ANNOTATIONS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+
+
+class DefaultStorageClass:
+    """See the module's docstring."""
+
+    def __init__(self, config: Config, reader: Reader) -> None:
+        self._reader = reader
+
+    def handles(self, attributes: Attributes) -> bool:
+        """Creation of claims."""
+        return attributes.operation == CREATE and attributes.resource == "persistentvolumeclaims" and not attributes.subresource
+
+    async def admit(self, attributes: Attributes) -> None:
+        """Fill in spec.storageClassName."""
+        assert attributes.obj is not None
+        claim = attributes.obj
+        annotated = _CLASS_ANNOTATION in (claim["metadata"].get("annotations") or {})
+        if annotated or claim["spec"].get("storageClassName") is not None:
+            return
+        classes = [c for c in await self._reader.list("storage.k8s.io", "storageclasses") if is_default(c)]
+        if classes:
+            newest = min(classes, key=lambda c: (_descending(c["metadata"].get("creationTimestamp", "")), c["metadata"]["name"]))
+            claim["spec"]["storageClassName"] = newest["metadata"]["name"]
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Nothing further."""
+
+
+def is_default(storage_class: Obj) -> bool:
+    """Whether the class is marked as the default."""
+    annotations = storage_class["metadata"].get("annotations") or {}
+    return any(annotations.get(key) == "true" for key in _ANNOTATIONS)
+
+
+def _descending(text: str) -> tuple[int, ...]:
+    return tuple(-ord(ch) for ch in text)

@@ -1,0 +1,292 @@
+"""The API server: build(config) puts the whole chain together, handle() walks a request down it.
+
+Stands for apiserver's server/config.go (DefaultBuildHandlerChain) and endpoints/installer.go: authenticate → impersonate
+→ authorize → route → handler; errors become a Status once, here. ApiServer is an ASGI application, and `call` is the
+same chain without a socket, entered after authentication, for the components of this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+
+from fakeapi import admission, authorization, codec, discovery, errors, poststart
+from fakeapi.admission.base import Obj
+from fakeapi.authentication import Authenticator
+from fakeapi.clock import Clock, RealClock, rfc3339
+from fakeapi.config import Config
+from fakeapi.errors import ApiError
+from fakeapi.handlers import paths, routes
+from fakeapi.handlers.scope import Scope
+from fakeapi.registry import Registry, encode
+from fakeapi.request import Answer, Request, RequestInfo, User, decode_path, parse, parse_query
+from fakeapi.resources.base import Resource
+from fakeapi.resources.table import builtin
+from fakeapi.schema import definitions
+from fakeapi.storage.base import KeyExists, Storage
+from fakeapi.watchcache import WatchCache
+
+log = logging.getLogger("fakekube")
+
+_STANDARD_HEADERS = ((b"cache-control", b"no-cache, private"),)
+Send = Callable[[Any], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+
+
+class ApiServer:
+    """One API server over one store. `start` before the first request, `stop` in the end."""
+
+    def __init__(
+        self,
+        config: Config,
+        storage: Storage,
+        *,
+        clock: Clock | None = None,
+        tokens: dict[str, User] | None = None,
+    ) -> None:
+        self.config = config
+        self.storage = storage
+        self.clock = clock or RealClock()
+        self.rng = random.Random(config.seed)
+        self.definitions = definitions.load(config.minor)
+        self.table = builtin(config.minor)
+        self.discovery = discovery.Views(self.table)
+        self.registries: dict[tuple[str, str], Registry] = {}
+        self.scopes: dict[tuple[str, str, str], Scope] = {}
+        self.reader = Reader(self)
+        self.admission = admission.build(config, self.reader)
+        self.authorizer = authorization.build(config, self.reader)
+        self.authenticator = Authenticator(tokens or {}, None, config.anonymous_auth)
+        self.closing = asyncio.Event()
+        self.started = self.clock.now()
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    async def start(self, facts: poststart.Facts) -> None:
+        """Make what exists from the start; what is there already stays as it is."""
+        for row, obj in poststart.objects(self.table, facts):
+            await self._insert(row, obj)
+
+    async def _insert(self, row: Resource, obj: Obj) -> None:
+        from fakeapi import meta
+
+        metadata = obj["metadata"]
+        metadata.setdefault("uid", meta.new_uid(self.rng))
+        metadata.setdefault("creationTimestamp", rfc3339(self.clock.now()))
+        try:
+            await self.storage.create(storage_key(row, metadata.get("namespace", ""), metadata["name"]), encode(obj))
+        except KeyExists:
+            return
+
+    async def stop(self) -> None:
+        """End every watch and close the store."""
+        self.closing.set()
+        for registry in self.registries.values():
+            registry.cache.stop()
+        await self.storage.close()
+
+    # -- the parts a handler asks for ------------------------------------------------------------------------------
+
+    async def registry(self, row: Resource) -> Registry:
+        """The row's store, made and filled on first use."""
+        found = self.registries.get((row.group, row.plural))
+        if found is None or found.row is not row:
+            found = await self._make_registry(row)
+        return found
+
+    async def _make_registry(self, row: Resource) -> Registry:
+        kind_type = self.kind_type(row, row.storage_version)
+        strategy = row.strategy
+        zero = {"kind": row.kind, "apiVersion": api_version(row.group, row.storage_version), "metadata": {}}
+        cache = WatchCache(
+            self.storage,
+            storage_prefix(row),
+            namespaced=row.namespaced,
+            fields=lambda obj: {name: value(obj) for name, value in strategy.fields.items()},
+            index="spec.nodeName" if "spec.nodeName" in strategy.fields else "",
+            empty=zero,
+        )
+        registry = Registry(row, self.storage, cache, clock=self.clock, rng=self.rng, kind_type=kind_type)
+        await cache.start()
+        winner = self.registries.get((row.group, row.plural))
+        if winner is not None and winner.row is row:
+            cache.stop()
+            return winner
+        self.registries[row.group, row.plural] = registry
+        return registry
+
+    async def registry_of(self, group: str, plural: str) -> Registry:
+        """The store of a resource by name. KeyError: no served version has it."""
+        for version in self.table.versions(group):
+            row = self.table.find(group, version, plural)
+            if row is not None:
+                return await self.registry(row)
+        raise KeyError((group, plural))
+
+    def kind_type(self, row: Resource, version: str) -> Any:
+        """The Type of a row's objects in that version."""
+        return self.definitions.type(f"{row.definition}.{version}.{row.kind}")
+
+    async def scope(self, row: Resource, version: str) -> Scope:
+        """What handlers need to serve a row in a version."""
+        key = (row.group, version, row.plural)
+        found = self.scopes.get(key)
+        if found is None or found.row is not row:
+            found = self.scopes[key] = Scope(self, row, version, self.kind_type(row, version), await self.registry(row))
+        return found
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    async def handle(self, request: Request) -> Answer:
+        """Authenticate and answer. Never raises."""
+        try:
+            request.user = await self.authenticator.authenticate(request)
+        except ApiError as error:
+            return self.refuse(error, request)
+        return await self.serve(request)
+
+    async def serve(self, request: Request) -> Answer:
+        """Everything after authentication. Never raises."""
+        try:
+            await self.authorizer.impersonate(request)
+            await self.authorizer.check(request)
+            answer = await (routes.route(self, request) if request.info.is_resource else paths.route(self, request))
+        except ApiError as error:
+            answer = self.refuse(error, request)
+        except Exception:
+            log.exception("unhandled exception: %s %s", request.method, request.path)
+            answer = self.refuse(errors.internal_error("an unexpected error occurred"), request)
+        if request.warnings:
+            answer.headers["Warning"] = codec.warning_header(request.warnings)
+        return answer
+
+    def refuse(self, error: ApiError, request: Request) -> Answer:
+        """An error as the client reads it."""
+        form = codec.error_form(request.headers.get("accept", ""))
+        return Answer(error.code, form.encode(error.status), form.media, dict(error.headers))
+
+    async def call(self, method: str, target: str, headers: Mapping[str, str], body: bytes, user: User) -> Answer:
+        """A request of a component in this process, as that user. Header names are lower-case."""
+
+        async def read() -> bytes:
+            return body
+
+        path, _, query_text = target.partition("?")
+        query = parse_query(query_text)
+        path = decode_path(path)
+        request = Request(method, path, query, headers, read, parse(method, path, query), user, now=self.clock.now())
+        return await self.serve(request)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] != "http":
+            return
+        query = parse_query(scope["query_string"].decode("latin-1"))
+        path: str = scope["path"]
+        method: str = scope["method"]
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        info: RequestInfo = parse(method, path, query)
+        request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now())
+        await _send(await self.handle(request), receive, send)
+
+
+class Reader:
+    """Other objects, for admission and authorization: the newest state."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+
+    async def get(self, group: str, resource: str, namespace: str, name: str) -> Obj | None:
+        """One object or None."""
+        cache = await self._cache(group, resource)
+        item = cache.get(cache.key(namespace, name)) if cache else None
+        return item.load() if item else None
+
+    async def list(self, group: str, resource: str, namespace: str = "") -> list[Obj]:
+        """All objects (of a namespace)."""
+        cache = await self._cache(group, resource)
+        return [item.load() for item in cache.list(namespace).items] if cache else []
+
+    async def _cache(self, group: str, resource: str) -> WatchCache | None:
+        found = self._server.registries.get((group, resource))
+        if found is not None:
+            return found.cache
+        table = self._server.table
+        row = next((r for v in table.versions(group) if (r := table.find(group, v, resource))), None)
+        return (await self._server.registry(row)).cache if row else None
+
+
+def api_version(group: str, version: str) -> str:
+    """`apps/v1`, `v1`."""
+    return f"{group}/{version}" if group else version
+
+
+def storage_prefix(row: Resource) -> str:
+    """Where a row's objects are kept, as upstream lays out etcd."""
+    return f"/registry/{row.storage_key or row.plural}/"
+
+
+def storage_key(row: Resource, namespace: str, name: str) -> str:
+    """The key of one object."""
+    return storage_prefix(row) + (f"{namespace}/{name}" if row.namespaced else name)
+
+
+def _reader(receive: Receive) -> Callable[[], Awaitable[bytes]]:
+    body: bytes | None = None
+
+    async def read() -> bytes:
+        nonlocal body
+        if body is None:
+            message = await receive()
+            body = message.get("body", b"")
+            if message.get("more_body"):
+                parts = [body]
+                while message.get("more_body"):
+                    message = await receive()
+                    parts.append(message.get("body", b""))
+                body = b"".join(parts)
+        return body
+
+    return read
+
+
+async def _send(answer: Answer, receive: Receive, send: Send) -> None:
+    """An Answer over ASGI; a stream ends when the client goes away."""
+    headers = [(b"content-type", answer.content_type.encode()), *_STANDARD_HEADERS]
+    headers += [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in answer.headers.items()]
+    body = answer.body
+    if isinstance(body, bytes):
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        return
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    pump = asyncio.ensure_future(_pump(body, send))
+    gone = asyncio.ensure_future(_until_disconnect(receive))
+    try:
+        await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (pump, gone):
+            task.cancel()
+        await asyncio.gather(pump, gone, return_exceptions=True)
+
+
+async def _pump(body: AsyncIterator[bytes], send: Send) -> None:
+    async for chunk in body:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def dumps(value: Any) -> bytes:
+    """JSON bytes of a plain value."""
+    return orjson.dumps(value)

@@ -1,0 +1,77 @@
+"""Who asks: client certificate, bearer token, service-account token, impersonation, anonymous.
+
+Stands for apiserver's pkg/authentication (union of x509, tokenfile, serviceaccount, anonymous). A credential that is
+given and wrong is 401 even where anonymous requests would be let in; none at all is anonymous. Impersonation is
+decided in authorization.impersonation, since it asks the authorizer.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from pathlib import Path
+
+from fakeapi import errors
+from fakeapi.request import ANONYMOUS, Request, User
+
+AUTHENTICATED = "system:authenticated"
+
+TokenChecker = Callable[[str], Awaitable[User | None]]
+
+
+@lru_cache(maxsize=4096)
+def user_of_certificate(der: bytes) -> User:
+    """x509.CommonNameUserConversion: the common name is the user, organizations are groups."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.load_der_x509_certificate(der).subject
+    names = [str(a.value) for a in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    groups = [str(a.value) for a in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+    return User(names[0] if names else "", (*groups, AUTHENTICATED))
+
+
+def read_token_file(path: Path) -> dict[str, User]:
+    """--token-auth-file: rows `token,user,uid,"group1,group2"`. ValueError names the bad row."""
+    tokens: dict[str, User] = {}
+    with path.open(newline="") as file:
+        for number, row in enumerate(csv.reader(file, skipinitialspace=True), 1):
+            if not row or row[0].startswith("#"):
+                continue
+            if len(row) < 3:
+                raise ValueError(f"{path}:{number}: a token row has at least token, user and uid")
+            groups = tuple(g for g in row[3].split(",") if g) if len(row) > 3 else ()
+            tokens[row[0]] = User(row[1], (*groups, AUTHENTICATED), row[2])
+    return tokens
+
+
+class Authenticator:
+    """The chain. tokens: static ones; account_token: checks a service-account token, None where it is not one."""
+
+    def __init__(self, tokens: dict[str, User], account_token: TokenChecker | None, anonymous: bool) -> None:
+        self.tokens = tokens
+        self.account_token = account_token
+        self.anonymous = anonymous
+
+    async def authenticate(self, request: Request) -> User:
+        """The requester. ApiError 401 when a credential is wrong, or there is none and anonymous is off."""
+        if request.peer:
+            return user_of_certificate(request.peer)
+        token = bearer_token(request.headers.get("authorization", ""))
+        if token:
+            user = self.tokens.get(token)
+            if user is None and self.account_token is not None:
+                user = await self.account_token(token)
+            if user is None:
+                raise errors.unauthorized()
+            return user
+        if not self.anonymous:
+            raise errors.unauthorized()
+        return ANONYMOUS
+
+
+def bearer_token(header: str) -> str:
+    """The token of an Authorization header; "" for other schemes and empty tokens, which count as no credential."""
+    scheme, _, token = header.strip().partition(" ")
+    return token.split(" ")[0] if scheme.lower() == "bearer" else ""

@@ -1,0 +1,190 @@
+"""Media types: what a client may send and accept, and how a body becomes a plain dict.
+
+Stands for apiserver's endpoints/handlers/negotiation and runtime/serializer (recognition of kind and version, conversion
+errors). One table row a media type: protobuf and CBOR come as further rows. What a kind's fields may be is
+schema.decode's; defaulting and validation are the strategies'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import yaml
+
+from fakeapi import errors, gojson
+from fakeapi.errors import ApiError
+from fakeapi.gofmt import go_quote
+
+JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
+MEDIA_TYPES = (JSON, YAML, PROTOBUF)
+STREAM_TYPES = (f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
+VIEWS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+META_VERSIONS = ("v1", "v1beta1")
+SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+
+
+def _yaml_bytes(value: Any) -> bytes:
+    text: str = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=True, default_flow_style=False, allow_unicode=True)
+    return text.encode()
+
+
+DECODERS: dict[str, Callable[[bytes], Any]] = {JSON: gojson.parse, YAML: gojson.parse_yaml}
+ENCODERS: dict[str, Callable[[Any], bytes]] = {JSON: orjson.dumps, YAML: _yaml_bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is written: its media type and, for Table and PartialObjectMetadata, the view and its version."""
+
+    media: str = JSON
+    view: str = ""
+    version: str = ""
+
+    def encode(self, value: Any) -> bytes:
+        """The bytes of a plain value."""
+        return ENCODERS[self.media](value)
+
+
+PLAIN = Form()
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    media: str
+    parameters: dict[str, str]
+    quality: float
+
+
+@lru_cache(maxsize=1024)
+def _clauses(accept: str) -> tuple[_Clause, ...]:
+    """The Accept header's clauses, best first (goautoneg.ParseAccept)."""
+    found = []
+    for part in accept.split(","):
+        media, *rest = (p.strip() for p in part.split(";"))
+        parameters = dict(p.split("=", 1) for p in rest if "=" in p)
+        try:
+            quality = float(parameters.pop("q", "1"))
+        except ValueError:
+            quality = 1.0
+        found.append(_Clause(media.lower(), parameters, quality))
+    return tuple(sorted(found, key=lambda c: -c.quality))
+
+
+def _view(clause: _Clause) -> tuple[str, str] | None:
+    """The view a clause asks for; None when there is no such view; ("", "") when it asks for none."""
+    given = {clause.parameters.get(k, "") for k in ("as", "g", "v")}
+    if given == {""}:
+        return "", ""
+    kind, group, version = (clause.parameters.get(k, "") for k in ("as", "g", "v"))
+    if kind in VIEWS and group == "meta.k8s.io" and version in META_VERSIONS:
+        return kind, version
+    return None
+
+
+@lru_cache(maxsize=1024)
+def negotiate(accept: str, stream: bool = False) -> Form | ApiError:
+    """The form of the answer for an Accept header; an ApiError (406) to raise where nothing fits."""
+    if not accept:
+        return PLAIN
+    known = False
+    for clause in _clauses(accept):
+        if clause.media in MEDIA_TYPES or clause.media == "*/*":
+            known = True
+            media = JSON if clause.media == "*/*" else clause.media
+            view = _view(clause)
+            if stream and media == YAML:
+                return errors.not_acceptable(STREAM_TYPES)
+            if view is not None and media in ENCODERS:
+                return Form(media, *view)
+    if known:
+        return errors.not_acceptable(STREAM_TYPES if stream else MEDIA_TYPES)
+    text = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(MEDIA_TYPES + STREAM_TYPES)
+    return errors.generic(406, "NotAcceptable", text, {})
+
+
+def error_form(accept: str) -> Form:
+    """The form of a Status: YAML where the client asks for YAML first, else JSON."""
+    for clause in _clauses(accept) if accept else ():
+        if clause.media in ENCODERS:
+            return Form(clause.media)
+    return PLAIN
+
+
+def body_media_type(header: str) -> str:
+    """The media type of a request body; JSON when none is given. ApiError 415 for what is not read here."""
+    media = header.split(";", 1)[0].strip().lower()
+    if not media:
+        return JSON
+    if media not in MEDIA_TYPES:
+        raise errors.unsupported_media_type(MEDIA_TYPES)
+    return media
+
+
+def _shown(data: bytes) -> str:
+    """How an unreadable body is quoted: text that looks like JSON or begins with { as it is, other bytes as hex."""
+    if data[:1] == b"{":
+        text = data[:30].decode("utf-8", "replace")
+        return f"({text} ...)" if len(data) > 30 else f"({text})"
+    hexed = data[:30].hex()
+    return f"({hexed} ...)" if len(data) > 30 else f"({hexed})"
+
+
+_TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+
+
+def parse_body(data: bytes, media: str) -> dict[str, Any]:
+    """The body as a JSON object with kind and apiVersion (if any) being strings. JsonError with the recognizer's text."""
+    if media == PROTOBUF:
+        raise gojson.JsonError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+    try:
+        value = DECODERS[media](data)
+    except gojson.JsonError as error:
+        if media == YAML:
+            raise
+        raise gojson.JsonError(f"couldn't get version/kind; json parse error: {error}") from None
+    if value is None:
+        return {}
+    prefix = "couldn't get version/kind; json parse error: json: cannot unmarshal"
+    if not isinstance(value, dict):
+        raise gojson.JsonError(f"{prefix} {gojson.kind_of(value)} into Go value of type {_TYPE_META}")
+    for field in ("apiVersion", "kind"):
+        if field in value and value[field] is not None and not isinstance(value[field], str):
+            raise gojson.JsonError(f"{prefix} {gojson.kind_of(value[field])} into Go struct field .{field} of type string")
+    return value
+
+
+def recognize(data: bytes, media: str, kind: str) -> dict[str, Any]:
+    """parse_body for an endpoint of that kind: a failure is the 400 that names it."""
+    try:
+        value = parse_body(data, media)
+        version = value.get("apiVersion") or ""
+        if version.count("/") > 1:
+            raise gojson.JsonError(f"unexpected GroupVersion string: {version}")
+    except gojson.JsonError as error:
+        raise errors.bad_request(f"the object provided is unrecognized (must be of type {kind}): {error} {_shown(data)}") from None
+    return value
+
+
+def split_version(api_version: str) -> tuple[str, str]:
+    """`apps/v1` -> ("apps", "v1"), `v1` -> ("", "v1")."""
+    group, slash, version = api_version.rpartition("/")
+    return (group, version) if slash else ("", api_version)
+
+
+def go_package(group: str) -> str:
+    """The Go package of a group's internal types: "core" for "", `rbac` for `rbac.authorization.k8s.io`."""
+    return group.split(".", 1)[0] if group else "core"
+
+
+def cannot_handle(found_kind: str, version: str, kind: str, why: str) -> ApiError:
+    """400 `<Kind> in version "<v>" cannot be handled as a <Kind>: <why>`."""
+    return errors.bad_request(f'{found_kind} in version "{version}" cannot be handled as a {kind}: {why}')
+
+
+def warning_header(texts: list[str]) -> str:
+    """The Warning header of an answer: `299 - "text"`, several joined by commas, each told once."""
+    return ", ".join(f"299 - {go_quote(text)}" for text in dict.fromkeys(texts))

@@ -1,0 +1,212 @@
+"""Reading JSON and YAML bodies, with Go's words for what is wrong with them.
+
+Stands for encoding/json's scanner (sigs.k8s.io/json keeps its messages) and sigs.k8s.io/yaml. Good JSON takes the fast
+way through orjson; the scanner here runs only over text that orjson refused, to name the error.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import yaml
+
+from fakeapi.gofmt import go_quote
+
+_SPACE = " \t\r\n"
+_DIGITS = frozenset("0123456789")
+
+
+class JsonError(ValueError):
+    """The text is no JSON (or YAML); the message is Go's."""
+
+
+def parse(data: bytes) -> Any:
+    """The value that the bytes hold. JsonError with encoding/json's message."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        text = data.decode("utf-8", "replace")
+        _Scanner(text).check()
+        # What Go reads and orjson does not: invalid UTF-8 and lone surrogates become U+FFFD there.
+        return json.loads(text, strict=False)
+
+
+def kind_of(value: Any) -> str:
+    """What encoding/json calls a value in `cannot unmarshal <kind> into ...`."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "array" if isinstance(value, list) else "object"
+
+
+class _Scanner:
+    """Walks the text as encoding/json's state machine does and raises at the first thing it would not accept."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def check(self) -> None:
+        self.value()
+        self.space()
+        if self.at < len(self.text):
+            self.fail("after top-level value")
+
+    def space(self) -> None:
+        while self.at < len(self.text) and self.text[self.at] in _SPACE:
+            self.at += 1
+
+    def peek(self) -> str:
+        if self.at >= len(self.text):
+            raise JsonError("unexpected end of JSON input")
+        return self.text[self.at]
+
+    def fail(self, context: str) -> None:
+        char = self.peek()
+        shown = {"'": "'\\''", '"': "'\"'"}.get(char) or f"'{go_quote(char)[1:-1]}'"
+        raise JsonError(f"invalid character {shown} {context}")
+
+    def value(self) -> None:
+        self.space()
+        char = self.peek()
+        if char == "{":
+            self.collection("}", self.member, "after object key:value pair")
+        elif char == "[":
+            self.collection("]", self.value, "after array element")
+        elif char == '"':
+            self.string()
+        elif char == "-" or char in _DIGITS:
+            self.number()
+        elif char in "tfn":
+            self.literal({"t": "true", "f": "false", "n": "null"}[char])
+        else:
+            self.fail("looking for beginning of value")
+
+    def collection(self, end: str, item: Any, context: str) -> None:
+        self.at += 1
+        self.space()
+        if self.peek() == end:
+            self.at += 1
+            return
+        while True:
+            item()
+            self.space()
+            char = self.peek()
+            if char == end:
+                self.at += 1
+                return
+            if char != ",":
+                self.fail(context)
+            self.at += 1
+
+    def member(self) -> None:
+        self.space()
+        if self.peek() != '"':
+            self.fail("looking for beginning of object key string")
+        self.string()
+        self.space()
+        if self.peek() != ":":
+            self.fail("after object key")
+        self.at += 1
+        self.value()
+
+    def string(self) -> None:
+        self.at += 1
+        while (char := self.peek()) != '"':
+            if char == "\\":
+                self.escape()
+            elif char < " ":
+                self.fail("in string literal")
+            else:
+                self.at += 1
+        self.at += 1
+
+    def escape(self) -> None:
+        self.at += 1
+        char = self.peek()
+        if char not in 'bfnrt\\/"u':
+            self.fail("in string escape code")
+        self.at += 1
+        if char == "u":
+            for _ in range(4):
+                if self.peek() not in "0123456789abcdefABCDEF":
+                    self.fail("in \\u hexadecimal character escape")
+                self.at += 1
+
+    def number(self) -> None:
+        if self.peek() == "-":
+            self.at += 1
+            if self.peek() not in _DIGITS:
+                self.fail("in numeric literal")
+        if self.peek() == "0":
+            self.at += 1
+        else:
+            self.digits()
+        if self.text[self.at : self.at + 1] == ".":
+            self.at += 1
+            if self.peek() not in _DIGITS:
+                self.fail("after decimal point in numeric literal")
+            self.digits()
+        if self.text[self.at : self.at + 1] in ("e", "E"):
+            self.at += 1
+            if self.peek() in "+-":
+                self.at += 1
+            if self.peek() not in _DIGITS:
+                self.fail("in exponent of numeric literal")
+            self.digits()
+
+    def digits(self) -> None:
+        while self.at < len(self.text) and self.text[self.at] in _DIGITS:
+            self.at += 1
+
+    def literal(self, word: str) -> None:
+        for expected in word:
+            if self.peek() != expected:
+                self.fail(f"in literal {word} (expecting '{expected}')")
+            self.at += 1
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML with JSON's types only: dates stay text, as sigs.k8s.io/yaml reads them."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(data: bytes) -> Any:
+    """The (first) YAML document as JSON would have it: keys are strings. JsonError with go-yaml's message."""
+    try:
+        value = yaml.load(data, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise JsonError(_yaml_message(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise JsonError(f"yaml: {error}") from error
+    return _stringly(value)
+
+
+def _yaml_message(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    return f"yaml: line {mark.line + 1}: {problem}" if mark else f"yaml: {problem}"
+
+
+def _stringly(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_key(k): _stringly(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_stringly(v) for v in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    return key if isinstance(key, str) else str(key)

@@ -1,0 +1,97 @@
+"""POST of an object to its collection.
+
+Stands for apiserver's endpoints/handlers/create.go: decode → default → managedFields → mutating admission → registry
+(prepare, validate, validating admission, store).
+"""
+
+from __future__ import annotations
+
+from fakeapi import errors
+from fakeapi.admission.base import CREATE, Attributes
+from fakeapi.clock import rfc3339
+from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
+from fakeapi.managedfields import manager
+from fakeapi.request import Answer, Request
+from fakeapi.strategies.base import Context, Obj
+
+
+async def create(scope: Scope, request: Request) -> Answer:
+    """The new object, 201."""
+    form = accepted(request)
+    check_options(request, "CreateOptions")
+    obj = await read_object(scope, request)
+    if obj["metadata"].get("resourceVersion"):
+        raise errors.plain_500("resourceVersion should not be set on objects to be created")
+    place(scope, request, obj)
+    ctx = scope.context(request, is_dry_run(request))
+    ctx.warnings = request.warnings
+    obj = own(scope, request, obj)
+    attributes = admission_attributes(scope, request, ctx, CREATE, obj, None)
+    await scope.server.admission.admit(attributes)
+    assert attributes.obj is not None
+
+    async def validate(new: Obj | None, old: Obj | None) -> None:
+        attributes.obj, attributes.name = new, (new or {}).get("metadata", {}).get("name", "")
+        await scope.server.admission.validate(attributes)
+
+    stored = await scope.registry.create(attributes.obj, ctx, validate)
+    return scope.answer(stored.raw, request, 201, form)
+
+
+def place(scope: Scope, request: Request, obj: Obj) -> None:
+    """EnsureObjectNamespaceMatchesRequestNamespace: the URL's namespace is the object's. ApiError 400."""
+    metadata, wanted = obj["metadata"], request.info.namespace if scope.row.namespaced else ""
+    given = metadata.get("namespace", "")
+    if given and not wanted:
+        if scope.row.namespaced or request.info.namespace:
+            raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        return
+    if given and given != wanted:
+        raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if wanted:
+        metadata["namespace"] = wanted
+
+
+def own(scope: Scope, request: Request, obj: Obj, live: Obj | None = None) -> Obj:
+    """Default the object, record its managers (in the request's version) and take it to the storage version."""
+    hub = scope.to_hub(obj)
+    scope.row.strategy.default(hub)
+    served = scope.from_hub(hub)
+    served = manager.on_update(
+        live,
+        served,
+        type=scope.type,
+        manager=field_manager(request),
+        api_version=scope.api_version,
+        subresource=request.info.subresource,
+        now=rfc3339(request.now),
+        reset=scope.row.strategy.main_reset,
+    )
+    return scope.to_hub(served)
+
+
+def field_manager(request: Request) -> str:
+    """The fieldManager option, else what the User-Agent says."""
+    return request.option("fieldManager") or manager.manager_from_user_agent(request.headers.get("user-agent", ""))
+
+
+def admission_attributes(scope: Scope, request: Request, ctx: Context, operation: str, obj: Obj | None, old: Obj | None) -> Attributes:
+    """What admission is told of the request."""
+    info = request.info
+    return Attributes(
+        operation=operation,
+        group=scope.row.group,
+        version=scope.version,
+        resource=scope.row.plural,
+        kind=scope.row.kind,
+        namespace=info.namespace if scope.row.namespaced or scope.row.plural == "namespaces" else "",
+        name=info.name or (obj or {}).get("metadata", {}).get("name", ""),
+        subresource=info.subresource,
+        obj=obj,
+        old=old,
+        user=request.user,
+        dry_run=ctx.dry_run,
+        warnings=request.warnings,
+        namespaced=scope.row.namespaced,
+        now=ctx.now,
+    )

@@ -1,0 +1,164 @@
+"""PATCH in its four types: JSON, merge, strategic merge, apply.
+
+Stands for apiserver's endpoints/handlers/patch.go. The patch runs on the object in the request's version, inside the
+registry's compare-and-swap loop; a missing object is 404 before the patch is read. Apply creates what is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from fakeapi import codec, errors, gojson
+from fakeapi.clock import rfc3339
+from fakeapi.errors import ApiError
+from fakeapi.gofmt import go_map
+from fakeapi.handlers.create import field_manager, place
+from fakeapi.handlers.get import check_name
+from fakeapi.handlers.scope import MAX_BODY, Scope, accepted, check_options, is_dry_run, typed
+from fakeapi.handlers.update import Steps
+from fakeapi.handlers.update import check_name as check_object_name
+from fakeapi.managedfields import manager
+from fakeapi.patch import json_patch, merge_patch, read_object, unknown_members
+from fakeapi.request import Answer, Request
+from fakeapi.schema.types import Type
+from fakeapi.strategicmerge import strategic_merge
+from fakeapi.strategies.base import Obj
+
+JSON, MERGE, STRATEGIC, APPLY = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+)
+TYPES = (JSON, MERGE, STRATEGIC, APPLY)
+# What go-restful routes to the patch handler at all; other types get its own words.
+_ROUTED = (*TYPES, "application/apply-patch+cbor")
+
+
+def patch_type(scope: Scope, request: Request) -> str:
+    """The patch's type. ApiError 415."""
+    header = request.headers.get("content-type", "")
+    media = header.split(";", 1)[0]
+    served = TYPES if scope.type_is_built_in else (JSON, MERGE, APPLY)
+    if media in served:
+        return media
+    if media.strip().lower() in TYPES:
+        raise errors.unsupported_media_type(served)
+    raise errors.generic(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
+async def patch(scope: Scope, request: Request) -> Answer:
+    """The object as it is now; 201 where an apply created it."""
+    form = accepted(request)
+    kind = patch_type(scope, request)
+    check_name(request.info.name)
+    check_options(request, "PatchOptions", apply=kind == APPLY)
+    data = await request.read()
+    if len(data) > MAX_BODY:
+        raise errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
+    ctx = scope.context(request, is_dry_run(request))
+    ctx.warnings = request.warnings
+    steps = Steps(scope, request, ctx)
+    applying = kind == APPLY
+    applier = Applier(scope, request, scope.type, scope.api_version, scope.row.kind) if applying else None
+
+    async def transform(old: Obj | None) -> Obj:
+        mark = len(request.warnings)
+        del request.warnings[mark:]
+        if applier is not None:
+            new = applier.apply(scope.from_hub(old) if old is not None else None, data)
+        else:
+            assert old is not None
+            new = patched(scope, request, scope.from_hub(old), data, kind, scope.type)
+        place(scope, request, new)
+        check_object_name(request, new)
+        hub = scope.to_hub(new)
+        scope.row.strategy.default(hub)
+        if applier is None:
+            assert old is not None
+            hub = steps.own_update(hub, old)
+        return await steps.admit(hub, old)
+
+    info = request.info
+    stored = await scope.registry.update(
+        info.namespace if scope.row.namespaced else "",
+        info.name,
+        ctx,
+        transform,
+        rules=scope.rules(info.subresource),
+        validate=steps.validate,
+        create=applying and not info.subresource,
+    )
+    return scope.answer(stored.raw, request, 201 if stored.created else 200, form)
+
+
+def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, type_: Type) -> Obj:
+    """The object after a JSON, merge or strategic patch, decoded again by type. ApiError 4xx."""
+    if kind == STRATEGIC:
+        body = read_object(data, prefix="")
+        shown = go_map(body)
+        merged = strategic_merge(old, body, type_)
+        return _decoded(merged, request, type_, lambda: shown, data)
+    if kind == MERGE:
+        merged = merge_patch(old, data, validating=request.option("fieldValidation") != "Ignore")
+    else:
+        merged = json_patch(old, data, validating=request.option("fieldValidation") != "Ignore")
+        if request.option("fieldValidation") != "Ignore":
+            request.warnings += unknown_members(data)
+    return _decoded(merged, request, type_, lambda: orjson.dumps(merged).decode(), data if kind == MERGE else b"")
+
+
+def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str], data: bytes) -> Obj:
+    """Type the patched document; a failure is upstream's 422 with an empty kind."""
+
+    def refuse(why: str) -> ApiError:
+        return errors.invalid_object("", "", "", [errors.invalid("patch", shown(), why)])
+
+    if not isinstance(merged, dict):
+        raise refuse(f"json: cannot unmarshal {gojson.kind_of(merged)} into Go value of type {type_.go}")
+    return typed(merged, type_, request, found_kind="", version="", data=data, wrap=refuse)
+
+
+class Applier:
+    """Server-side apply of one body: parsed once, merged again each time the loop runs."""
+
+    def __init__(self, scope: Scope, request: Request, type_: Type, api_version: str, kind: str) -> None:
+        self.scope, self.request, self.type, self.api_version, self.kind = scope, request, type_, api_version, kind
+
+    def apply(self, live: Obj | None, data: bytes) -> Obj:
+        """The live object (in the request's version) with the body applied. ApiError 400, 409, 500."""
+        request = self.request
+        strategy = self.scope.row.strategy
+        body = self._parse(data)
+        merged = manager.on_apply(
+            live,
+            body,
+            type=self.type,
+            kind=self.kind,
+            manager=field_manager(request),
+            force=request.flag("force"),
+            api_version=self.api_version,
+            subresource=request.info.subresource,
+            now=rfc3339(request.now),
+            reset=strategy.status_reset if request.info.subresource == "status" else strategy.main_reset,
+        )
+        return typed(merged, self.type, request, found_kind=self.kind, version=self.api_version)
+
+    def _parse(self, data: bytes) -> Obj:
+        try:
+            value = gojson.parse_yaml(data)
+        except gojson.JsonError as error:
+            raise errors.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            what = gojson.kind_of(value)
+            text = f"json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
+            raise errors.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {text}")
+        return value
+
+
+__all__ = ["APPLY", "TYPES", "Applier", "codec", "patch", "patched"]

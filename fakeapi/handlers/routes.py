@@ -1,0 +1,100 @@
+"""From a resource request to its handler.
+
+Stands for apiserver's endpoints/installer.go: which paths and methods exist follows from the row's scope, verbs and
+subresources. A group that nobody serves is a plain text 404; an unknown version or resource of a served one is a Status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from fakeapi import errors
+from fakeapi.handlers import create, delete, get, list, patch, subresources, update, watch
+from fakeapi.handlers.scope import Scope
+from fakeapi.request import Answer, Request, RequestInfo
+from fakeapi.resources.base import Resource
+
+if TYPE_CHECKING:
+    from fakeapi.app import ApiServer
+
+Handler = Callable[[Scope, Request], Awaitable[Answer]]
+
+# verb -> (handler, needs a name)
+HANDLERS: dict[str, Handler] = {
+    "create": create.create,
+    "get": get.get,
+    "list": list.list_,
+    "watch": watch.watch,
+    "update": update.update,
+    "patch": patch.patch,
+    "delete": delete.delete,
+    "deletecollection": delete.delete_collection,
+}
+_COLLECTION = frozenset(("create", "list", "watch", "deletecollection"))
+
+NOT_FOUND_TEXT = b"404 page not found\n"
+
+
+def text_not_found() -> Answer:
+    """What Go's mux says of a path that nobody serves."""
+    return Answer(404, NOT_FOUND_TEXT, "text/plain; charset=utf-8", {"X-Content-Type-Options": "nosniff"})
+
+
+async def route(server: ApiServer, request: Request) -> Answer:
+    """Answer a resource request. ApiError 404, 405 and whatever the handler raises."""
+    info = request.info
+    row = server.table.find(info.group, info.version, info.resource)
+    if row is None:
+        if not server.table.versions(info.group) or (info.prefix == "apis" and not info.group):
+            return text_not_found()
+        raise errors.page_not_found()
+    check_path(row, info)
+    scope = await server.scope(row, info.version)
+    if info.subresource:
+        return await _subresource(scope, request)
+    if row.virtual:
+        return await subresources.virtual(scope, request)
+    return await _main(scope, request)
+
+
+async def _main(scope: Scope, request: Request) -> Answer:
+    info = request.info
+    verb = info.verb
+    if verb == "watch" and info.name and request.path.split("/", 4)[3] != "watch" and not info.path.startswith(("/api/v1/watch/",)):
+        verb = "get" if not _deprecated_watch(info) else "watch"
+    if request.method in ("HEAD", "OPTIONS") or verb not in scope.row.verbs or (verb in _COLLECTION and info.name and verb != "watch"):
+        raise errors.not_allowed()
+    if verb in ("update", "patch") and not info.name:
+        raise errors.not_allowed()
+    if scope.row.namespaced and not info.namespace and verb in ("create", "deletecollection"):
+        raise errors.not_allowed()
+    return await HANDLERS[verb](scope, request)
+
+
+def _deprecated_watch(info: RequestInfo) -> bool:
+    parts = info.path.strip("/").split("/")
+    return parts[2 if info.prefix == "api" else 3] == "watch"
+
+
+async def _subresource(scope: Scope, request: Request) -> Answer:
+    info = request.info
+    sub = scope.row.subresource(info.subresource)
+    if sub is None:
+        raise errors.page_not_found()
+    if request.method in ("HEAD", "OPTIONS") or info.verb not in sub.verbs:
+        raise errors.not_allowed()
+    return await subresources.serve(scope, sub, request, HANDLERS[info.verb])
+
+
+def check_path(row: Resource, info: RequestInfo) -> None:
+    """A path that the installer would not have made. ApiError 404."""
+    tail = len(info.parts)
+    if row.namespaced:
+        wrong = bool(info.name) and not info.namespace
+    else:
+        wrong = bool(info.namespace) and row.plural != "namespaces"
+    sub = row.subresource(info.subresource) if info.subresource else None
+    deep = tail > 3 and not (sub is not None and sub.name == "proxy")
+    if wrong or deep or (row.virtual and info.name and not row.subresources and row.verbs == ("create",)):
+        raise errors.page_not_found()

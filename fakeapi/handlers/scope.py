@@ -1,0 +1,232 @@
+"""What every handler of one resource version needs: the request scope.
+
+Stands for apiserver's handlers.RequestScope: the row, its served version, types, converters and store, and the two
+directions an object takes, from a request's body to the storage version and from the store to an answer's bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from fakeapi import codec, errors, views
+from fakeapi.clock import rfc3339
+from fakeapi.codec import Form
+from fakeapi.errors import ApiError
+from fakeapi.registry import Registry, Rules
+from fakeapi.request import Answer, Request
+from fakeapi.resources.base import Resource
+from fakeapi.schema.decode import DecodeError, decode, strict_errors
+from fakeapi.schema.duplicates import has_duplicates
+from fakeapi.schema.types import Type
+from fakeapi.strategies.base import Context, Obj
+
+if TYPE_CHECKING:
+    from fakeapi.app import ApiServer
+
+MAX_BODY = 3 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Scope:
+    """One resource in one served version."""
+
+    server: ApiServer
+    row: Resource
+    version: str
+    type: Type
+    registry: Registry
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`."""
+        return f"{self.row.group}/{self.version}" if self.row.group else self.version
+
+    @property
+    def same(self) -> bool:
+        """Whether the served version is the one that is stored."""
+        return self.version == self.row.storage_version
+
+    @property
+    def type_is_built_in(self) -> bool:
+        """Whether strategic merge patches are known here."""
+        return bool(self.type.name)
+
+    def to_hub(self, obj: Obj) -> Obj:
+        """The object in the storage version."""
+        return obj if self.same else self.row.convert[self.version][0](obj)
+
+    def from_hub(self, obj: Obj) -> Obj:
+        """The stored object in the served version."""
+        return obj if self.same else self.row.convert[self.version][1](obj)
+
+    def context(self, request: Request, dry_run: bool = False) -> Context:
+        """What strategies may know of the request."""
+        user = request.user
+        return Context(
+            now=rfc3339(request.now),
+            user=user.name,
+            groups=user.groups,
+            uid=user.uid,
+            extra=user.extra,
+            minor=self.server.config.minor,
+            namespace=request.info.namespace if self.row.namespaced else "",
+            subresource=request.info.subresource,
+            dry_run=dry_run,
+            api_version=self.api_version,
+        )
+
+    def rules(self, subresource: str) -> Rules | None:
+        """What governs a write to the object as a whole through a subresource; None for the main resource's rules."""
+        if not subresource:
+            return None
+        if subresource == "status":
+            return self.registry.status
+        strategy = self.row.strategy
+        found = strategy.subresources.get(subresource)
+        if found is not None:
+            return Rules(found.prepare, found.validate)
+        return Rules(strategy.prepare_update, strategy.validate_update)
+
+    def served(self, raw: bytes) -> bytes:
+        """An object's stored bytes in the served version."""
+        return raw if self.same else orjson.dumps(self.from_hub(orjson.loads(raw)))
+
+    def answer(self, raw: bytes, request: Request, status: int = 200, form: Form | None = None) -> Answer:
+        """One object as the client wants to see it. ApiError 406."""
+        form = form or accepted(request)
+        if not form.view and form.media == codec.JSON:
+            return Answer(status, self.served(raw))
+        obj = self.from_hub(orjson.loads(raw))
+        if form.view == "Table":
+            include = views.check_include(request.option("includeObject"))
+            metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+            obj = views.table([obj], metadata, self.row.strategy.printer, form, request.now, include)
+        elif form.view == "PartialObjectMetadata":
+            obj = views.partial(obj, form.version)
+        elif form.view:
+            found = f"*{codec.go_package(self.row.group)}.{self.row.kind}"
+            raise errors.generic(406, "NotAcceptable", f"you requested {form.view}, but the requested object is not a list ({found})")
+        return Answer(status, form.encode(obj), form.media)
+
+
+def accepted(request: Request, stream: bool = False) -> Form:
+    """The form of the answer. ApiError 406."""
+    form = codec.negotiate(request.headers.get("accept", ""), stream)
+    if isinstance(form, ApiError):
+        raise form
+    return form
+
+
+async def read_object(
+    scope: Scope,
+    request: Request,
+    kind: str = "",
+    group: str | None = None,
+    version: str = "",
+    type_: Type | None = None,
+    versions: tuple[str, ...] = (),
+) -> Obj:
+    """The body decoded as the scope's kind (or a subresource's), typed, pruned and not yet defaulted. ApiError 4xx."""
+    kind = kind or scope.row.kind
+    group = scope.row.group if group is None else group
+    version = version or scope.version
+    media = codec.body_media_type(request.headers.get("content-type", ""))
+    data = await request.read()
+    if len(data) > MAX_BODY:
+        raise errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
+    value = codec.recognize(data, media, kind)
+    if value.get("apiVersion") in versions:
+        value["apiVersion"] = f"{group}/{version}"
+    check_kind(scope, value, kind, group, version)
+    return typed(value, type_ or scope.type, request, found_kind=kind, version=version, data=data if media == codec.JSON else b"")
+
+
+def check_kind(scope: Scope, value: Obj, kind: str, group: str, version: str) -> None:
+    """Kind and version of a body against what the endpoint takes; absent ones are filled in. ApiError 400."""
+    api_version = f"{group}/{version}" if group else version
+    given_kind, given_version = value.get("kind") or kind, value.get("apiVersion") or api_version
+    if (given_kind, given_version) != (kind, api_version):
+        raise _kind_error(scope, given_kind, given_version, kind, group, version)
+    value["kind"], value["apiVersion"] = kind, api_version
+
+
+def _kind_error(scope: Scope, given_kind: str, given_version: str, kind: str, group: str, version: str) -> ApiError:
+    found_group, found_version = codec.split_version(given_version)
+    target = f"{codec.go_package(group)}.{kind}"
+    if not _registered(scope, found_group, found_version, given_kind):
+        why = f'no kind "{given_kind}" is registered for version "{given_version}" in scheme "{codec.SCHEME}"'
+        return codec.cannot_handle(given_kind, given_version, kind, why)
+    if given_kind != kind or found_group != group:
+        why = f"converting ({found_version}.{given_kind}) to ({target}): unknown conversion"
+        return codec.cannot_handle(given_kind, given_version, kind, why)
+    expected = f"{group}/{version}" if group else version
+    return errors.bad_request(f"the API version in the data ({given_version}) does not match the expected API version ({expected})")
+
+
+def _registered(scope: Scope, group: str, version: str, kind: str) -> bool:
+    definitions = scope.server.definitions
+    if definitions.by_gvk(group, version, kind) is not None:
+        return True
+    base = kind.removesuffix("List")
+    return (group, version, kind) == ("", "v1", "List") or (base != kind and definitions.by_gvk(group, version, base) is not None)
+
+
+def typed(value: Obj, type_: Type, request: Request, *, found_kind: str, version: str, data: bytes = b"", wrap: Callable[[str], ApiError] | None = None) -> Obj:
+    """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError 4xx."""
+    wrap = wrap or (lambda why: codec.cannot_handle(found_kind, version, found_kind, why))
+    mode = request.option("fieldValidation") or "Warn"
+    try:
+        repeated = bool(data) and mode != "Ignore" and has_duplicates(data, value)
+        decoded = decode(value, type_, source=data or None)
+        found = strict_errors(data, type_) if repeated else decoded.unknown
+    except DecodeError as error:
+        raise wrap(str(error)) from None
+    if mode != "Ignore":
+        if found and mode == "Strict":
+            raise wrap(f"strict decoding error: {', '.join(found)}")
+        request.warnings += found
+    obj: Obj = decoded.value
+    obj.setdefault("metadata", {})
+    return obj
+
+
+def check_options(request: Request, kind: str, apply: bool = False) -> None:
+    """ValidateCreateOptions and its kin: the query's dryRun, fieldManager, fieldValidation, force. ApiError 422."""
+    query = request.query
+    if not query.keys() & {"dryRun", "fieldManager", "fieldValidation", "force"} and not apply:
+        return
+    from fakeapi import meta
+
+    found = []
+    if apply and not request.option("fieldManager"):
+        found.append(errors.required("fieldManager", "is required for apply patch"))
+    if kind == "PatchOptions" and not apply and request.query.get("force"):
+        found.append(errors.forbidden("force", "may not be specified for non-apply patch"))
+    found += meta.check_field_manager("fieldManager", request.option("fieldManager"))
+    found += check_dry_run(query.get("dryRun"))
+    mode = request.option("fieldValidation")
+    if mode not in ("", "Ignore", "Strict", "Warn"):
+        found.append(errors.not_supported("fieldValidation", mode, ("", "Ignore", "Strict", "Warn")))
+    if found:
+        raise errors.invalid_object("meta.k8s.io", kind, "", found)
+
+
+def check_dry_run(values: list[str] | None) -> list[errors.FieldError]:
+    """ValidateDryRun."""
+    if values and any(v != "All" for v in values):
+        return [errors.not_supported("dryRun", values, ("All",))]
+    return []
+
+
+def is_dry_run(request: Request) -> bool:
+    """Whether the query asks for a dry run."""
+    return "All" in request.query.get("dryRun", ())
+
+
+def loads(raw: bytes) -> Any:
+    """A private copy of stored bytes."""
+    return orjson.loads(raw)

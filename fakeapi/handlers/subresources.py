@@ -1,0 +1,48 @@
+"""Paths below an object, and resources that are not stored: who answers them.
+
+Stands for the storage maps of pkg/registry/*/rest (one entry a `resource/subresource`). One row a subresource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fakeapi import errors
+from fakeapi.handlers import binding, scale
+from fakeapi.handlers.scope import Scope
+from fakeapi.request import Answer, Request
+from fakeapi.resources.base import Subresource
+
+Handler = Callable[[Scope, Request], Awaitable[Answer]]
+
+
+# (group, plural, subresource) -> handler, for those whose body is not the object itself.
+HANDLERS: dict[tuple[str, str, str], Handler] = {
+    ("", "pods", "binding"): binding.bind,
+    ("", "pods", "eviction"): binding.evict,
+}
+VIRTUAL: dict[tuple[str, str], Handler] = {
+    ("", "bindings"): binding.bind,
+}
+
+
+async def serve(scope: Scope, sub: Subresource, request: Request, whole: Handler) -> Answer:
+    """Answer a request for a subresource whose verb is allowed; `whole` serves those that take the object. ApiError 4xx."""
+    if sub.name == "scale":
+        return await scale.SCALE[request.info.verb](scope, request)
+    own = HANDLERS.get((scope.row.group, scope.row.plural, sub.name))
+    if own is not None:
+        return await own(scope, request)
+    if sub.kind == scope.row.kind and sub.group in (None, scope.row.group):
+        return await whole(scope, request)
+    raise errors.page_not_found()
+
+
+async def virtual(scope: Scope, request: Request) -> Answer:
+    """Answer a request for a resource that is not stored. ApiError 404, 405."""
+    if request.info.verb not in scope.row.verbs:
+        raise errors.not_allowed()
+    handler = VIRTUAL.get((scope.row.group, scope.row.plural))
+    if handler is None:
+        raise errors.page_not_found()
+    return await handler(scope, request)

@@ -1,0 +1,143 @@
+"""What a request asks for: parse(method, path, query) -> RequestInfo. The URL is understood here and nowhere else.
+
+Stands for apiserver's pkg/endpoints/request (RequestInfoFactory) and the conversion of query values. Also holds the two
+plain shapes that cross the server: Request and Answer. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote
+
+Query = dict[str, list[str]]
+
+_METHOD_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_NAMESPACE_SUBRESOURCES = ("status", "finalize")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who asks: user.Info."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """request.RequestInfo: verb is a resource verb (get, list, ...) or the lower-case method for other paths."""
+
+    path: str
+    verb: str
+    is_resource: bool = False
+    prefix: str = ""
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Request:
+    """One request on its way through the chain; headers are lower-case. `read` gives the body."""
+
+    method: str
+    path: str
+    query: Query
+    headers: Mapping[str, str]
+    read: Callable[[], Awaitable[bytes]]
+    info: RequestInfo
+    user: User = ANONYMOUS
+    peer: bytes = b""
+    warnings: list[str] = field(default_factory=list)
+    now: float = 0.0
+
+    def option(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        values = self.query.get(name)
+        return values[0] if values else default
+
+    def flag(self, name: str) -> bool:
+        """A boolean query parameter as conversion.Convert_Slice_string_To_bool reads it: given and not false or 0."""
+        values = self.query.get(name)
+        return bool(values) and values[0].lower() not in ("false", "0")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back. A body that is an iterator is sent in chunks as they come."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes] = b""
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def parse_query(text: str) -> Query:
+    """All values of each parameter, empty ones kept."""
+    query: Query = {}
+    if text:
+        for key, value in parse_qsl(text, keep_blank_values=True):
+            query.setdefault(key, []).append(value)
+    return query
+
+
+def truthy(query: Query, name: str) -> bool:
+    """See Request.flag."""
+    values = query.get(name)
+    return bool(values) and values[0].lower() not in ("false", "0")
+
+
+def parse(method: str, path: str, query: Query) -> RequestInfo:
+    """The request's meaning from its path; nothing is looked up, so a resource may well not exist."""
+    parts = [p for p in path.strip("/").split("/")] if path.strip("/") else []
+    other = RequestInfo(path, method.lower())
+    if len(parts) < 3 or parts[0] not in ("api", "apis"):
+        return other
+    prefix = parts[0]
+    if prefix == "apis":
+        if len(parts) < 4:
+            return other
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        group, version, rest = "", parts[1], parts[2:]
+    info = RequestInfo(path, _METHOD_VERBS.get(method, ""), True, prefix, group, version)
+    if rest[0] in ("watch", "proxy"):
+        if len(rest) < 2:
+            return other
+        info.verb, rest = rest[0], rest[1:]
+    return _locate(info, rest, query)
+
+
+def _locate(info: RequestInfo, rest: list[str], query: Query) -> RequestInfo:
+    """Namespace, resource, name and subresource from what follows the version."""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        info.namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+            rest = rest[2:]
+    info.parts = tuple(rest)
+    info.resource = rest[0]
+    info.name = rest[1] if len(rest) > 1 else ""
+    info.subresource = rest[2] if len(rest) > 2 else ""
+    if info.resource == "namespaces" and info.name:
+        info.namespace = info.name
+    if not info.name and info.verb == "get":
+        info.verb = "watch" if truthy(query, "watch") else "list"
+    elif not info.name and info.verb == "delete":
+        info.verb = "deletecollection"
+    return info
+
+
+def decode_path(raw: bytes | str) -> str:
+    """A path as sent, percent-decoded once."""
+    text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+    return unquote(text) if "%" in text else text

@@ -1,0 +1,119 @@
+"""The socket side: uvicorn over TLS, with the client's certificate handed to the application.
+
+Stands for apiserver's server/secure_serving.go. uvicorn keeps the TLS peer certificate to itself; a protocol subclass puts
+it into the ASGI scope. HTTP/1.1 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+IDLE_SECONDS = 120
+BACKLOG = 2048
+PEER = "fakekube.peer"
+
+
+class PeerProtocol(HttpToolsProtocol):
+    """HTTP over a connection whose client certificate (DER, b"" without one) is in scope["fakekube.peer"]."""
+
+    peer: bytes = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.peer = tls.getpeercert(binary_form=True) or b""
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            with contextlib.suppress(OSError):
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope[PEER] = self.peer  # type: ignore[typeddict-unknown-key]
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the command line, not to the server: a Cluster runs on a thread of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """A server context that asks for (and does not insist on) a client certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """A listening-to-be socket; port 0 is any free one. OSError when it cannot be had."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class Serving:
+    """One listener on one application."""
+
+    def __init__(self, app: Any, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        self.sock = sock
+        config = uvicorn.Config(
+            app,
+            http=PeerProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=1,
+            backlog=BACKLOG,
+            ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        port: int = self.sock.getsockname()[1]
+        return port
+
+    async def start(self) -> None:
+        """Answer requests from now on."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self.sock]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise RuntimeError("the server did not start")
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """End it: requests in flight have a second. Streams are ended by the application before this is called."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
