@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
@@ -27,8 +27,20 @@ class Answer:
     body: bytes | AsyncIterator[bytes] = b""
 
 
-# (method, path with its query, headers, body) -> Answer; whose request it is has been settled before.
-Handler = Callable[[str, str, Mapping[str, str], bytes], Awaitable[Answer]]
+class Reply(Protocol):
+    """What a Handler gives back: an Answer, or a server's own answer that looks like one."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def body(self) -> bytes | AsyncIterator[bytes]:
+        """All of the body, or its pieces."""
+
+
+# (method, path with its query, headers with lower-case names, body) -> Reply; whose request it is has been settled.
+Handler = Callable[[str, str, Mapping[str, str], bytes], Awaitable[Reply]]
 
 
 class RestClient:
@@ -36,16 +48,16 @@ class RestClient:
 
     def __init__(self, handler: Handler, user_agent: str = "fakenodes/v1") -> None:
         self._handler = handler
-        self._headers = {"Accept": JSON, "User-Agent": user_agent}
+        self._headers = {"accept": JSON, "user-agent": user_agent}
 
     async def _send(self, method: str, path: str, query: Mapping[str, Any], body: Any = None,
                     content_type: str = JSON, accept: str = "") -> Obj:
         found = {k: v for k, v in query.items() if v not in ("", 0, None, False)}
         target = f"{path}?{urlencode(found)}" if found else path
-        headers = self._headers if not accept else {**self._headers, "Accept": accept}
+        headers = self._headers if not accept else {**self._headers, "accept": accept}
         data = b""
         if body is not None:
-            headers = {**headers, "Content-Type": content_type}
+            headers = {**headers, "content-type": content_type}
             data = body if isinstance(body, bytes) else orjson.dumps(body)
         answer = await self._handler(method, target, headers, data)
         return _object(answer.status, await _collect(answer.body))
