@@ -130,7 +130,8 @@ def row_paths(naming: Naming) -> Iterator[PathItem]:
         yield item
     for sub in row.subresources:
         path = f"{base}/{{name}}/{sub.name}"
-        yield PathItem(path, sub.kind, named, ("name", *scope), list(_sub(naming, sub, "")))
+        kind = row.kind if naming.custom else sub.kind
+        yield PathItem(path, kind, named, ("name", *scope), list(_sub(naming, sub, "")))
         if sub.name == "proxy":
             deeper = list(_sub(naming, sub, "WithPath"))
             yield PathItem(path + "/{path}", sub.kind, named, ("name", *scope, "path"), deeper)

@@ -1,8 +1,9 @@
 """OpenAPI v2 documents in protobuf: gnostic's openapi_v2 messages, which kubectl before 1.27 asks for.
 
 The wire format needs a dozen lines; the package protobuf would bring a runtime of megabytes and generated code of
-gnostic's schema (which no package on PyPI ships) for one encode-only document. So messages are tables: JSON key -> (field
-number, encoder). Stands for gnostic's compiler and for kube-openapi's handler. Leaves out what our documents never hold.
+gnostic's schema (which no package on PyPI ships) for one encode-only document. So messages are tables: JSON key ->
+(field number, encoder). Stands for gnostic's compiler and kube-openapi's handler. Leaves out what our documents never
+hold.
 """
 
 from __future__ import annotations

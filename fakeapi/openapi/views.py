@@ -1,8 +1,8 @@
 """The OpenAPI documents of one server: v3's index and documents, and v2 as JSON or protobuf.
 
-Stands for kube-openapi's handler and handler3 and the aggregator's merging of specs. Documents are built when asked for,
-one path or definition after the other, and only their bytes are kept: v3 until the group version changes, v2 until the
-table does.
+Stands for kube-openapi's handler and handler3 and the aggregator's merging of specs. Documents are built when asked
+for, one path or definition after the other, and only their bytes are kept: v3 until the group version changes, v2 until
+the table does.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ _FIXED: dict[str, tuple[str, str, str, str, str, tuple[str, ...]]] = {
     "api": ("/api/", "getCoreAPIVersions", "get available API versions", "core", META + "APIVersions", ()),
     "apis": ("/apis/", "getAPIVersions", "get available API versions", "apis", META + "APIGroupList", ()),
 }
+_GVK = "x-kubernetes-group-version-kind"
+_UNKNOWN_TO_CRDS = frozenset(
+    ("admission.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "imagepolicy.k8s.io")
+)
 _DISCOVERY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 
 
@@ -205,7 +209,8 @@ class Views:
             made = v3_path(item, self._table.minor)
             needed.update(references(made))
             paths.append(_entry(item.path, made))
-        schemas = [_entry(name, _schema_of(name, own, definitions)) for name in _closure(needed, own, definitions)]
+        found_schemas = ((name, _schema_of(name, own, definitions)) for name in _closure(needed, own, definitions))
+        schemas = [_entry(name, _known_to_crds(schema) if own else schema) for name, schema in found_schemas]
         security = b"" if own else b',"securitySchemes":' + orjson.dumps({"BearerToken": _BEARER})
         return b"".join(
             (
@@ -258,6 +263,14 @@ class Views:
 
 def _schema_of(name: str, own: Mapping[str, dict[str, Any]], definitions: Definitions) -> dict[str, Any]:
     return own[name] if name in own else definitions.openapi(name)
+
+
+def _known_to_crds(schema: dict[str, Any]) -> dict[str, Any]:
+    """A definition as the extension server's scheme has it: options of groups it does not know are not listed."""
+    kinds = schema.get(_GVK, ())
+    if len(kinds) < 2:
+        return schema
+    return {**schema, _GVK: [gvk for gvk in kinds if gvk["group"] not in _UNKNOWN_TO_CRDS]}
 
 
 def _closure(needed: set[str], own: Mapping[str, dict[str, Any]], definitions: Definitions) -> list[str]:

@@ -1,0 +1,185 @@
+"""OpenAPI documents: what kubectl looks for in them."""
+
+import json
+
+import orjson
+import pytest
+
+from fakeapi.openapi import Views, protobuf
+from fakeapi.openapi.custom import without_validations
+from fakeapi.openapi.spelling import references
+from fakeapi.resources.base import Resource, scale
+from fakeapi.resources.table import builtin
+
+SPEC = {"type": "object", "properties": {"size": {"type": "integer", "minimum": 1}}}
+SCHEMA = {"type": "object", "required": ["spec"], "properties": {"spec": SPEC}}
+
+
+def views(minor=36, table=None):
+    return Views(table or builtin(minor), f"v1.{minor}.0", lambda row, version: SCHEMA)
+
+
+def document(path, minor=36, table=None):
+    return orjson.loads(views(minor, table).document(path).body)
+
+
+def custom_table():
+    table = builtin(36)
+    table.add(Resource(group="example.com", kind="Widget", plural="widgets", subresources=(scale(),)))
+    return table
+
+
+@pytest.mark.parametrize("minor", [25, 29, 36, 37])
+def test_every_indexed_document_refers_only_to_what_it_holds(minor):
+    made = views(minor)
+    for path, entry in orjson.loads(made.index().body)["paths"].items():
+        answer = made.document(path)
+        held = orjson.loads(answer.body)
+        assert set(references(held)) <= set(held["components"]["schemas"]), path
+        assert entry["serverRelativeURL"] == f"/openapi/v3/{path}?hash={answer.hash}"
+
+
+def test_index_names_what_upstream_does():
+    paths = orjson.loads(views().index().body)["paths"]
+    assert {
+        ".well-known/openid-configuration",
+        "api",
+        "api/v1",
+        "apis",
+        "apis/apps",
+        "openid/v1/jwks",
+        "version",
+    } <= set(paths)
+    assert "apis/example.com" not in orjson.loads(views(table=custom_table()).index().body)["paths"]
+    assert views().document("apis/nope/v1") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "operation", "action"),
+    [
+        ("/api/v1/pods", "get", "listCoreV1PodForAllNamespaces", "list"),
+        ("/api/v1/namespaces/{namespace}/pods", "delete", "deleteCoreV1CollectionNamespacedPod", "deletecollection"),
+        ("/api/v1/namespaces/{namespace}/pods/{name}/status", "patch", "patchCoreV1NamespacedPodStatus", "patch"),
+        ("/api/v1/namespaces/{namespace}/pods/{name}/exec", "get", "connectCoreV1GetNamespacedPodExec", "connect"),
+        (
+            "/api/v1/namespaces/{namespace}/pods/{name}/proxy/{path}",
+            "get",
+            "connectCoreV1GetNamespacedPodProxyWithPath",
+            "connect",
+        ),
+        ("/api/v1/namespaces/{namespace}/pods/{name}/eviction", "post", "createCoreV1NamespacedPodEviction", "post"),
+        ("/api/v1/nodes/{name}", "put", "replaceCoreV1Node", "put"),
+    ],
+)
+def test_operations(path, method, operation, action):
+    found = document("api/v1")["paths"][path][method]
+    assert (found["operationId"], found["x-kubernetes-action"]) == (operation, action)
+
+
+def test_writes_have_the_parameters_that_kubectl_looks_for():
+    patch = document("apis/apps/v1")["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
+    names = {parameter["name"] for parameter in patch["parameters"]}
+    assert {"dryRun", "fieldManager", "fieldValidation", "force"} <= names
+    assert patch["x-kubernetes-group-version-kind"] == {"group": "apps", "version": "v1", "kind": "Deployment"}
+
+
+def test_parameters_younger_than_the_minor_are_left_out():
+    def names(minor):
+        return {entry["name"] for entry in document("api/v1", minor)["paths"]["/api/v1/pods"]["parameters"]}
+
+    assert names(36) - names(25) == {"sendInitialEvents", "shardSelector"}
+
+
+def test_custom_kinds():
+    held = document("apis/example.com/v1", table=custom_table())
+    assert held["info"] == {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
+    widget = held["components"]["schemas"]["com.example.v1.Widget"]
+    assert list(widget["properties"]) == ["apiVersion", "kind", "metadata", "spec"]
+    assert widget["required"] == ["spec"]
+    path = held["paths"]["/apis/example.com/v1/namespaces/{namespace}/widgets/{name}/scale"]
+    assert path["get"]["x-kubernetes-group-version-kind"]["kind"] == "Widget"
+    assert "application/strategic-merge-patch+json" not in path["patch"]["requestBody"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "plain"),
+    [
+        ({"type": "string", "pattern": "a", "description": "d"}, {"type": "string", "description": "d"}),
+        (
+            {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            {"x-kubernetes-preserve-unknown-fields": True},
+        ),
+        ({"x-kubernetes-int-or-string": True, "anyOf": []}, {"x-kubernetes-int-or-string": True}),
+        ({"type": "string", "nullable": True}, {}),
+        (SCHEMA, {**SCHEMA, "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}),
+    ],
+)
+def test_v2_of_a_custom_kind_has_no_validations(schema, plain):
+    assert without_validations(schema) == plain
+
+
+def test_v2_is_one_consistent_document():
+    held = orjson.loads(views(table=custom_table()).v2().body)
+    assert set(references(held)) <= set(held["definitions"])
+    patch = held["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"]
+    assert patch["parameters"][0]["schema"] == {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.Patch"}
+    metadata = held["definitions"]["io.k8s.api.core.v1.Pod"]["properties"]["metadata"]
+    assert set(metadata) == {"$ref", "description"}
+    assert "com.example.v1.Widget" in held["definitions"]
+
+
+def wire(data):
+    """Fields of a protobuf message: number -> values (bytes, or int for varints)."""
+    found, at = {}, 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            value |= (data[at] & 0x7F) << shift
+            shift, at = shift + 7, at + 1
+            if not data[at - 1] & 0x80:
+                return value
+
+    while at < len(data):
+        key = varint()
+        number = varint()
+        if key & 7 == 2:
+            found.setdefault(key >> 3, []).append(data[at : at + number])
+            at += number
+        else:
+            found.setdefault(key >> 3, []).append(number)
+    return found
+
+
+def test_protobuf_says_what_json_says():
+    made = views()
+    plain, packed = orjson.loads(made.v2().body), wire(made.v2(as_protobuf=True).body)
+    assert packed[1] == [b"2.0"]
+    paths = {wire(entry)[1][0].decode(): wire(wire(entry)[2][0]) for entry in wire(packed[8][0])[2]}
+    schemas = {wire(entry)[1][0].decode(): wire(wire(entry)[2][0]) for entry in wire(packed[9][0])[1]}
+    assert (list(paths), list(schemas)) == (list(plain["paths"]), list(plain["definitions"]))
+    patch = wire(paths["/api/v1/nodes/{name}"][8][0])
+    assert patch[5] == [b"patchCoreV1Node"]
+    extension = {wire(entry)[1][0].decode(): wire(wire(entry)[2][0])[2][0] for entry in patch[13]}
+    assert json.loads(extension["x-kubernetes-group-version-kind"]) == {"group": "", "version": "v1", "kind": "Node"}
+    port = wire(wire(schemas["io.k8s.api.core.v1.ServicePort"][25][0])[1][0])
+    assert port[1] == [b"appProtocol"]
+
+
+def test_protobuf_numbers_and_defaults():
+    made = wire(
+        wire(wire(wire(protobuf.encode_definitions([("a", {"maxLength": 300, "default": 0})]))[9][0])[1][0])[2][0]
+    )
+    assert made[11] == [300]
+    assert wire(made[5][0])[2] == [b"0"]
+
+
+def test_unchanged_documents_survive_changes_elsewhere():
+    table = builtin(36)
+    made = views(table=table)
+    before, index, swagger = made.document("apis/apps/v1"), made.index().hash, made.v2().hash
+    table.add(Resource(group="example.com", kind="Widget", plural="widgets"))
+    assert made.document("apis/apps/v1") is before
+    assert made.index().hash != index
+    assert made.v2().hash != swagger
