@@ -17,6 +17,7 @@ import orjson
 
 from fakeapi import admission, authorization, codec, discovery, errors, poststart
 from fakeapi.admission.base import Obj
+from fakeapi.accounts import Accounts
 from fakeapi.authentication import Authenticator
 from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
@@ -48,6 +49,7 @@ class ApiServer:
         *,
         clock: Clock | None = None,
         tokens: dict[str, User] | None = None,
+        account_key: bytes = b"",
     ) -> None:
         self.config = config
         self.storage = storage
@@ -61,7 +63,9 @@ class ApiServer:
         self.reader = Reader(self)
         self.admission = admission.build(config, self.reader)
         self.authorizer = authorization.build(config, self.reader)
-        self.authenticator = Authenticator(tokens or {}, None, config.anonymous_auth)
+        self.accounts = Accounts(config, self.reader, self.clock, account_key) if account_key else None
+        check = self.accounts.authenticate if self.accounts else None
+        self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
         self.closing = asyncio.Event()
         self.started = self.clock.now()
 

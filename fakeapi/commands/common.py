@@ -1,0 +1,83 @@
+"""What several subcommands share: option types, running until a signal, one-line errors."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+MINORS = range(25, 38)
+
+
+class UserError(Exception):
+    """Something the person at the keyboard can mend; the message is one line."""
+
+
+def kubernetes_version(text: str) -> int:
+    """argparse type of --kubernetes-version: `1.36` (or `v1.36.2`) -> 36."""
+    major, _, rest = text.removeprefix("v").partition(".")
+    minor = rest.split(".")[0]
+    if major != "1" or not minor.isdigit() or int(minor) not in MINORS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a version between 1.{MINORS[0]} and 1.{MINORS[-1]}")
+    return int(minor)
+
+
+def port(text: str) -> int:
+    """argparse type of a port; 0 is any free one."""
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port between 0 and 65535")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """argparse type of a number that is not negative."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return int(text)
+
+
+def boolean(text: str) -> bool:
+    """argparse type of Go's boolean flags: --anonymous-auth=false."""
+    lowered = text.lower()
+    if lowered in ("true", "1", "t"):
+        return True
+    if lowered in ("false", "0", "f"):
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def say(text: str) -> None:
+    """A line for the person, on stderr: stdout belongs to a command that is run."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+    """Run main(stop) on a new event loop; stop is set by SIGINT and SIGTERM. UserErrors become one line and status 1."""
+    try:
+        return _runner(_until_signal(main))
+    except UserError as error:
+        say(f"fakekube: {error}")
+        return 1
+
+
+def _runner(coroutine: Coroutine[Any, Any, int]) -> int:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(coroutine)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)
+
+
+async def _until_signal(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    return await main(stop)

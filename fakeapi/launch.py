@@ -1,0 +1,133 @@
+"""From options to a listening API server: keys, store, application, socket, in that order.
+
+Stands for kube-apiserver's cmd/kube-apiserver/app. Everything that can go wrong with a person's options does so here, as a
+LaunchError with one clear line, before anything listens.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakeapi import authentication, poststart, serving
+from fakeapi.app import ApiServer
+from fakeapi.clock import Clock, RealClock, rfc3339
+from fakeapi.config import Config
+from fakeapi.request import User
+from fakeapi.storage import open_storage
+from kubeconfig import certificates, model
+
+
+class LaunchError(Exception):
+    """The options cannot work; the message is one line for a person."""
+
+
+@dataclass(slots=True)
+class Launched:
+    """A listening API server. stop() ends it."""
+
+    server: ApiServer
+    serving: serving.Serving
+    pki: certificates.Pki
+    config: Config
+    scratch: Path | None
+
+    @property
+    def url(self) -> str:
+        """Where clients of this machine reach it."""
+        host = self.config.bind_address
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
+        return f"https://{shown}:{self.serving.port}"
+
+    def kubeconfig(self, user: str = "kubernetes-admin", groups: tuple[str, ...] = ("system:masters",), name: str = "fakekube") -> model.Config:
+        """A kubeconfig for a new client certificate, by default an administrator's."""
+        pair = self.pki.client(user, groups)
+        return model.make(server=self.url, ca=self.pki.ca.certificate, certificate=pair.certificate, key=pair.key, name=name)
+
+    async def stop(self) -> None:
+        """End watches, close connections, flush the store; keys that were made for this run go."""
+        await self.server.stop()
+        await self.serving.stop()
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+async def launch(config: Config, *, clock: Clock | None = None) -> Launched:
+    """Start an API server on the running event loop. LaunchError."""
+    clock = clock or RealClock()
+    tokens = _tokens(config.token_auth_file)
+    sock = _bind(config)
+    scratch = None
+    try:
+        directory = config.cert_dir or (config.data / "pki" if config.data else None)
+        if directory is None:
+            directory = scratch = Path(tempfile.mkdtemp(prefix="fakekube-pki-"))
+        pki = _pki(directory, config)
+        context = _tls(directory, config)
+        storage = await open_storage(data=config.data, etcd=config.etcd)
+        try:
+            server = ApiServer(config, storage, clock=clock, tokens=tokens, account_key=pki.service_account.key)
+        except ValueError as error:
+            raise LaunchError(str(error)) from error
+    except BaseException:
+        sock.close()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    config.port = sock.getsockname()[1]
+    await server.start(_facts(config, clock, pki))
+    listener = serving.Serving(server, sock, context)
+    await listener.start()
+    return Launched(server, listener, pki, config, scratch)
+
+
+def _tokens(path: Path | None) -> dict[str, User]:
+    if path is None:
+        return {}
+    try:
+        return authentication.read_token_file(path)
+    except OSError as error:
+        raise LaunchError(f"cannot read the token file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise LaunchError(str(error)) from error
+
+
+def _bind(config: Config) -> socket.socket:
+    try:
+        return serving.bind(config.bind_address, config.port)
+    except OSError as error:
+        where = f"{config.bind_address}:{config.port}"
+        raise LaunchError(f"cannot listen on {where}: {error.strerror or error}; --port 0 takes any free port") from error
+
+
+def _pki(directory: Path, config: Config) -> certificates.Pki:
+    try:
+        return certificates.ensure_pki(directory, config.hosts)
+    except OSError as error:
+        raise LaunchError(f"cannot keep keys in {directory}: {error.strerror}") from error
+
+
+def _tls(directory: Path, config: Config) -> ssl.SSLContext:
+    certificate = config.tls_cert_file or directory / "apiserver.crt"
+    key = config.tls_private_key_file or directory / "apiserver.key"
+    try:
+        return serving.tls_context(certificate, key, config.client_ca_file or directory / "ca.crt")
+    except OSError as error:
+        raise LaunchError(f"cannot use the certificate {certificate}: {error.strerror or error}") from error
+
+
+def _facts(config: Config, clock: Clock, pki: certificates.Pki) -> poststart.Facts:
+    address = "127.0.0.1" if config.bind_address in ("0.0.0.0", "::") else config.bind_address
+    return poststart.Facts(
+        now=rfc3339(clock.now()),
+        address=address,
+        port=config.port,
+        service_cidr=config.service_cidr,
+        client_ca=pki.ca.certificate.decode(),
+        hostname=socket.gethostname(),
+        uid=socket.gethostname(),
+    )
