@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from fakeapi.schema import gofacts
-from fakeapi.schema.openapi3 import restore
+from fakeapi.schema.openapi3 import field_defaults, json_type, restore
 from fakeapi.schema.types import Type
 
 MINORS = range(25, 38)
@@ -41,12 +41,6 @@ _SPECIAL = {
 }
 
 _SCALARS = {"string": "string", "boolean": "bool", "number": "float64", "integer": "int64"}
-
-# Keys of associative lists whose default is no zero value: (definition, field) -> default.
-_KEY_DEFAULTS = {
-    "io.k8s.api.core.v1.ContainerPort": {"protocol": "TCP"},
-    "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"},
-}
 
 # Kinds that are Go structs (or marshal themselves), which omitempty never leaves out when they are held by value.
 _STRUCTS = frozenset({"object", "quantity", "int-or-string", "time", "micro-time", "any"})
@@ -72,9 +66,12 @@ class Definitions:
             found = self._types[name] = self._compile_definition(name)
         return found
 
-    def openapi(self, name: str) -> dict[str, Any]:
-        """The definition as OpenAPI v3 serves it (components/schemas), a fresh dict. KeyError: unknown."""
-        return restore(name, self._defs[name])
+    def openapi(self, name: str, *, nested_defaults: bool = False) -> dict[str, Any]:
+        """The definition as OpenAPI v3 serves it (components/schemas), a fresh dict. KeyError: unknown.
+
+        nested_defaults: with the defaults of items and map values, as built-in groups' documents have and CRDs' lack.
+        """
+        return restore(name, self._defs[name], nested_defaults=nested_defaults)
 
     def by_gvk(self, group: str, version: str, kind: str) -> str | None:
         """The name of the one definition of this kind; None for the unknown and what groups share (DeleteOptions)."""
@@ -158,22 +155,14 @@ class Definitions:
         return Type("any", go=go or "interface {}", schema=schema)
 
     def _key_defaults(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Defaults of an associative list's keys: OpenAPI's, which are zero values where Go encodes a key always."""
+        """Defaults of an associative list's keys, which stand in for keys that an item lacks."""
         keys = schema.get("x-kubernetes-list-map-keys")
         reference = schema.get("items", {}).get("$ref")
         if not keys or not reference:
             return {}
         name = reference.rpartition("/")[2]
-        facts = gofacts.fields(name)
-        properties = self._defs[name].get("properties", {})
-        zeros = {k: gofacts.ZERO[json_type(properties[k])] for k in keys if k in facts and facts[k].always}
-        return {**zeros, **_KEY_DEFAULTS.get(name, {})}
-
-
-def json_type(schema: Mapping[str, Any]) -> str:
-    """The JSON Schema type without the null that the package adds; "" when any value will do."""
-    kind = schema.get("type", "")
-    return kind if isinstance(kind, str) else next(k for k in kind if k != "null")
+        defaults = field_defaults(name, self._defs[name])
+        return {k: defaults[k] for k in keys if k in defaults}
 
 
 @functools.cache

@@ -33,11 +33,6 @@ class Fact:
     go: str = ""
     via: str = ""
 
-    @property
-    def always(self) -> bool:
-        """A scalar held by value and encoded even when zero."""
-        return not self.omitempty and not self.pointer
-
 
 @functools.cache
 def _lines() -> dict[str, str]:
