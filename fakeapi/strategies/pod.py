@@ -9,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fakeapi.errors import FieldError, forbidden
 from fakeapi.names import name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Strategy
 from fakeapi.strategies.podspec.amounts import qos_class
+from fakeapi.strategies.podspec.annotations import (
+    validate_annotation_updates,
+    validate_annotations,
+    validate_matching_fields,
+)
+from fakeapi.strategies.podspec.containers import validate_image_spaces
 from fakeapi.strategies.podspec.podlevel import default_pod
 from fakeapi.strategies.podspec.printer import PRINTER, TERMINAL
+from fakeapi.strategies.podspec.spec import validate_spec
+from fakeapi.strategies.podspec.status import validate_pod_status
+from fakeapi.strategies.podspec.update import validate_ephemeral_update, validate_resize, validate_spec_update
 
 Obj = dict[str, Any]
 
@@ -113,6 +123,74 @@ def _resized(new: list[Obj], old: list[Obj]) -> list[Obj]:
     return merged
 
 
+def _annotations(pod: Obj) -> Obj:
+    found: Obj = (pod.get("metadata") or {}).get("annotations") or {}
+    return found
+
+
+def _validate_whole(pod: Obj) -> list[FieldError]:
+    """validatePodMetadataAndSpec, without metadata's own rules."""
+    spec = pod.get("spec") or {}
+    errors = validate_annotations(_annotations(pod), spec, "metadata.annotations")
+    errors += validate_spec(spec, "spec", (pod.get("metadata") or {}).get("name") or "")
+    if not spec.get("serviceAccountName"):
+        errors += _tokens(spec.get("volumes") or [])
+    for key in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(key) or ()):
+            errors += validate_image_spaces(container, f"spec.{key}[{index}]")
+    return errors
+
+
+def _tokens(volumes: list[Obj]) -> list[FieldError]:
+    """Without a service account there is nothing to make a token of."""
+    text = "must not be specified when serviceAccountName is not set"
+    return [
+        forbidden(f"spec.volumes[{number}].projected.sources[{index}].serviceAccountToken", text)
+        for number, volume in enumerate(volumes)
+        for index, source in enumerate((volume.get("projected") or {}).get("sources") or ())
+        if source.get("serviceAccountToken") is not None
+    ]
+
+
+def validate(pod: Obj, ctx: Context) -> list[FieldError]:
+    """ValidatePodCreate."""
+    spec = pod.get("spec") or {}
+    errors = _validate_whole(pod)
+    if spec.get("ephemeralContainers"):
+        errors.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        errors.append(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"))
+    return errors + validate_matching_fields(_annotations(pod), spec, "spec")
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidatePodUpdate."""
+    errors = _validate_whole(new)
+    errors += _annotation_updates(new, old)
+    return errors + validate_spec_update(new.get("spec") or {}, old.get("spec") or {})
+
+
+def _annotation_updates(new: Obj, old: Obj) -> list[FieldError]:
+    return validate_annotation_updates(_annotations(new), _annotations(old), new.get("spec") or {}, "metadata.annotations")
+
+
+def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidatePodStatusUpdate."""
+    return _annotation_updates(new, old) + validate_pod_status(new, old)
+
+
+def validate_ephemeral_containers(new: Obj, old: Obj) -> list[FieldError]:
+    """ValidatePodEphemeralContainersUpdate, without metadata's rules."""
+    errors = _validate_whole(new) + _annotation_updates(new, old)
+    found = validate_ephemeral_update(new.get("spec") or {}, old.get("spec") or {}, _annotations(old))
+    return [forbidden("", "static pods do not support ephemeral containers")] if found is None else errors + found
+
+
+def validate_resources(new: Obj, old: Obj) -> list[FieldError]:
+    """ValidatePodResize, without metadata's rules."""
+    return _validate_whole(new) + validate_resize(new, old)
+
+
 def graceful(pod: Obj, seconds: int | None) -> int | None:
     """CheckGracefulDelete: None (at once) for unscheduled and finished pods, else the period; a negative one is 1."""
     spec = pod.get("spec") or {}
@@ -138,6 +216,9 @@ STRATEGY = Strategy(
     default=default_pod,
     prepare_create=prepare_create,
     prepare_status=prepare_status,
+    validate=validate,
+    validate_update=validate_update,
+    validate_status=validate_status,
     name=name_is_dns_subdomain,
     generation=True,
     fields={
