@@ -19,8 +19,8 @@ scale      scale.to_scale(entries, ...) puts the parent's entries on the Scale; 
 
 Fields that prepare_* and admission set are owned by nobody. `reset` names fields ("status", "metadata.labels") that
 this kind of write never owns. `convert(obj, version)` gives the object and the root Type in another served version, or
-None when that version is gone (its entries are then dropped); without it all versions count as alike. Times are RFC 3339
-in whole seconds. Results share parts with the arguments, except that on_apply's object is a private copy.
+None when that version is gone (its entries are then dropped); without it all versions count as alike. Times are RFC
+3339 in whole seconds. Results share parts with the arguments, except that on_apply's object is a private copy.
 """
 
 from __future__ import annotations
