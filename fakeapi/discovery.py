@@ -20,6 +20,7 @@ from fakeapi.resources.table import Table
 Obj = dict[str, Any]
 
 AGGREGATED_VERSIONS = ("v2", "v2beta1")
+_JSON = frozenset(("application/json", "application/*", "*/*"))
 
 
 def api_versions(server_address: str) -> Obj:
@@ -71,6 +72,29 @@ def aggregated(table: Table, core: bool, version: str = "v2") -> Obj:
     ]
     kind = {"kind": "APIGroupDiscoveryList", "apiVersion": f"apidiscovery.k8s.io/{version}"}
     return {**kind, "metadata": {}, "items": items}
+
+
+def aggregated_version(accept: str) -> str:
+    """The version of aggregated discovery that an Accept header gets on /api or /apis; "" for the plain document.
+
+    Only aggregated clauses count here, so a plain application/json before one does not win.
+    """
+    found: list[tuple[float, str]] = []
+    for clause in accept.split(","):
+        media, *rest = (part.strip() for part in clause.split(";"))
+        options = dict(part.partition("=")[::2] for part in rest)
+        asked = options.get("g"), options.get("as")
+        if media in _JSON and asked == ("apidiscovery.k8s.io", "APIGroupDiscoveryList"):
+            found.append((-_quality(options.get("q", "")), options.get("v", "")))
+    served = [version for _, version in sorted(found, key=lambda entry: entry[0]) if version in AGGREGATED_VERSIONS]
+    return served[0] if served else ""
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
 
 
 def aggregated_media_type(version: str) -> str:

@@ -10,8 +10,8 @@ from fakeapi.resources.table import builtin
 GROUPS = (
     "apiregistration.k8s.io apps events.k8s.io authentication.k8s.io authorization.k8s.io autoscaling batch"
     " certificates.k8s.io networking.k8s.io policy rbac.authorization.k8s.io storage.k8s.io"
-    " admissionregistration.k8s.io apiextensions.k8s.io scheduling.k8s.io coordination.k8s.io node.k8s.io discovery.k8s.io resource.k8s.io"
-    " flowcontrol.apiserver.k8s.io"
+    " admissionregistration.k8s.io apiextensions.k8s.io scheduling.k8s.io coordination.k8s.io node.k8s.io discovery.k8s.io"
+    " resource.k8s.io flowcontrol.apiserver.k8s.io"
 )
 
 
@@ -82,6 +82,28 @@ def test_aggregated_discovery_says_what_the_lists_say():
                     )
                 ]
                 assert flat == [entry["name"] for entry in listed]
+
+
+@pytest.mark.parametrize(
+    ("accept", "version"),
+    [
+        ("", ""),
+        ("application/json", ""),
+        ("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "v2"),
+        ("application/json;as=APIGroupDiscoveryList;v=v2beta1;g=apidiscovery.k8s.io,application/json", "v2beta1"),
+        ("application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "v2"),
+        ("application/json;g=apidiscovery.k8s.io;v=v9;as=APIGroupDiscoveryList,application/json", ""),
+        ("application/json; g=meta.k8s.io; v=v1; as=APIGroupDiscoveryList", ""),
+        ("text/html;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", ""),
+        (
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList;q=0.1,"
+            "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+            "v2beta1",
+        ),
+    ],
+)
+def test_who_is_answered_with_aggregated_discovery(accept, version):
+    assert discovery.aggregated_version(accept) == version
 
 
 def test_custom_resources_keep_the_order_of_their_verbs():
