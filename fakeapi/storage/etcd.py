@@ -10,7 +10,10 @@ watch is behind, for progress. A lost connection is taken up where it broke; if 
 meanwhile, listeners are told to start over.
 
 Leaves out: leases (Events keep their own time to live), compaction every five minutes (etcd's --auto-compaction-mode
-does it), client certificates. Before etcd 3.4.25 a progress answer may overtake an event (etcd issue 15220), hence two.
+does it), client certificates.
+
+Before 3.4.25 etcd's progress answer may overtake events (etcd issue 15220), above all while a watch catches up; hence
+an answer counts when the next one has come, and none for a second after a connection was taken up behind etcd.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ _RETRY_SECONDS = 0.2
 _PROGRESS = '{"progress_request":{}}'
 # Asked again after this long: etcd does not answer while the watch is catching up.
 _PROGRESS_SECONDS = 0.1
+_CATCH_UP_SECONDS = 1.0
 
 Json = dict[str, Any]
 
@@ -58,7 +62,10 @@ class EtcdStorage:
         self._urls = [u.rstrip("/") for u in urls]
         self._session = aiohttp.ClientSession(json_serialize=lambda x: orjson.dumps(x).decode())
         self._listeners = Listeners()
+        # The last revision that listeners know all changes up to; 0 before the watch is there.
         self._seen = 0
+        self._progressed = 0
+        self._progress_counts_from = 0.0
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._feed: asyncio.Task[None] | None = None
@@ -70,11 +77,12 @@ class EtcdStorage:
         """Connect. Raises Unavailable when no server answers."""
         storage = cls(urls)
         try:
-            storage._seen = await storage.revision()
-        except Unavailable:
+            await storage.revision()
+            storage._feed = asyncio.create_task(storage._follow(), name="etcd watch")
+            await storage._reach(1)
+        except BaseException:
             await storage.close()
             raise
-        storage._feed = asyncio.create_task(storage._follow(), name="etcd watch")
         return storage
 
     async def revision(self) -> int:
@@ -143,9 +151,7 @@ class EtcdStorage:
 
     async def settle(self) -> int:
         revision = await self.revision()
-        for _ in range(2):
-            if self._seen < revision:
-                await self._progress(revision)
+        await self._progress(revision)
         return revision
 
     async def compact(self, revision: int) -> None:
@@ -182,6 +188,7 @@ class EtcdStorage:
 
     async def _compare(self, key: str, expected: int | None, operations: Sequence[Json]) -> Json:
         """Run operations if the key is at mod revision `expected` (0: absent, None: any); otherwise read it."""
+        assert key.startswith(ROOT), f"{key}: the feed would not bring it back"
         compare: Json = {"key": _b64(key), "target": "MOD", "result": "EQUAL", "mod_revision": str(expected)}
         if expected is None:
             compare = {"key": _b64(key), "target": "MOD", "result": "GREATER", "mod_revision": "0"}
@@ -216,6 +223,7 @@ class EtcdStorage:
             except (aiohttp.ClientError, TimeoutError) as e:
                 failure = e
                 continue
+            # Revision 0 means from now on.
             query = {"key": _b64(prefix), "range_end": _b64(_end(prefix)), "start_revision": str(start)}
             try:
                 await socket.send_str(orjson.dumps({"create_request": {**query, "prev_kv": True}}).decode())
@@ -229,8 +237,9 @@ class EtcdStorage:
         """Feed the listeners until closed."""
         while True:
             try:
-                async with self._connect(ROOT, self._seen + 1) as socket:
+                async with self._connect(ROOT, self._seen + 1 if self._seen else 0) as socket:
                     self._socket = socket
+                    self._progressed = 0
                     async for message in socket:
                         await self._told(_result(message))
             except (Unavailable, aiohttp.ClientError, ConnectionError, ValueError):
@@ -246,10 +255,19 @@ class EtcdStorage:
         changes = _changes(result)
         for change in changes:
             self._listeners.changed(change)
+        revision = int(result["header"]["revision"])
+        now = asyncio.get_running_loop().time()
         if changes:
             self._advance(changes[-1].revision)
         elif not result.get("created"):
-            self._advance(int(result["header"]["revision"]))
+            if now >= self._progress_counts_from:
+                self._advance(self._progressed)
+                self._progressed = revision
+        elif not self._seen:
+            # A watch that starts now is never behind.
+            self._advance(revision)
+        elif revision > self._seen:
+            self._progress_counts_from = now + _CATCH_UP_SECONDS
 
     async def _restart(self) -> None:
         """Changes were missed: give every listener what is there now."""
@@ -281,6 +299,7 @@ class EtcdStorage:
         while self._seen < revision:
             if self._socket is not None:
                 with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+                    await self._socket.send_str(_PROGRESS)
                     await self._socket.send_str(_PROGRESS)
             with contextlib.suppress(TimeoutError):
                 await self._reach(revision, _PROGRESS_SECONDS)
