@@ -13,6 +13,8 @@ from fakeapi.strategies import (
     limitrange,
     namespace,
     node,
+    persistentvolume,
+    persistentvolumeclaim,
     pod,
     podtemplate,
     replicationcontroller,
@@ -106,6 +108,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("pvc",),
         subresources=(status("PersistentVolumeClaim"),),
         definition=DEFINITION,
+        strategy=persistentvolumeclaim.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -115,6 +118,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(status("PersistentVolume"),),
         definition=DEFINITION,
+        strategy=persistentvolume.STRATEGY,
     ),
     Resource(
         group=GROUP,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
+from fakeapi.strategies import ingress, ingressclass, networkpolicy
 
 GROUP = "networking.k8s.io"
 DEFINITION = "io.k8s.api.networking"
@@ -14,6 +15,7 @@ ROWS: tuple[Resource, ...] = (
         plural="ingressclasses",
         namespaced=False,
         definition=DEFINITION,
+        strategy=ingressclass.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -22,6 +24,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("ing",),
         subresources=(status("Ingress"),),
         definition=DEFINITION,
+        strategy=ingress.STRATEGY,
         storage_key="ingress",
     ),
     Resource(
@@ -39,6 +42,7 @@ ROWS: tuple[Resource, ...] = (
         plural="networkpolicies",
         short_names=("netpol",),
         definition=DEFINITION,
+        strategy=networkpolicy.STRATEGY,
     ),
     Resource(
         group=GROUP,

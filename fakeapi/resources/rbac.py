@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
+from fakeapi.strategies import clusterrole, clusterrolebinding, role, rolebinding
 
 GROUP = "rbac.authorization.k8s.io"
 DEFINITION = "io.k8s.api.rbac"
@@ -14,6 +15,7 @@ ROWS: tuple[Resource, ...] = (
         plural="clusterrolebindings",
         namespaced=False,
         definition=DEFINITION,
+        strategy=clusterrolebinding.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -21,17 +23,20 @@ ROWS: tuple[Resource, ...] = (
         plural="clusterroles",
         namespaced=False,
         definition=DEFINITION,
+        strategy=clusterrole.STRATEGY,
     ),
     Resource(
         group=GROUP,
         kind="RoleBinding",
         plural="rolebindings",
         definition=DEFINITION,
+        strategy=rolebinding.STRATEGY,
     ),
     Resource(
         group=GROUP,
         kind="Role",
         plural="roles",
         definition=DEFINITION,
+        strategy=role.STRATEGY,
     ),
 )

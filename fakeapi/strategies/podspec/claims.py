@@ -81,9 +81,9 @@ def _data_sources(spec: Obj, path: str) -> Errors:
             errors += check(f"{path}.dataSourceRef.namespace", namespace, name_is_dns_label(namespace, False))
         if namespace and source is not None:
             text = "may not be specified when dataSourceRef.namespace is specified"
-            errors.append(invalid(path, f"{path}.dataSource", text))
+            errors.append(invalid(path, {}, text))
         elif source is not None and any(source.get(k) != reference.get(k) for k in ("apiGroup", "kind", "name")):
-            errors.append(invalid(path, f"{path}.dataSource", "must match dataSourceRef"))
+            errors.append(invalid(path, {}, "must match dataSourceRef"))
     return errors
 
 
