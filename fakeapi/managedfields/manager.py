@@ -75,8 +75,8 @@ def on_update(
         before = _with_entries(live, []) if live is not None else None
         managed = update(before, bare, managed, write, manager)
     except ItemError:
-        return _with_entries(bare, _entries(live))
-    return _with_entries(bare, encode(cap(managed)))
+        return _with_entries(new, _entries(live))
+    return _with_entries(new, encode(cap(managed)))
 
 
 def on_apply(
@@ -115,6 +115,10 @@ def on_apply(
     result: Obj = orjson.loads(orjson.dumps(merged))
     if manager == lastapplied.MANAGER:
         lastapplied.follow(result, applied)
+    if live is not None and _entries(live):
+        # managedFields keep their place too, so that a write which changes nothing also encodes the same.
+        places = [k for k in live["metadata"] if k in result["metadata"] or k == "managedFields"]
+        result["metadata"] = {**dict.fromkeys(places), **result["metadata"]}
     return _with_entries(result, encode(managed))
 
 
@@ -168,10 +172,12 @@ def _entries(obj: Obj | None) -> list[Any]:
 
 
 def _with_entries(obj: Obj, entries: list[Any]) -> Obj:
+    """A copy with these entries, at the place in metadata where obj has some."""
     metadata = dict(obj.get("metadata") or {})
-    metadata.pop("managedFields", None)
     if entries:
         metadata["managedFields"] = entries
+    else:
+        metadata.pop("managedFields", None)
     return {**obj, "metadata": metadata}
 
 
