@@ -1,0 +1,1 @@
+"""The hollow container runtime: an image is a script."""

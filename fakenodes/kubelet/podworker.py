@@ -1,0 +1,180 @@
+"""One pod on one node: what its kubelet tells the API server as the pod lives and ends.
+
+Stands for pkg/kubelet/pod_workers.go and the sync half of status_manager.go. The worker holds a pod's state and does
+nothing by itself: HollowNodes calls sync() when the pod changes or its time has come, never twice at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fakeapi.clock import Clock, parse_rfc3339
+from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
+from fakenodes.events import EventRecorder
+from fakenodes.kubelet import lifecycle, status
+from fakenodes.kubelet.admission import refusal
+from fakenodes.kubelet.node import Node
+from fakenodes.kubelet.runtime.script import Runtime
+from fakenodes.scheduler.snapshot import PodInfo
+
+log = logging.getLogger(__name__)
+
+Obj = dict[str, Any]
+
+PODS = GVR("", "v1", "pods")
+REFERRED = {"configmap": GVR("", "v1", "configmaps"), "secret": GVR("", "v1", "secrets")}
+TERMINAL = ("Succeeded", "Failed")
+
+
+@dataclass(slots=True)
+class Kubelet:
+    """What the workers of one node share. neighbours: the node's other living pods that it has taken."""
+
+    node: Node
+    client: Client
+    recorder: EventRecorder
+    clock: Clock
+    runtime: Runtime
+    neighbours: Callable[[str], Iterable[PodInfo]]
+
+
+class PodWorker:
+    """One pod. `obj` is the newest version seen, None once the API server has it no more."""
+
+    __slots__ = ("_checked", "_told", "kubelet", "obj", "pod", "refused", "uid")
+
+    def __init__(self, kubelet: Kubelet, obj: Obj) -> None:
+        self.kubelet = kubelet
+        self.obj: Obj | None = obj
+        self.uid: str = obj["metadata"]["uid"]
+        self.pod: lifecycle.Pod | None = None
+        self.refused: tuple[str, str] | None = None
+        self._told: Obj = {}  # the status as the API server last answered
+        self._checked = False
+
+    @property
+    def counts(self) -> bool:
+        """Does the pod take room on its node?"""
+        return self.pod is not None and not self.pod.finished
+
+    async def sync(self, hurried: bool = False) -> float | None:
+        """Bring the API server up to date; seconds until the next look, None when only a change calls for one.
+
+        hurried: leave out the status that is about to change anyway. Raises ClientError and OSError.
+        """
+        obj, clock = self.obj, self.kubelet.clock
+        if obj is None:
+            self._vanished()
+            return None
+        now = clock.now()
+        if self.pod is None:
+            if not await self._admit(obj, now):
+                return None
+            assert self.pod is not None
+            if not hurried and not self.pod.ending:
+                await self._tell(obj, now)
+        pod = self.pod
+        if pod.obj is not obj:
+            lifecycle.adopt(pod, obj, self.kubelet.runtime)
+        if obj["metadata"].get("deletionTimestamp"):
+            self._terminate(pod, obj, now)
+        missing = await self._missing(obj) if not pod.ending and not pod.finished else frozenset()
+        world = lifecycle.World(self.kubelet.node.images, missing)
+        wake = lifecycle.advance(pod, world, now)
+        for found in world.happened:
+            self.kubelet.recorder.record(obj, found.type, found.reason, found.message, found.field_path)
+        await self._tell(obj, now)
+        if pod.finished and obj["metadata"].get("deletionTimestamp"):
+            await self._delete(obj)
+        return None if wake is None else max(wake - clock.now(), 0.0)
+
+    def _vanished(self) -> None:
+        """Deleted without waiting for us: whatever ran is killed."""
+        self.kubelet.node.release(self.uid)
+        if self.pod is not None:
+            self.pod.finished = True
+
+    async def _admit(self, obj: Obj, now: float) -> bool:
+        """Take the pod, or refuse it, or leave it alone because it has ended before we knew it."""
+        found = obj.get("status") or {}
+        if found.get("phase") in TERMINAL or self.refused:
+            if obj["metadata"].get("deletionTimestamp"):
+                await self._delete(obj)
+            return False
+        node = self.kubelet.node.obj
+        fresh = not found.get("startTime")
+        if fresh and node is not None and not obj["metadata"].get("deletionTimestamp"):
+            self.refused = refusal(obj, node, self.kubelet.neighbours(self.uid))
+        if self.refused:
+            reason, message = self.refused
+            self.kubelet.recorder.record(obj, "Warning", reason, message)
+            await self._patch(obj, status.rejected(obj, reason, message, found, now))
+            return False
+        since = parse_rfc3339(found["startTime"]) if found.get("startTime") else now
+        self.pod = lifecycle.new_pod(obj, self.kubelet.runtime, since)
+        return True
+
+    def _terminate(self, pod: lifecycle.Pod, obj: Obj, now: float) -> None:
+        if not pod.finished:
+            grace = obj["metadata"].get("deletionGracePeriodSeconds")
+            if pod.ending == lifecycle.COMPLETED or not pod.ending or grace is not None:
+                lifecycle.stop(pod, lifecycle.DELETED, "", now, grace)
+
+    async def _missing(self, obj: Obj) -> frozenset[tuple[str, str]]:
+        """Which references of the pod lead nowhere; not asked again once its containers have started."""
+        if self._checked:
+            return frozenset()
+        found = set()
+        for kind, name in lifecycle.references(obj):
+            try:
+                await self.kubelet.client.get(REFERRED[kind], name, obj["metadata"]["namespace"])
+            except ClientError as error:
+                if error.code != 404:
+                    raise
+                found.add((kind, name))
+        self._checked = not found
+        return frozenset(found)
+
+    async def _tell(self, obj: Obj, now: float) -> None:
+        assert self.pod is not None
+        old = self._told or obj.get("status") or {}
+        node = self.kubelet.node
+        network = obj["spec"].get("hostNetwork")
+        known = old.get("podIP", "")
+        address = node.host_ip if network else known or (node.pod_ip(self.uid) if self.pod.sandbox else "")
+        foreign = obj.get("status") or {}
+        if self._told:  # conditions of others may have come since
+            own = {c["type"]: c for c in old.get("conditions") or ()}
+            others = [c for c in foreign.get("conditions") or () if c["type"] not in status.CONDITIONS]
+            old = {**old, "conditions": [c for t, c in own.items() if t in status.CONDITIONS] + others}
+        await self._patch(obj, status.build(self.pod, old, (node.host_ip, address), now))
+
+    async def _patch(self, obj: Obj, wanted: Obj) -> None:
+        old = self._told or obj.get("status") or {}
+        body = status.patch(old, wanted, self.uid)
+        if body is None:
+            return
+        meta = obj["metadata"]
+        try:
+            answer = await self.kubelet.client.patch(
+                PODS, meta["name"], body, meta["namespace"], content_type=STRATEGIC_PATCH, subresource="status"
+            )
+        except ClientError as error:
+            if error.code not in (404, 409):
+                raise
+            return  # gone, or another pod of that name by now
+        self._told = answer.get("status") or {}
+
+    async def _delete(self, obj: Obj) -> None:
+        meta = obj["metadata"]
+        try:
+            await self.kubelet.client.delete(
+                PODS, meta["name"], meta["namespace"], uid=self.uid, grace_period_seconds=0
+            )
+        except ClientError as error:
+            if error.code not in (404, 409):
+                raise
+        self.kubelet.node.release(self.uid)

@@ -1,0 +1,273 @@
+"""A pod's status as its kubelet reports it: phase, conditions, container statuses, and the patch that brings it about.
+
+Stands for pkg/kubelet/status (generate.go, status_manager.go) and kubelet_pods.go (generateAPIPodStatus, getPhase).
+Container statuses have `started` only where a startup probe or a sidecar gives it a meaning, as hollow kubelets do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fakeapi.clock import rfc3339
+from fakeapi.quantity import parse
+from fakenodes.kubelet.lifecycle import COMPLETED, DELETED, EPHEMERAL, INIT, MAIN, SIDECAR, Container, Pod
+from fakenodes.kubelet.runtime.script import full_name, image_id
+
+Obj = dict[str, Any]
+
+CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+RESIZABLE = ("cpu", "memory")
+
+
+def phase(pod: Pod) -> str:
+    """Pending, Running, Succeeded or Failed."""
+    if pod.ending and pod.ending not in (COMPLETED, DELETED):
+        return "Failed"
+    inits, mains = pod.of(INIT), pod.of(MAIN)
+    if any(c.state == "done" and c.exit_code for c in inits):
+        return "Failed"
+    if not all(c.succeeded for c in inits) and not pod.finished:
+        return "Pending"
+    if any(_unborn(c) for c in mains):
+        return "Failed" if pod.finished and any(c.state == "done" for c in mains) else "Pending"
+    if any(c.running for c in mains):
+        return "Running"
+    if not pod.finished and any(c.state not in ("done", "exited") for c in mains):
+        return "Running"
+    if pod.ending or all(c.state == "done" for c in mains):
+        return "Succeeded" if all(c.exit_code == 0 for c in mains) else "Failed"
+    return "Running"
+
+
+def _unborn(container: Container) -> bool:
+    """Has it never run?"""
+    return not container.running and container.state not in ("done", "exited") and container.last is None
+
+
+def build(pod: Pod, old: Mapping[str, Any], addresses: tuple[str, str], now: float) -> Obj:
+    """The whole status. old: the one that the API server has; addresses: (host IP, pod IP or "")."""
+    host, address = addresses
+    found: Obj = {}
+    generation = pod.obj["metadata"].get("generation")
+    if generation:
+        found["observedGeneration"] = generation
+    found["phase"] = phase(pod)
+    found["conditions"] = conditions(pod, found["phase"], old.get("conditions") or (), now)
+    if pod.ending and pod.ending not in (COMPLETED, DELETED):
+        found["reason"], found["message"] = pod.ending, pod.message
+    found["hostIP"], found["hostIPs"] = host, [{"ip": host}]
+    if address:
+        found["podIP"], found["podIPs"] = address, [{"ip": address}]
+    found["startTime"] = old.get("startTime") or rfc3339(pod.started_at)
+    for key, kinds in (("initContainerStatuses", (INIT, SIDECAR)), ("containerStatuses", (MAIN,)),
+                       ("ephemeralContainerStatuses", (EPHEMERAL,))):  # fmt: skip
+        statuses = [container_status(pod, c) for c in pod.of(*kinds)]
+        if statuses:
+            found[key] = statuses
+    found["qosClass"] = old.get("qosClass") or "BestEffort"
+    resources = pod_resources(pod.obj)
+    found["resources"] = resources
+    if resources.get("requests"):
+        found["allocatedResources"] = resources["requests"]
+    return found
+
+
+def rejected(pod: Obj, reason: str, message: str, old: Mapping[str, Any], now: float) -> Obj:
+    """The status of a pod that the node does not take."""
+    found: Obj = {
+        "phase": "Failed",
+        "reason": reason,
+        "message": message,
+        "startTime": old.get("startTime") or rfc3339(now),
+    }
+    generation = pod["metadata"].get("generation")
+    if generation:
+        found["observedGeneration"] = generation
+    return found
+
+
+# Containers
+
+
+def container_status(pod: Pod, container: Container) -> Obj:
+    """One ContainerStatus."""
+    image = container.spec.get("image", "")
+    ran = container.running or container.state in ("exited", "done")
+    found: Obj = {
+        "name": container.name,
+        "state": _state(pod, container),
+        "lastState": {"terminated": _terminated(*container.last)} if container.last else {},
+        "ready": container.succeeded if container.kind == INIT else container.ready,
+        "restartCount": container.restarts,
+        "image": full_name(image) if ran else image,
+        "imageID": image_id(image) if ran or container.last else "",
+    }
+    identity = container.id if ran else container.last[5] if container.last else ""
+    if identity:
+        found["containerID"] = f"containerd://{identity}"
+    if container.kind == SIDECAR or container.spec.get("startupProbe"):
+        found["started"] = container.started
+    if container.running:
+        wanted = container.spec.get("resources") or {}
+        if wanted.get("requests"):
+            found["allocatedResources"] = dict(wanted["requests"])
+        found["resources"] = {k: dict(wanted[k]) for k in ("limits", "requests") if wanted.get(k)}
+    mounts = [_mount(m) for m in container.spec.get("volumeMounts") or ()]
+    if mounts:
+        found["volumeMounts"] = mounts
+    return found
+
+
+def _mount(mount: Mapping[str, Any]) -> Obj:
+    found: Obj = {"name": mount["name"], "mountPath": mount["mountPath"]}
+    if mount.get("readOnly"):
+        found["readOnly"] = True
+        found["recursiveReadOnly"] = "Disabled"
+    return found
+
+
+def _state(pod: Pod, container: Container) -> Obj:
+    if container.running:
+        return {"running": {"startedAt": rfc3339(container.started_at)}}
+    if container.state in ("exited", "done"):
+        return {
+            "terminated": _terminated(
+                container.started_at,
+                container.finished_at,
+                container.exit_code,
+                container.reason,
+                container.message,
+                container.id,
+            )
+        }
+    if container.reason:
+        return {
+            "waiting": {"reason": container.reason, **({"message": container.message} if container.message else {})}
+        }
+    waits = bool(pod.of(INIT, SIDECAR)) and container.state in ("idle", "never")
+    return {"waiting": {"reason": "PodInitializing" if waits else "ContainerCreating"}}
+
+
+def _terminated(started: float, finished: float, code: int, reason: str, message: str, identity: str) -> Obj:
+    found: Obj = {"exitCode": code, "reason": reason, "startedAt": rfc3339(started), "finishedAt": rfc3339(finished)}
+    if message:
+        found["message"] = message
+    found["containerID"] = f"containerd://{identity}"
+    return found
+
+
+def pod_resources(pod: Mapping[str, Any]) -> Obj:
+    """Sums over the containers (init containers that end do not count), pod-level figures first."""
+    spec = pod["spec"]
+    containers = [*(spec.get("containers") or ())]
+    containers += [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
+    found: Obj = {}
+    for kind in ("limits", "requests"):
+        sums: dict[str, Any] = {}
+        for container in containers:
+            for name, text in ((container.get("resources") or {}).get(kind) or {}).items():
+                sums[name] = sums[name] + parse(str(text)) if name in sums else parse(str(text))
+        total = {name: str(value) for name, value in sums.items()}
+        total.update((spec.get("resources") or {}).get(kind) or {})
+        if total:
+            found[kind] = total
+    return found
+
+
+# Conditions
+
+
+def conditions(pod: Pod, now_phase: str, old: Sequence[Mapping[str, Any]], now: float) -> list[Obj]:
+    """The kubelet's five in its order, then those of others as they are."""
+    before = {c["type"]: c for c in old}
+    generation = pod.obj["metadata"].get("generation")
+    ready = _containers_ready(pod, now_phase)
+    made = {
+        "PodReadyToStartContainers": ("True" if pod.sandbox else "False", "", ""),
+        "Initialized": _initialized(pod, now_phase),
+        "Ready": _ready(pod, ready, before),
+        "ContainersReady": ready,
+        "PodScheduled": ("True", "", ""),
+    }
+    found = [_condition(name, made[name], before.get(name), generation, now) for name in CONDITIONS]
+    return found + [dict(c) for c in old if c["type"] not in CONDITIONS]
+
+
+def _condition(
+    name: str, value: tuple[str, str, str], old: Mapping[str, Any] | None, generation: int | None, now: float
+) -> Obj:
+    status, reason, message = value
+    found: Obj = {"type": name}
+    if generation:
+        found["observedGeneration"] = generation
+    since = old.get("lastTransitionTime") if old and old.get("status") == status else None
+    found |= {"status": status, "lastProbeTime": None, "lastTransitionTime": since or rfc3339(now)}
+    if reason:
+        found["reason"] = reason
+    if message:
+        found["message"] = message
+    return found
+
+
+def _containers_ready(pod: Pod, now_phase: str) -> tuple[str, str, str]:
+    if now_phase == "Succeeded":
+        return "False", "PodCompleted", ""
+    if now_phase == "Failed":
+        return "False", "PodFailed", ""
+    unready = [c.name for c in pod.of(SIDECAR, MAIN) if not c.ready]
+    if unready:
+        return "False", "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]"
+    return "True", "", ""
+
+
+def _ready(pod: Pod, containers: tuple[str, str, str], before: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+    if containers[0] != "True":
+        return containers
+    problems = []
+    for gate in pod.obj["spec"].get("readinessGates") or ():
+        name = gate["conditionType"]
+        if name not in before:
+            problems.append(f'corresponding condition of pod readiness gate "{name}" does not exist.')
+        elif before[name]["status"] != "True":
+            problems.append(f'the status of pod readiness gate "{name}" is not "True", but {before[name]["status"]}')
+    return ("False", "ReadinessGatesNotReady", ", ".join(problems)) if problems else containers
+
+
+def _initialized(pod: Pod, now_phase: str) -> tuple[str, str, str]:
+    if now_phase == "Succeeded":
+        return "True", "PodCompleted", ""
+    if any(not _unborn(c) for c in pod.of(MAIN)):
+        return "True", "", ""
+    waiting = [c.name for c in pod.of(INIT, SIDECAR) if not (c.started if c.kind == SIDECAR else c.succeeded)]
+    if waiting:
+        return "False", "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(waiting)}]"
+    return "True", "", ""
+
+
+# The patch
+
+
+def patch(old: Mapping[str, Any], new: Mapping[str, Any], uid: str) -> Obj | None:
+    """A strategic merge patch of what differs, None for nothing."""
+    changed: Obj = {k: v for k, v in new.items() if k != "conditions" and old.get(k) != v}
+    gone = [k for k in ("reason", "message", "podIP") if k in old and k not in new]
+    changed.update(dict.fromkeys(gone))
+    if "conditions" in new:
+        before = {c["type"]: c for c in old.get("conditions") or ()}
+        differ = [c for c in new["conditions"] if not _same(c, before.get(c["type"]))]
+        if differ:
+            changed["$setElementOrder/conditions"] = [{"type": c["type"]} for c in new["conditions"]]
+            changed["conditions"] = [_cleared(c, before.get(c["type"])) for c in differ]
+    return {"metadata": {"uid": uid}, "status": changed} if changed else None
+
+
+def _same(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
+    return old is not None and {k: v for k, v in new.items() if v is not None} == {
+        k: v for k, v in old.items() if v is not None
+    }
+
+
+def _cleared(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> Obj:
+    """With nulls for what the old condition has and the new one has not."""
+    return {**{k: None for k in old or () if k not in new}, **new}
