@@ -5,7 +5,7 @@ import json
 import orjson
 import pytest
 
-from fakeapi.openapi import Views, protobuf
+from fakeapi.openapi import V2_JSON, V2_PROTOBUF, Views, protobuf, serve
 from fakeapi.openapi.custom import without_validations
 from fakeapi.openapi.spelling import references
 from fakeapi.resources.base import Resource, scale
@@ -183,3 +183,40 @@ def test_unchanged_documents_survive_changes_elsewhere():
     assert made.document("apis/apps/v1") is before
     assert made.index().hash != index
     assert made.v2().hash != swagger
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "status", "content_type"),
+    [
+        ("/openapi/v2", "", 200, V2_JSON),
+        ("/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", 200, V2_PROTOBUF),
+        ("/openapi/v2", "application/json, */*", 200, V2_JSON),
+        ("/openapi/v2", "text/html", 406, None),
+        ("/openapi/v3", "", 200, "text/plain; charset=utf-8"),
+        ("/openapi/v3/", "application/json", 200, "text/plain; charset=utf-8"),
+        ("/openapi/v3/apis/apps/v1", "application/json", 200, "application/json"),
+        ("/openapi/v3/apis/apps/v1", "image/png", 406, None),
+        ("/openapi/v3/apis/nope/v1", "image/png", 404, None),
+        ("/openapi/v4", "", 404, None),
+    ],
+)
+def test_answers(path, accept, status, content_type):
+    reply = serve(views(), path, accept)
+    assert (reply.status, reply.headers.get("Content-Type")) == (status, content_type)
+    assert bool(reply.body) is (status == 200)
+
+
+def test_unchanged_documents_need_not_be_sent():
+    made, path = views(), "/openapi/v3/apis/apps/v1"
+    tag = serve(made, path).headers["ETag"]
+    assert serve(made, path, if_none_match=tag).status == 304
+    assert serve(made, path, if_none_match='"other"').status == 200
+    assert serve(made, "/openapi/v2", if_none_match=serve(made, "/openapi/v2").headers["ETag"]).status == 304
+
+
+def test_a_hash_in_the_url_is_the_documents_or_leads_there():
+    made, path = views(), "/openapi/v3/apis/apps/v1"
+    right = made.document("apis/apps/v1").hash
+    assert serve(made, path, wanted_hash=right).headers["Cache-Control"] == "public, immutable"
+    wrong = serve(made, path, wanted_hash="0")
+    assert (wrong.status, wrong.headers["Location"]) == (301, f"{path}?hash={right}")
