@@ -253,7 +253,8 @@ def _shrink(found: Plan, deployment: Obj) -> bool:
         taken = min(broken, room)
         sizes[name] -= taken
         room -= taken
-    spare = sum(counted(x, "availableReplicas") for x in everything) - minimum
+    # A set's status may still count pods that its new size has already given up; upstream counts them again.
+    spare = sum(min(counted(x, "availableReplicas"), replicas(x)) for x in everything) - minimum
     for each in old_sets:
         if spare <= 0:
             break
