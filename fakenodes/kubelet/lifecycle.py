@@ -204,6 +204,8 @@ def _begin(pod: Pod, world: World, now: float) -> bool:
         if container.state == "idle":
             _pull(pod, container, world, now)
             moved = True
+        if container.state in ("pulling", "starting") and not container.reason:
+            break  # one after the other: the next one then finds the image there
     return moved
 
 
@@ -378,14 +380,14 @@ def _probed(container: Container) -> tuple[float, float | None, float | None]:
     script, spec = container.script, container.spec
     up = script.ready_after if script.ready_after is not None else None
     startup = spec.get("startupProbe")
-    started_at = _first_success(startup, 0.0, up) if startup else 0.0
+    started_at = _first_success(startup, 0.0, up) if startup is not None else 0.0
     if started_at is None:
         limit = (startup or {}).get("failureThreshold", 3) * (startup or {}).get("periodSeconds", 10)
         return float("inf"), None, float((startup or {}).get("initialDelaySeconds", 0) + limit)
-    ready_at = _first_success(spec["readinessProbe"], started_at, up) if spec.get("readinessProbe") else started_at
+    ready_at = _first_success(spec["readinessProbe"], started_at, up) if spec.get("readinessProbe") is not None else started_at
     dies_at = None
     probe = spec.get("livenessProbe")
-    if probe and script.live_for is not None:
+    if probe is not None and script.live_for is not None:
         dies_at = max(script.live_for, started_at) + probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
     return started_at, ready_at, dies_at
 
