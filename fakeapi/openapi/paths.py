@@ -1,8 +1,7 @@
 """Which paths and operations a row of the resource table has, before any OpenAPI version's spelling.
 
 Stands for apiserver's endpoints/installer.go (which routes a resource gets, their names and texts) and for the CRD
-route builder of apiextensions, whose texts differ a little. Leaves out the deprecated watch paths and the query
-parameters of exec, attach, port-forward, proxy and log.
+route builder of apiextensions, whose texts differ a little. Leaves out the deprecated watch paths.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _LIST = (
     "watch",
 )
 _WRITE = ("dryRun", "fieldManager", "fieldValidation")
-_PATCH = ("dryRun", "fieldManager.patch", "fieldValidation", "force")
+_PATCH = ("dryRun", "patch.fieldManager", "fieldValidation", "force")
 _DELETE = (
     "dryRun",
     "gracePeriodSeconds",
@@ -95,7 +94,7 @@ class Naming:
 
 @functools.cache
 def parameters() -> dict[str, dict[str, Any]]:
-    """Query parameters that every resource has: key -> {type, description, since (a minor)?}."""
+    """Query parameters: key -> {type, description, since (a minor)?}. A key is a name, or kind.name."""
     found: dict[str, dict[str, Any]] = orjson.loads((Path(__file__).parent / "parameters.json").read_bytes())
     return found
 
@@ -207,9 +206,15 @@ def _connect(naming: Naming, sub: Subresource, method: str, gvk: tuple[str, str,
         ("connect", f"{method.title()}{_scoped(row)}{row.kind}{sub.name.title()}{suffix}"),
         f"connect {method.upper()} requests to {sub.name} of {row.kind}",
         gvk=gvk,
+        parameters=_options(sub.kind),
         produces=("*/*",),
         returns=((200, "string"),),
     )
+
+
+def _options(kind: str) -> tuple[str, ...]:
+    """Keys of the query parameters that a kind of options is spelt in."""
+    return tuple(key for key in parameters() if key.startswith(kind + "."))
 
 
 def _list(naming: Naming, suffix: str) -> Operation:
@@ -232,9 +237,12 @@ def _list(naming: Naming, suffix: str) -> Operation:
 def _read(naming: Naming, kind: str, gvk: tuple[str, str, str], sub: str) -> Operation:
     names = ("read", _scoped(naming.row) + naming.row.kind + sub.title())
     text = f"read {sub} of the specified {naming.row.kind}" if sub else f"read the specified {naming.row.kind}"
-    names_of = ("resourceVersion",) if naming.custom else ()
+    names_of = ("resourceVersion",) if naming.custom else _options("PodLogOptions") if sub == "log" else ()
     returns = ((200, _definition(naming, kind)),)
-    return _operation(naming, "get", "get", names, text, gvk=gvk, parameters=names_of, returns=returns)
+    produces = (*BUILTIN_TYPES, "text/plain") if sub == "log" else ()
+    return _operation(
+        naming, "get", "get", names, text, gvk=gvk, parameters=names_of, produces=produces, returns=returns
+    )
 
 
 def _replace(naming: Naming, kind: str, gvk: tuple[str, str, str], sub: str) -> Operation:

@@ -75,7 +75,7 @@ def _split(item: PathItem, minor: int) -> tuple[list[str], frozenset[str]]:
     known = {key for key, fact in parameters().items() if fact.get("since", 0) <= minor}
     own = [known.intersection(operation.parameters) for operation in item.operations]
     shared = frozenset.intersection(*map(frozenset, own)) if own else frozenset()
-    raw = not item.kind or any("string" in dict(operation.returns).values() for operation in item.operations)
+    raw = not item.kind or any(operation.action == "connect" for operation in item.operations)
     return sorted({*shared, *([] if raw else ["pretty"])}), frozenset(known - shared)
 
 
@@ -86,7 +86,7 @@ def _described(item: PathItem, shared: Iterable[str]) -> list[tuple[str, str, Ma
         ("path", name, {"type": "string", "description": texts[name]}) for name in item.placeholders
     ]
     found += [("query", key, parameters()[key]) for key in shared]
-    return sorted(found, key=lambda entry: entry[1])
+    return sorted(found, key=lambda entry: _name(entry[1]))
 
 
 def _v3_parameter(where: str, key: str, fact: Mapping[str, Any]) -> Obj:
@@ -102,7 +102,7 @@ def _v2_parameter(where: str, key: str, fact: Mapping[str, Any]) -> Obj:
 
 
 def _name(key: str) -> str:
-    return key.partition(".")[0]
+    return key.rpartition(".")[2]
 
 
 def _v3_operation(operation: Operation, item: PathItem, own: frozenset[str]) -> Obj:

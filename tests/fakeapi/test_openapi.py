@@ -90,6 +90,17 @@ def test_parameters_younger_than_the_minor_are_left_out():
     assert names(36) - names(25) == {"sendInitialEvents", "shardSelector"}
 
 
+def test_options_of_connections_are_query_parameters():
+    paths = document("api/v1")["paths"]
+    base = "/api/v1/namespaces/{namespace}/pods/{name}"
+    names = [entry["name"] for entry in paths[base + "/exec"]["parameters"]]
+    assert names == ["command", "container", "name", "namespace", "stderr", "stdin", "stdout", "tty"]
+    assert {"follow", "tailLines", "pretty"} <= {entry["name"] for entry in paths[base + "/log"]["parameters"]}
+    proxied = [(entry["name"], entry["in"]) for entry in paths[base + "/proxy/{path}"]["parameters"]]
+    assert ("path", "path") in proxied
+    assert ("path", "query") in proxied
+
+
 def test_custom_kinds():
     held = document("apis/example.com/v1", table=custom_table())
     assert held["info"] == {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
