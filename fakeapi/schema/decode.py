@@ -19,15 +19,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from fakeapi.gofmt import go_quote
-from fakeapi.quantity import canonical, canonical_milli
-from fakeapi.schema import gotext
-from fakeapi.schema.duplicates import Literal, Pairs, parse_slowly
+from fakeapi.quantity import canonical_milli
+from fakeapi.schema.duplicates import Pairs, parse_slowly
+from fakeapi.schema.scalars import SCALARS, Abort, At, Edge, Run, Step, found_type, quantity
 from fakeapi.schema.types import Type
-
-MOST_STRICT_ERRORS = 100
 
 
 class DecodeError(ValueError):
@@ -42,53 +37,16 @@ class Decoded:
     unknown: list[str] = field(default_factory=list)
 
 
-class _Abort(Exception):
-    """An UnmarshalJSON method failed, which ends decoding at once and beats type errors found before."""
-
-
-@dataclass(slots=True)
-class _Edge:
-    """A step into a field: as strict errors write it, as type errors write it, and the struct around it."""
-
-    segment: str
-    stack: str
-    struct: str
-
-
-# Where decoding stands: (parent, step), a step being an _Edge, an index or a map's key.
-_At = tuple[Any, Any] | None
-_Step = Callable[[Any, _At, "_Run"], Any]
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one decode gathers. error: the first type error, which does not stop decoding."""
-
-    error: str = ""
-    strict: dict[str, None] = field(default_factory=dict)
-
-    def mismatch(self, found: str, go: str, at: _At) -> None:
-        if not self.error:
-            self.error = _type_error(found, go, at)
-
-    def unknown(self, at: _At, key: str) -> None:
-        self.report("unknown field", at, key)
-
-    def report(self, what: str, at: _At, key: str) -> None:
-        if len(self.strict) < MOST_STRICT_ERRORS:
-            self.strict[f"{what} {go_quote(_path(at, key))}"] = None
-
-
 def decode(value: Any, t: Type, *, path: str = "", source: bytes | None = None) -> Decoded:
     """Normalise `value` (parsed JSON) as Type `t`; `path` prefixes the unknown fields' paths.
 
     source: the JSON text that value was parsed from; only read when something is wrong, to quote numbers as written
     (`number 1e3`). The input may be changed and shared. DecodeError: Go's message.
     """
-    run = _Run()
+    run = Run()
     try:
         result = decoder(t)(value, (None, path) if path else None, run)
-    except _Abort as abort:
+    except Abort as abort:
         run.error = str(abort)
         result = None
     except RecursionError:
@@ -104,19 +62,19 @@ def decode(value: Any, t: Type, *, path: str = "", source: bytes | None = None) 
 
 def strict_errors(source: bytes, t: Type) -> list[str]:
     """Unknown and duplicate fields of a JSON text in document order, as upstream lists them. Slow; needs valid JSON."""
-    run = _Run()
+    run = Run()
     try:
         decoder(t)(parse_slowly(source, keep_duplicates=True), None, run)
-    except _Abort as abort:
+    except Abort as abort:
         raise DecodeError(str(abort)) from None
     if run.error:
         raise DecodeError(run.error)
     return list(run.strict)
 
 
-def decoder(t: Type) -> _Step:
+def decoder(t: Type) -> Step:
     """The compiled decoder of a Type, made once per Type."""
-    step: _Step | None = t.decoder
+    step: Step | None = t.decoder
     if step is None:
         step = t.decoder = _COMPILERS[t.kind](t)
     return step
@@ -132,168 +90,11 @@ def zero(t: Type) -> Any:
 _ZEROS = {"string": "", "integer": 0, "number": 0, "boolean": False, "quantity": "0", "int-or-string": 0}
 
 
-def _type_error(found: str, go: str, at: _At) -> str:
-    """UnmarshalTypeError.Error: the innermost struct, and the fields that lead there (no indices, no map keys)."""
-    names: list[str] = []
-    struct = None
-    while at is not None:
-        at, step = at
-        if isinstance(step, _Edge):
-            struct = step.struct if struct is None else struct
-            names.append(step.stack)
-    if struct is None:
-        return f"json: cannot unmarshal {found} into Go value of type {go}"
-    names.reverse()
-    return f"json: cannot unmarshal {found} into Go struct field {struct}.{'.'.join(names)} of type {go}"
-
-
-def _path(at: _At, key: str) -> str:
-    """A field's path in strict errors: `spec.containers[0].foo`."""
-    steps: list[Any] = [key]
-    while at is not None:
-        at, step = at
-        steps.append(step.segment if isinstance(step, _Edge) else step)
-    steps.reverse()
-    text = ""
-    for step in steps:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
-
-
-def found_type(value: Any) -> str:
-    """A JSON value's type as Go's errors call it."""
-    if isinstance(value, str):
-        return "string"
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, (int, float)):
-        return "number"
-    return "array" if isinstance(value, list) else "object"
-
-
-def _number_text(value: float) -> str:
-    """A number as the client wrote it, as far as known."""
-    return value.text if isinstance(value, Literal) else orjson.dumps(value).decode()
-
-
-def _string(t: Type) -> _Step:
-    go = t.go
-
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        if type(value) is str:
-            return value
-        run.mismatch(found_type(value), go, at)
-        return ""
-
-    return step
-
-
-def _boolean(t: Type) -> _Step:
-    go = t.go
-
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        if type(value) is bool:
-            return value
-        run.mismatch(found_type(value), go, at)
-        return False
-
-    return step
-
-
-def _integer(t: Type) -> _Step:
-    go, bits = t.go, 31 if t.schema.get("format") == "int32" else 63
-    least, most = -(1 << bits), (1 << bits) - 1
-
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        if type(value) is int and least <= value <= most:
-            return value
-        found = found_type(value)
-        run.mismatch(f"number {_number_text(value)}" if found == "number" else found, go, at)
-        return 0
-
-    return step
-
-
-def _number(t: Type) -> _Step:
-    go = t.go
-
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        if type(value) is int:
-            return value
-        if isinstance(value, float):
-            return plain_number(value)
-        run.mismatch(found_type(value), go, at)
-        return 0
-
-    return step
-
-
-def plain_number(value: float) -> float:
-    """A float as Go writes it: whole ones without a fraction, as far as JSON's integers reach."""
-    return int(value) if value.is_integer() and abs(value) < 1 << 63 else float(value)
-
-
-def _int_or_string(t: Type) -> _Step:
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        if type(value) is str or (type(value) is int and -(1 << 31) <= value < 1 << 31):
-            return value
-        found = found_type(value)
-        raise _Abort(_type_error(f"number {_number_text(value)}" if found == "number" else found, "int32", at))
-
-    return step
-
-
-def _quantity(t: Type, form: Callable[[str], str] = canonical) -> _Step:
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        try:
-            return form(value.strip() if type(value) is str else _quantity_text(value))
-        except ValueError as error:
-            raise _Abort(str(error)) from None
-
-    return step
-
-
-def _quantity_text(value: Any) -> str:
-    """UnmarshalJSON takes the raw JSON, so numbers parse and all else fails like any text that is no quantity."""
-    return _number_text(value) if found_type(value) == "number" else "none"
-
-
-def _time(t: Type) -> _Step:
-    form = gotext.micro_time if t.kind == "micro-time" else gotext.time
-
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        if type(value) is not str:
-            raise _Abort(_type_error(found_type(value), "string", at))
-        try:
-            return form(value)
-        except ValueError as error:
-            raise _Abort(str(error)) from None
-
-    return step
-
-
-def _bytes(t: Type) -> _Step:
-    go = t.go
-
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        if type(value) is not str:
-            # Go would take an array of numbers too; nobody sends one, and the error is about its items.
-            run.mismatch(found_type(value), go, at)
-            return ""
-        try:
-            return gotext.base64(value)
-        except ValueError as error:
-            run.error = run.error or str(error)
-            return ""
-
-    return step
-
-
-def _any(t: Type) -> _Step:
+def _any(t: Type) -> Step:
     return _schema_or_else(t) if t.element is not None else lambda value, at, run: value
 
 
-def _schema_or_else(t: Type) -> _Step:
+def _schema_or_else(t: Type) -> Step:
     """CRD schemas in places that take something else too: a boolean, or a list of schemas or of strings.
 
     Their own UnmarshalJSON reads the schema inside, so unknown fields in it are dropped without a word.
@@ -303,31 +104,31 @@ def _schema_or_else(t: Type) -> _Step:
     boolean = t.name.endswith("OrBool")
     items = Type("string", go="string") if t.name.endswith("OrStringArray") else schema
 
-    def step(value: Any, at: _At, run: _Run) -> Any:
-        inner = _Run()
+    def step(value: Any, at: At, run: Run) -> Any:
+        inner = Run()
         if isinstance(value, dict):
             result = decoder(schema)(value, at, inner)
         elif boolean:
             if type(value) is not bool:
-                raise _Abort("boolean or JSON schema expected")
+                raise Abort("boolean or JSON schema expected")
             result = value
         elif isinstance(value, list):
             result = decoder(Type("list", go="[]" + items.go, element=items))(value, at, inner) or None
         else:
             result = None
         if inner.error:
-            raise _Abort(inner.error)
+            raise Abort(inner.error)
         return result
 
     return step
 
 
-def _list(t: Type) -> _Step:
+def _list(t: Type) -> Step:
     go, element = t.go, t.element
     assert element is not None
     texts = element.kind == "string"
 
-    def step(value: Any, at: _At, run: _Run) -> Any:
+    def step(value: Any, at: At, run: Run) -> Any:
         if type(value) is not list:
             run.mismatch(found_type(value), go, at)
             return None
@@ -339,14 +140,14 @@ def _list(t: Type) -> _Step:
     return step
 
 
-def _map(t: Type) -> _Step:
+def _map(t: Type) -> Step:
     go, element = t.go, t.element
     assert element is not None
     texts = element.kind == "string"
     # Only core's resource lists are rounded up to milli, on their way into the internal version.
-    rounded = _quantity(element, canonical_milli) if go == "v1.ResourceList" else None
+    rounded = quantity(element, canonical_milli) if go == "v1.ResourceList" else None
 
-    def step(value: Any, at: _At, run: _Run) -> Any:
+    def step(value: Any, at: At, run: Run) -> Any:
         if type(value) is dict:
             if texts and all(type(item) is str for item in value.values()):
                 return value
@@ -362,7 +163,7 @@ def _map(t: Type) -> _Step:
     return step
 
 
-def _told_pairs(value: Pairs, at: _At, run: _Run, known: Mapping[str, Any] | None) -> Iterator[tuple[str, Any]]:
+def _told_pairs(value: Pairs, at: At, run: Run, known: Mapping[str, Any] | None) -> Iterator[tuple[str, Any]]:
     """Every pair in document order, the repeated ones told; in structs only known fields count."""
     seen: set[str] = set()
     for key, item in value.all:
@@ -379,7 +180,7 @@ _KEEP, _DROP_ZERO, _NULL_WHEN_EMPTY = range(3)
 class _Table:
     """An object Type, compiled: how to treat each field, the order to write them in, and what is always there."""
 
-    fields: dict[str, tuple[int, bool, _Step, int, _Edge, Any]]
+    fields: dict[str, tuple[int, bool, Step, int, Edge, Any]]
     order: tuple[str, ...]
     always: tuple[tuple[str, Type], ...]
 
@@ -388,7 +189,7 @@ def _table(t: Type) -> _Table:
     struct = t.go.rpartition(".")[2]
     fields = {}
     for index, (name, f) in enumerate(t.fields.items()):
-        edge = _Edge(name, f"{f.via}.{name}" if f.via else name, struct)
+        edge = Edge(name, f"{f.via}.{name}" if f.via else name, struct)
         fields[name] = (index, f.kind == "string", decoder(f), _treatment(t, f), edge, f)
     always = tuple((name, f) for name, f in t.fields.items() if not f.omitempty)
     return _Table(fields, tuple(t.fields), always)
@@ -405,10 +206,10 @@ def _treatment(t: Type, f: Type) -> int:
     return _NULL_WHEN_EMPTY if f.kind in ("list", "map") and not in_json else _KEEP
 
 
-def _object(t: Type) -> _Step:
+def _object(t: Type) -> Step:
     table: _Table | None = None
 
-    def step(value: Any, at: _At, run: _Run) -> Any:
+    def step(value: Any, at: At, run: Run) -> Any:
         nonlocal table
         if table is None:
             table = _table(t)
@@ -449,18 +250,10 @@ def _object(t: Type) -> _Step:
     return step
 
 
-_COMPILERS: Mapping[str, Callable[[Type], _Step]] = {
+_COMPILERS: Mapping[str, Callable[[Type], Step]] = {
     "object": _object,
     "map": _map,
     "list": _list,
-    "string": _string,
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "quantity": _quantity,
-    "int-or-string": _int_or_string,
-    "time": _time,
-    "micro-time": _time,
-    "bytes": _bytes,
     "any": _any,
+    **SCALARS,
 }

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from fakeapi.errors import invalid
-from fakeapi.schema.decode import DecodeError, decode, plain_number
+from fakeapi.schema.decode import DecodeError, decode
+from fakeapi.schema.scalars import plain_number
 from fakeapi.schema.types import Type
 
 _META_FIELDS = ("apiVersion", "kind", "metadata")
