@@ -6,6 +6,7 @@ into its schema: what has no type is a granular map, an atomic list or a scalar,
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from fakeapi.managedfields.fieldset import key_element, value_element
@@ -53,25 +54,30 @@ def element_type(type: Type) -> Type:
     return type.element or ANY
 
 
+@functools.lru_cache(maxsize=1 << 14, typed=True)
+def _key_element(names: tuple[str, ...], *values: Any) -> str:
+    """key_element(), remembered: the same few containers, ports and variables come again with every write."""
+    return key_element(dict(zip(names, values, strict=True)))
+
+
 def item_element(type: Type, item: Any) -> str:
     """The path element by which an item of an associative list goes. ItemError: it has none."""
     if type.map_keys:
         if not isinstance(item, dict):
             what = "a null element" if item is None else "non-map elements"
             raise ItemError(f"associative list with keys may not have {what}")
-        keys = {}
-        for name in type.map_keys:
-            if name in item:
-                keys[name] = item[name]
-            elif name in type.defaults:
-                keys[name] = type.defaults[name]
-        if not keys:
-            names = " ".join(f'"{name}"' for name in type.map_keys)
+        found = item if not type.defaults else {**type.defaults, **item}
+        names = tuple(name for name in type.map_keys if name in found)
+        if not names:
+            shown = " ".join(f'"{name}"' for name in type.map_keys)
             raise ItemError(
-                f"associative list with keys has an element that omits all key fields [{names}]"
+                f"associative list with keys has an element that omits all key fields [{shown}]"
                 " (and doesn't have default values for any key fields)"
             )
-        return key_element(keys)
+        try:
+            return _key_element(names, *(found[name] for name in names))
+        except TypeError:  # a key that is no scalar: nothing to remember it by
+            return key_element({name: found[name] for name in names})
     if isinstance(item, dict):
         raise ItemError("associative list without keys has an element that's a map type")
     if isinstance(item, list):

@@ -100,10 +100,7 @@ def on_apply(
     the type."""
     write = Write(type, api_version, subresource, now, _reset_set(reset), convert or _alike(type))
     _check_body(applied, kind, write)
-    try:
-        managed = decode(_entries(live))
-    except ManagedFieldsError as error:
-        raise errors.plain_500(f"failed to decode managed fields: {error}") from None
+    managed = trusted(_entries(live))
     bare = _with_entries(live, []) if live is not None else None
     if not managed and bare is not None:
         managed = cap(update(None, bare, managed, write, BEFORE_FIRST_APPLY))

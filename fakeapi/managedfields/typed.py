@@ -252,7 +252,7 @@ def _merge_maps(live: Obj, applied: Obj, type: Type) -> Any:
     out = {}
     for name, value in live.items():
         theirs = applied.get(name, ABSENT)
-        if theirs is not ABSENT:
+        if theirs is not ABSENT and (theirs.__class__ is not value.__class__ or theirs != value):
             value = merge(value, theirs, child_type(type, name) or type)
         if value is not ABSENT:
             out[name] = value

@@ -24,7 +24,7 @@ from fakeapi.managedfields.fieldset import (
     union,
 )
 from fakeapi.managedfields.prune import Convert, prune
-from fakeapi.managedfields.typed import Comparison, compare, equal, field_set, merge
+from fakeapi.managedfields.typed import Comparison, compare, field_set, merge
 from fakeapi.schema.types import Type
 
 Obj = dict[str, Any]
@@ -118,7 +118,7 @@ def apply(
         managed.pop(who, None)
     stripped = difference(fields, _STRIPPED)
     if stripped:
-        changed = live is None or not equal(live, merged)
+        changed = live is None or live != merged
         managed[who] = mine._replace(fields=stripped, time=write.now if changed else mine.time)
     return merged, managed
 

@@ -15,6 +15,8 @@ from fakeapi.managedfields.fieldset import element_text
 from fakeapi.schema.types import Type
 
 _SCALARS = {"string": "string", "bytes": "string", "integer": "numeric", "number": "numeric", "boolean": "boolean"}
+# What most scalars are, so that they need no closer look.
+_FITTING = {"string": str, "bytes": str, "integer": int, "number": float, "boolean": bool}
 _GO_TYPES = {"str": "string", "bool": "bool", "int": "int64", "float": "float64", "dict": "map[string]interface {}"}
 
 
@@ -50,7 +52,8 @@ def _in_map(value: dict[str, Any], type: Type, path: str, duplicates: bool) -> I
         if below is None:
             yield f"{path}.{name}: field not declared in schema"
             return
-        yield from _problems(item, below, f"{path}.{name}", duplicates)
+        if item.__class__ is not _FITTING.get(below.kind):
+            yield from _problems(item, below, f"{path}.{name}", duplicates)
 
 
 def _in_list(items: list[Any], type: Type, path: str, duplicates: bool) -> Iterator[str]:
