@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fakeapi.bootstrap import flowcontrol, rbac
+from fakeapi.bootstrap import flowcontrol, policy, rbac
 from fakeapi.resources.base import Resource
 from fakeapi.resources.priority import priority
 from fakeapi.resources.table import Table
@@ -85,7 +85,7 @@ def objects(table: Table, facts: Facts) -> Iterator[tuple[Resource, Obj]]:
 def _all(table: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
     yield from (("", "namespaces", _namespace(name)) for name in NAMESPACES)
     yield from (("scheduling.k8s.io", "priorityclasses", _priority_class(name)) for name in _PRIORITY_CLASSES)
-    yield from ((rbac.GROUP, plural, obj) for plural, obj in rbac.objects())
+    yield from ((policy.GROUP, plural, obj) for plural, obj in rbac.objects())
     yield from _flow_control(table, facts)
     yield from (("apiregistration.k8s.io", "apiservices", obj) for obj in _api_services(table, facts))
     yield from _kubernetes_service(facts)
