@@ -141,6 +141,8 @@ class HollowNodes:
             # It was there before: the kubelet was away and takes its node over again.
             body = {"metadata": {"labels": wanted["metadata"]["labels"]}}
             await client.patch(NODES, node.name, body)
+            node.obj = None
+        if node.obj is None or (node.obj.get("status") or {}).get("allocatable") != wanted["status"]["allocatable"]:
             node.obj = await client.patch(NODES, node.name, {"status": wanted["status"]}, subresource="status")
         await self._renew(kubelet)
 
