@@ -155,7 +155,7 @@ def api_service(group: str, version: str, automanaged: str, now: str) -> Obj:
         "reason": "Local",
         "message": "Local APIServices are always available",
     }
-    return {
+    made: Obj = {
         "kind": "APIService",
         "apiVersion": "apiregistration.k8s.io/v1",
         "metadata": {
@@ -165,6 +165,8 @@ def api_service(group: str, version: str, automanaged: str, now: str) -> Obj:
         "spec": {"group": group, **spec} if group else spec,
         "status": {"conditions": [condition]},
     }
+    made["metadata"]["managedFields"] = _managed(made, now)
+    return made
 
 
 def _kubernetes_service(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
