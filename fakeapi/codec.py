@@ -136,10 +136,20 @@ def _shown(data: bytes) -> str:
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 
 
-def parse_body(data: bytes, media: str) -> dict[str, Any]:
-    """The body as a JSON object with kind and apiVersion (if any) being strings. JsonError with the recognizer's text."""
+DefinitionOf = Callable[[str, str], str | None]
+
+
+def parse_body(data: bytes, media: str, definition_of: DefinitionOf | None = None) -> dict[str, Any]:
+    """The body as a JSON object with kind and apiVersion (if any) being strings. JsonError with the recognizer's text.
+
+    definition_of: which definition a kind in an API version has, to read protobuf by."""
     if media == PROTOBUF:
-        raise gojson.JsonError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+        from fakeapi import protobuf
+
+        try:
+            return protobuf.decode(data, definition_of or (lambda _version, _kind: None))
+        except protobuf.ProtobufError as error:
+            raise gojson.JsonError(str(error)) from None
     try:
         value = DECODERS[media](data)
     except gojson.JsonError as error:
@@ -157,10 +167,10 @@ def parse_body(data: bytes, media: str) -> dict[str, Any]:
     return value
 
 
-def recognize(data: bytes, media: str, kind: str) -> dict[str, Any]:
+def recognize(data: bytes, media: str, kind: str, definition_of: DefinitionOf | None = None) -> dict[str, Any]:
     """parse_body for an endpoint of that kind: a failure is the 400 that names it."""
     try:
-        value = parse_body(data, media)
+        value = parse_body(data, media, definition_of)
         version = value.get("apiVersion") or ""
         if version.count("/") > 1:
             raise gojson.JsonError(f"unexpected GroupVersion string: {version}")

@@ -24,7 +24,7 @@ POLICIES = ("Foreground", "Background", "Orphan", "nil")
 async def delete(scope: Scope, request: Request) -> Answer:
     """The object, or a Status with its uid."""
     form = accepted(request)
-    options = await read_options(request)
+    options = await read_options(request, scope)
     ctx = scope.context(request, options.dry_run)
     ctx.warnings = request.warnings
     stored = await _delete_one(scope, request, ctx, request.info.namespace, request.info.name, options)
@@ -55,7 +55,7 @@ async def _delete_one(scope: Scope, request: Request, ctx: Context, namespace: s
 async def delete_collection(scope: Scope, request: Request) -> Answer:
     """Every object that the list options select, as they were before."""
     form = accepted(request)
-    options = await read_options(request)
+    options = await read_options(request, scope)
     page = await listing.select(scope, request)
     ctx = scope.context(request, options.dry_run)
     ctx.warnings = request.warnings
@@ -69,10 +69,10 @@ async def delete_collection(scope: Scope, request: Request) -> Answer:
     return listing.answer(scope, request, page, form)
 
 
-async def read_options(request: Request) -> DeleteOptions:
+async def read_options(request: Request, scope: Scope) -> DeleteOptions:
     """DeleteOptions of the body, or of the query where there is no body. ApiError 400, 422."""
     data = await request.read()
-    return options_from(_options_of_body(data, request) if data else _options_of_query(request))
+    return options_from(_options_of_body(data, request, scope) if data else _options_of_query(request))
 
 
 def options_from(raw: Obj) -> DeleteOptions:
@@ -93,10 +93,10 @@ def options_from(raw: Obj) -> DeleteOptions:
     )
 
 
-def _options_of_body(data: bytes, request: Request) -> Obj:
+def _options_of_body(data: bytes, request: Request, scope: Scope) -> Obj:
     media = codec.body_media_type(request.headers.get("content-type", ""))
     try:
-        value = codec.parse_body(data, media)
+        value = codec.parse_body(data, media, scope.definition_of)
     except gojson.JsonError as error:
         raise errors.bad_request(str(error)) from None
     kind = value.get("kind") or "DeleteOptions"

@@ -50,6 +50,13 @@ class Scope:
         """Whether the served version is the one that is stored."""
         return self.version == self.row.storage_version
 
+    def definition_of(self, api_version: str, kind: str) -> str | None:
+        """The definition of a built-in kind, to read protobuf by."""
+        group, version = codec.split_version(api_version)
+        if kind == "DeleteOptions":
+            return "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+        return self.server.definitions.by_gvk(group, version, kind)
+
     @property
     def type_is_built_in(self) -> bool:
         """Whether strategic merge patches are known here."""
@@ -138,7 +145,7 @@ async def read_object(
     data = await request.read()
     if len(data) > MAX_BODY:
         raise errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
-    value = codec.recognize(data, media, kind)
+    value = codec.recognize(data, media, kind, scope.definition_of)
     if value.get("apiVersion") in versions:
         value["apiVersion"] = f"{group}/{version}"
     check_kind(scope, value, kind, group, version)
