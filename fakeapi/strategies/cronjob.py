@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.names import name_is_dns_subdomain
+from fakeapi.errors import FieldError, invalid, not_supported, required
+from fakeapi.names import check, check_non_negative, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
+from fakeapi.strategies.jobspec import validate_job_spec
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
     AGE,
@@ -19,6 +21,7 @@ from fakeapi.strategies.podspec.printing import (
     since,
 )
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.schedule import schedule_error, zone_errors
 
 Obj = dict[str, Any]
 
@@ -46,6 +49,59 @@ def default(obj: Obj) -> None:
 def prepare_create(obj: Obj, ctx: Context) -> None:
     """PrepareForCreate: an empty status."""
     obj["status"] = {}
+
+
+_POLICIES = ("Allow", "Forbid", "Replace")
+_TIME_ZONE = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+_TWO_ZONES = "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+
+
+def validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateCronJobCreate."""
+    errors = _validate_spec(obj.get("spec") or {}, None)
+    name = obj["metadata"].get("name") or ""
+    if len(name) > 52:  # the controller's Jobs get eleven characters more
+        errors.append(invalid("metadata.name", name, "must be no more than 52 characters"))
+    return errors
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateCronJobUpdate."""
+    return _validate_spec(new.get("spec") or {}, old.get("spec") or {})
+
+
+def _validate_spec(spec: Obj, old: Obj | None) -> list[FieldError]:
+    zone = spec.get("timeZone")
+    errors = _schedule(spec.get("schedule") or "", zone, "TZ" in ((old or {}).get("schedule") or ""))
+    errors += check_non_negative("spec.startingDeadlineSeconds", spec.get("startingDeadlineSeconds"))
+    if zone is not None and (old is None or old.get("timeZone") != zone):
+        errors += check("spec.timeZone", zone, zone_errors(zone))
+    policy = spec.get("concurrencyPolicy")
+    if policy not in _POLICIES:
+        where = "spec.concurrencyPolicy"
+        errors.append(not_supported(where, policy, _POLICIES) if policy else required(where))
+    job = (spec.get("jobTemplate") or {}).get("spec") or {}
+    errors += validate_job_spec(job, "spec.jobTemplate.spec")
+    if job.get("selector") is not None:
+        errors.append(invalid("spec.jobTemplate.spec.selector", job["selector"], "`selector` will be auto-generated"))
+    if job.get("manualSelector"):
+        errors.append(not_supported("spec.jobTemplate.spec.manualSelector", True, ("nil", "false")))
+    for name in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+        errors += check_non_negative(f"spec.{name}", spec.get(name))
+    return errors
+
+
+def _schedule(schedule: str, zone: str | None, zone_allowed: bool) -> list[FieldError]:
+    where = "spec.schedule"
+    if not schedule:
+        return [required(where)]
+    problem = schedule_error(schedule)
+    errors = [invalid(where, schedule, problem)] if problem else []
+    if "TZ" in schedule and not zone_allowed:
+        errors.append(invalid(where, schedule, _TIME_ZONE))
+    elif "TZ" in schedule and zone is not None:
+        errors.append(invalid(where, schedule, _TWO_ZONES))
+    return errors
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -84,6 +140,8 @@ PRINTER = Printer(
 STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
+    validate=validate,
+    validate_update=validate_update,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

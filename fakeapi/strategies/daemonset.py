@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.names import name_is_dns_subdomain
+from fakeapi.errors import FieldError, invalid, not_supported, required
+from fakeapi.names import check_immutable, check_label_selector, check_non_negative, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
@@ -21,7 +22,19 @@ from fakeapi.strategies.podspec.printing import (
     names_and_images,
     selector_column,
 )
+from fakeapi.strategies.podspec.spec import validate_template
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.workload import (
+    MISMATCH,
+    amount,
+    check_at_most_all,
+    check_collisions,
+    check_counts,
+    check_int_or_percent,
+    go_strategy,
+    selects,
+    validate_always,
+)
 
 Obj = dict[str, Any]
 
@@ -60,6 +73,65 @@ def prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
     generation = int(_annotations(old).get(TEMPLATE_GENERATION) or 0)
     changed = new["spec"].get("template") != (old.get("spec") or {}).get("template")
     _annotations(new)[TEMPLATE_GENERATION] = str(generation + changed)
+
+
+def validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateDaemonSet."""
+    spec = obj.get("spec") or {}
+    selector, template = spec.get("selector"), spec.get("template") or {}
+    errors = check_label_selector("spec.selector", selector)
+    labels = (template.get("metadata") or {}).get("labels")
+    if selects(selector, labels or {}) is False:
+        errors.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        errors.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+    errors += validate_template(template, "spec.template")
+    errors += validate_always(template, "spec.template", "DaemonSet")
+    errors += check_non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
+    errors += _strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy")
+    return errors + check_non_negative("spec.revisionHistoryLimit", spec.get("revisionHistoryLimit"))
+
+
+def _strategy(strategy: Obj, path: str) -> list[FieldError]:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "OnDelete":
+        return []
+    if kind != "RollingUpdate":
+        return [not_supported(path, go_strategy(strategy), ("RollingUpdate", "OnDelete"))]
+    if rolling is None:
+        return [required(f"{path}.rollingUpdate")]
+    limits = {name: rolling.get(name) for name in ("maxUnavailable", "maxSurge")}
+    errors: list[FieldError] = []
+    for rule in (check_int_or_percent, check_at_most_all):
+        for name, value in limits.items():
+            errors += rule(value, f"{path}.rollingUpdate.{name}")
+    unavailable, surge = map(amount, limits.values())
+    if unavailable and surge:
+        text = "may not be set when maxUnavailable is non-zero"
+        errors.append(invalid(f"{path}.rollingUpdate.maxSurge", limits["maxSurge"], text))
+    elif not unavailable and not surge:
+        errors.append(required(f"{path}.rollingUpdate.maxUnavailable", "cannot be 0 when maxSurge is 0"))
+    return errors
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateDaemonSetUpdate: the selector stays."""
+    return validate(new, ctx) + check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+
+
+_STATUS_COUNTS = (
+    *_COUNTS,
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "collisionCount",
+)
+
+
+def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateDaemonSetStatusUpdate."""
+    return check_counts(new.get("status") or {}, _STATUS_COUNTS) + check_collisions(new, old)
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -103,6 +175,9 @@ STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
     prepare_update=prepare_update,
+    validate=validate,
+    validate_update=validate_update,
+    validate_status=validate_status,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

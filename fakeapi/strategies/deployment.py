@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.names import name_is_dns_subdomain
+from fakeapi.errors import FieldError, forbidden, invalid, not_supported
+from fakeapi.names import check_immutable, check_non_negative, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
@@ -18,6 +19,17 @@ from fakeapi.strategies.podspec.printing import (
     selector_column,
 )
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.workload import (
+    amount,
+    check_at_most_all,
+    check_collisions,
+    check_counts,
+    check_int_or_percent,
+    check_replica_counts,
+    go_strategy,
+    validate_selected_template,
+    validate_selector,
+)
 
 Obj = dict[str, Any]
 
@@ -45,6 +57,61 @@ def prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
     new["metadata"].pop("labels", None)
     if labels is not None:
         new["metadata"]["labels"] = labels
+
+
+def validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateDeployment."""
+    spec = obj.get("spec") or {}
+    errors = check_non_negative("spec.replicas", spec.get("replicas"))
+    errors += validate_selector(spec, "spec", "empty selector is invalid for deployment")
+    errors += validate_selected_template(spec, "spec", "ReplicaSet", "invalid label selector")
+    errors += _strategy(spec.get("strategy") or {}, "spec.strategy")
+    for name in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        errors += check_non_negative(f"spec.{name}", spec.get(name))
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is not None and deadline <= (spec.get("minReadySeconds") or 0):
+        errors.append(invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
+    return errors
+
+
+def _strategy(strategy: Obj, path: str) -> list[FieldError]:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "Recreate":
+        text = "may not be specified when strategy `type` is 'Recreate'"
+        return [forbidden(f"{path}.rollingUpdate", text)] if rolling is not None else []
+    if kind != "RollingUpdate":
+        return [not_supported(path, go_strategy(strategy), ("Recreate", "RollingUpdate"))]
+    unavailable, surge = ((rolling or {}).get(name) for name in ("maxUnavailable", "maxSurge"))
+    where = f"{path}.rollingUpdate.maxUnavailable"
+    errors = check_int_or_percent(unavailable, where)
+    errors += check_int_or_percent(surge, f"{path}.rollingUpdate.maxSurge")
+    if not amount(unavailable) and not amount(surge):
+        errors.append(invalid(where, unavailable, "may not be 0 when `maxSurge` is 0"))
+    return errors + check_at_most_all(unavailable, where)
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateDeploymentUpdate: the selector stays."""
+    return validate(new, ctx) + check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+
+
+_COUNTS = (
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "collisionCount",
+)
+
+
+def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateDeploymentStatusUpdate."""
+    status = new.get("status") or {}
+    errors = check_counts(status, _COUNTS)
+    errors += check_replica_counts(status, ("updatedReplicas", "readyReplicas", "availableReplicas"))
+    return errors + check_collisions(new, old)
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -78,6 +145,9 @@ STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
     prepare_status=prepare_status,
+    validate=validate,
+    validate_update=validate_update,
+    validate_status=validate_status,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

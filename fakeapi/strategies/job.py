@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fakeapi.clock import parse_rfc3339
-from fakeapi.names import name_is_dns_subdomain
+from fakeapi.errors import FieldError, invalid, required
+from fakeapi.names import check_immutable, check_label_selector, is_dns1123_label, is_label_value, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
+from fakeapi.strategies.jobspec import validate_job_spec
+from fakeapi.strategies.jobstatus import validate_job_status
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
     AGE,
@@ -20,12 +23,16 @@ from fakeapi.strategies.podspec.printing import (
     selector_column,
 )
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.podspec.update import same
+from fakeapi.strategies.workload import MISMATCH, selects
 
 Obj = dict[str, Any]
 
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 UID_LABELS = ("controller-uid", CONTROLLER_UID)
 NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
+_LEGACY_LABELS = ("controller-uid", "job-name")
+_OWN_LABELS = (CONTROLLER_UID, "batch.kubernetes.io/job-name")
 _MAX_INT32 = 2**31 - 1
 
 
@@ -66,21 +73,119 @@ def prepare_create(obj: Obj, ctx: Context) -> None:
     obj["status"] = {}
     if not obj["spec"].get("manualSelector"):
         _generate_selector(obj)
-    # Upstream's answer is the stored object decoded again, and decoding takes labels from the template.
-    _inherit_labels(obj)
+    # Upstream's answer is the stored object decoded again, and decoding takes labels from the template. Labels that
+    # cannot be stored are left to the template's validation.
+    labels = obj["spec"]["template"]["metadata"].get("labels") or {}
+    if not any(is_label_value(value) for value in labels.values()):
+        _inherit_labels(obj)
 
 
 def _generate_selector(obj: Obj) -> None:
     spec, metadata = obj["spec"], obj["metadata"]
-    labels = spec["template"]["metadata"]["labels"] = dict(spec["template"]["metadata"].get("labels") or {})
+    given = spec["template"]["metadata"].get("labels") or {}
+    # Upstream: labels that the Job took from its template are the same Go map, so the Job gets the generated ones too.
+    shared = bool(given) and metadata.get("labels") == given
+    labels = dict(given)
     selector = spec["selector"] = spec.get("selector") or {}
-    chosen = selector["matchLabels"] = dict(selector.get("matchLabels") or {})
+    chosen = dict(selector.get("matchLabels") or {})
     # What is there already stays, for validation to judge.
     for key in NAME_LABELS:
         labels.setdefault(key, metadata.get("name") or "")
     for key in UID_LABELS:
         labels.setdefault(key, metadata.get("uid") or "")
     chosen.setdefault(CONTROLLER_UID, metadata.get("uid") or "")
+    # Go prints maps by key.
+    spec["template"]["metadata"]["labels"] = dict(sorted(labels.items()))
+    selector["matchLabels"] = dict(sorted(chosen.items()))
+    if shared:
+        metadata["labels"] = dict(sorted(labels.items()))
+
+
+def validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateJob."""
+    spec, metadata = obj.get("spec") or {}, obj["metadata"]
+    errors: list[FieldError] = []
+    if not spec.get("manualSelector") and spec.get("selector") is not None:
+        errors += _generated_selector(spec, metadata)
+    errors += _validate_spec(spec)
+    completions = spec.get("completions") or 0
+    if spec.get("completionMode") == "Indexed" and completions > 0:
+        name = metadata.get("name") or ""
+        host = f"{name}-{completions - 1}"
+        if is_dns1123_label(host):
+            text = f"will not able to create pod with invalid DNS label: {host}"
+            errors.append(invalid("metadata.name", name, text))
+    return errors
+
+
+def _generated_selector(spec: Obj, metadata: Obj) -> list[FieldError]:
+    labels = spec["template"]["metadata"].get("labels") or {}
+    own = dict.fromkeys(UID_LABELS, metadata.get("uid") or "") | dict.fromkeys(NAME_LABELS, metadata.get("name") or "")
+    errors: list[FieldError] = []
+    for key in (*_LEGACY_LABELS, *_OWN_LABELS):
+        where, text = f"spec.template.metadata.labels[{key}]", f"must be '{own[key]}'"
+        if key not in labels:
+            errors.append(required(where, text))
+        elif labels[key] != own[key]:
+            errors.append(invalid(where, labels, text))
+    if selects(spec["selector"], own) is False:
+        errors.append(invalid("spec.selector", spec["selector"], "`selector` not auto-generated"))
+    return errors
+
+
+def _validate_spec(spec: Obj) -> list[FieldError]:
+    selector = spec.get("selector")
+    errors = validate_job_spec(spec, "spec")
+    errors += check_label_selector("spec.selector", selector) if selector is not None else [required("spec.selector")]
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    if selects(selector, labels or {}) is False:
+        errors.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    return errors
+
+
+_IMMUTABLE = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateJobUpdate."""
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    errors = _validate_spec(spec) + _completions_update(spec, before)
+    errors += check_immutable("spec.selector", spec.get("selector"), before.get("selector"))
+    errors += _template_update(spec.get("template") or {}, before.get("template") or {}, old)
+    for name in _IMMUTABLE:
+        errors += check_immutable(f"spec.{name}", spec.get(name), before.get(name))
+    return errors
+
+
+def _completions_update(spec: Obj, before: Obj) -> list[FieldError]:
+    value = spec.get("completions")
+    if spec.get("completionMode") != "Indexed":
+        return check_immutable("spec.completions", value, before.get("completions"))
+    if value is None or value == before.get("completions") or value == spec.get("parallelism"):
+        return []
+    return [invalid("spec.completions", value, "can only be modified in tandem with spec.parallelism")]
+
+
+_DIRECTIVES = ("nodeSelector", "tolerations", "schedulingGates")
+
+
+def _template_update(new: Obj, old: Obj, job: Obj) -> list[FieldError]:
+    """The template stays, but a Job that has never run may still be told where to run."""
+    suspended = (job.get("spec") or {}).get("suspend") and not (job.get("status") or {}).get("startTime")
+    kept, was = (_without_directives(t) for t in (new, old)) if suspended else (new, old)
+    return [] if same(kept, was) else check_immutable("spec.template", new, old)
+
+
+def _without_directives(template: Obj) -> Obj:
+    spec = {k: v for k, v in (template.get("spec") or {}).items() if k not in _DIRECTIVES}
+    affinity = {k: v for k, v in (spec.pop("affinity", None) or {}).items() if k != "nodeAffinity"}
+    metadata = {k: v for k, v in (template.get("metadata") or {}).items() if k not in ("labels", "annotations")}
+    return {"metadata": metadata, "spec": {**spec, **({"affinity": affinity} if affinity else {})}}
+
+
+def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateJobUpdateStatus."""
+    return validate_job_status(new, old)
 
 
 _STATUSES = (("Complete", "Complete"), ("Failed", "Failed"))
@@ -143,6 +248,9 @@ PRINTER = Printer(
 STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
+    validate=validate,
+    validate_update=validate_update,
+    validate_status=validate_status,
     name=name_is_dns_subdomain,
     generation=True,
     fields={"status.successful": lambda obj: str((obj.get("status") or {}).get("succeeded") or 0)},

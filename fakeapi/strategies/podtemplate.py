@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fakeapi.errors import FieldError
 from fakeapi.names import name_is_dns_subdomain
-from fakeapi.strategies.base import Column, Printer, Strategy
+from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.printing import NAME, label_map, names_and_images
+from fakeapi.strategies.podspec.spec import validate_template
 from fakeapi.strategies.podspec.template import default_template
 
 Obj = dict[str, Any]
@@ -15,6 +17,16 @@ Obj = dict[str, Any]
 def default(obj: Obj) -> None:
     """The template's defaults."""
     default_template(obj.setdefault("template", {}))
+
+
+def validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    """ValidatePodTemplate."""
+    return validate_template(obj.get("template") or {}, "template")
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidatePodTemplateUpdate: everything may change."""
+    return validate(new, ctx)
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -35,6 +47,8 @@ PRINTER = Printer(
 
 STRATEGY = Strategy(
     default=default,
+    validate=validate,
+    validate_update=validate_update,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.names import name_is_dns_subdomain
+from fakeapi.errors import FieldError
+from fakeapi.names import check_immutable, check_non_negative, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.printing import (
     AGE,
@@ -17,6 +18,12 @@ from fakeapi.strategies.podspec.printing import (
     selector_column,
 )
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.workload import (
+    check_counts,
+    check_replica_counts,
+    validate_selected_template,
+    validate_selector,
+)
 
 Obj = dict[str, Any]
 
@@ -32,6 +39,31 @@ def default(obj: Obj) -> None:
 def prepare_create(obj: Obj, ctx: Context) -> None:
     """PrepareForCreate: an empty status."""
     obj["status"] = {"replicas": 0}
+
+
+def validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateReplicaSet."""
+    spec = obj.get("spec") or {}
+    errors = check_non_negative("spec.replicas", spec.get("replicas"))
+    errors += check_non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
+    # Upstream says "deployment" here too.
+    errors += validate_selector(spec, "spec", "empty selector is invalid for deployment")
+    return errors + validate_selected_template(spec, "spec", "ReplicaSet", "invalid label selector")
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateReplicaSetUpdate: the selector stays."""
+    return validate(new, ctx) + check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+
+
+_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
+
+
+def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateReplicaSetStatusUpdate."""
+    status = new.get("status") or {}
+    errors = check_counts(status, _COUNTS)
+    return errors + check_replica_counts(status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"))
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -64,6 +96,9 @@ PRINTER = Printer(
 STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
+    validate=validate,
+    validate_update=validate_update,
+    validate_status=validate_status,
     name=name_is_dns_subdomain,
     generation=True,
     fields={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.names import name_is_dns_subdomain
+from fakeapi.errors import FieldError, invalid, required
+from fakeapi.names import check_non_negative, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.printing import (
     AGE,
@@ -16,7 +17,9 @@ from fakeapi.strategies.podspec.printing import (
     names_and_images,
     selector_column,
 )
+from fakeapi.strategies.podspec.spec import validate_template
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.workload import MISMATCH, check_counts, check_replica_counts, validate_always
 
 Obj = dict[str, Any]
 
@@ -40,6 +43,38 @@ def default(obj: Obj) -> None:
 def prepare_create(obj: Obj, ctx: Context) -> None:
     """PrepareForCreate: an empty status."""
     obj["status"] = {"replicas": 0}
+
+
+def validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateReplicationController."""
+    spec = obj.get("spec") or {}
+    selector, template = spec.get("selector") or {}, spec.get("template")
+    errors = check_non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
+    if not selector:
+        errors.append(required("spec.selector"))
+    errors += check_non_negative("spec.replicas", spec.get("replicas"))
+    if template is None:
+        return [*errors, required("spec.template")]
+    labels = (template.get("metadata") or {}).get("labels")
+    if any((labels or {}).get(key) != value for key, value in selector.items()):
+        errors.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    errors += validate_template(template, "spec.template")
+    return errors + validate_always(template, "spec.template", "ReplicationController")
+
+
+def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateReplicationControllerUpdate: everything may change."""
+    return validate(new, ctx)
+
+
+_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
+
+
+def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateReplicationControllerStatusUpdate."""
+    status = new.get("status") or {}
+    errors = check_counts(status, _COUNTS)
+    return errors + check_replica_counts(status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"))
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -73,6 +108,9 @@ PRINTER = Printer(
 STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
+    validate=validate,
+    validate_update=validate_update,
+    validate_status=validate_status,
     name=name_is_dns_subdomain,
     generation=True,
     fields={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)},
