@@ -18,6 +18,7 @@ import jsonpointer
 
 from fakeapi import errors
 from fakeapi.gojson import JsonError, kind_of, parse
+from fakeapi.schema.types import Type
 
 Obj = dict[str, Any]
 
@@ -63,16 +64,34 @@ def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         )
     out = copy.deepcopy(doc)
+    opened: list[Obj] = [out]
     try:
         for operation in operations:
             name = (operation or {}).get("op")
             apply = _OPERATIONS.get(name) if isinstance(name, str) else None
             if apply is None:
                 raise _Refused
-            apply(out, operation)
+            apply(_Document(out, opened), operation)
     except _Refused:
         raise rejected() from None
+    for level in opened:
+        _sort(level)
     return out
+
+
+def in_go_order(value: Any, type: Type) -> Any:
+    """The value as Go encodes it before a patch: fields of structs in their order, other keys sorted.
+
+    A refusal shows a patched document in that order, but for the levels that the patch went through (sorted)."""
+    if isinstance(value, list):
+        return [in_go_order(item, type.element or type) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields = type.fields if type.name else {}
+    first = [name for name in fields if name in value]
+    rest = sorted(name for name in value if name not in fields)
+    below = type.element or type
+    return {name: in_go_order(value[name], fields.get(name, below)) for name in (*first, *rest)}
 
 
 def unknown_members(body: bytes) -> list[str]:
@@ -115,7 +134,21 @@ def _read_operations(body: bytes, validating: bool) -> list[Any]:
     return operations
 
 
-def _target(doc: Any, operation: Obj, member: str = "path") -> tuple[Any, str]:
+class _Document:
+    """The document in work, and the objects in it that operations have gone through."""
+
+    def __init__(self, root: Obj, opened: list[Obj]) -> None:
+        self.root = root
+        self.opened = opened
+
+
+def _sort(level: Obj) -> None:
+    items = sorted(level.items())
+    level.clear()
+    level.update(items)
+
+
+def _target(doc: _Document, operation: Obj, member: str = "path") -> tuple[Any, str]:
     """The container a pointer leads into, and the key in it."""
     path = operation.get(member)
     if not isinstance(path, str):
@@ -124,11 +157,14 @@ def _target(doc: Any, operation: Obj, member: str = "path") -> tuple[Any, str]:
     if len(parts) < 2:
         raise _Refused
     *parents, key = map(jsonpointer.unescape, parts[1:])
+    container: Any = doc.root
     for parent in parents:
-        doc = _get(doc, parent)
-        if not isinstance(doc, (dict, list)):
+        container = _get(container, parent)
+        if not isinstance(container, (dict, list)):
             raise _Refused
-    return doc, key
+        if isinstance(container, dict):
+            doc.opened.append(container)
+    return container, key
 
 
 def _index(items: list[Any], key: str, size: int) -> int:
@@ -165,15 +201,15 @@ def _take(container: Any, key: str) -> Any:
     return container.pop(_index(container, key, len(container)))
 
 
-def _add(doc: Any, operation: Obj) -> None:
+def _add(doc: _Document, operation: Obj) -> None:
     _put(*_target(doc, operation), operation.get("value"))
 
 
-def _remove(doc: Any, operation: Obj) -> None:
+def _remove(doc: _Document, operation: Obj) -> None:
     _take(*_target(doc, operation))
 
 
-def _replace(doc: Any, operation: Obj) -> None:
+def _replace(doc: _Document, operation: Obj) -> None:
     container, key = _target(doc, operation)
     if isinstance(container, list):
         container[_index(container, key, len(container))] = operation.get("value")
@@ -181,17 +217,17 @@ def _replace(doc: Any, operation: Obj) -> None:
         container[key] = operation.get("value")
 
 
-def _move(doc: Any, operation: Obj) -> None:
+def _move(doc: _Document, operation: Obj) -> None:
     value = _take(*_target(doc, operation, "from"))
     _put(*_target(doc, operation), value)
 
 
-def _copy(doc: Any, operation: Obj) -> None:
+def _copy(doc: _Document, operation: Obj) -> None:
     value = copy.deepcopy(_get(*_target(doc, operation, "from")))
     _put(*_target(doc, operation), value)
 
 
-def _test(doc: Any, operation: Obj) -> None:
+def _test(doc: _Document, operation: Obj) -> None:
     if not _same(_get(*_target(doc, operation)), operation.get("value")):
         raise _Refused
 
@@ -207,7 +243,7 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-_OPERATIONS: dict[str, Callable[[Any, Obj], None]] = {
+_OPERATIONS: dict[str, Callable[[_Document, Obj], None]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,
@@ -233,7 +269,7 @@ def merge_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Obj:
 
 
 def merge_values(doc: Any, patch: Any) -> Any:
-    """RFC 7386's MergePatch on values; the result shares parts with both."""
+    """RFC 7386's MergePatch on values; the result shares parts with both. Keys of what is merged come out sorted."""
     if not isinstance(patch, dict):
         return patch
     out = dict(doc) if isinstance(doc, dict) else {}
@@ -242,4 +278,4 @@ def merge_values(doc: Any, patch: Any) -> Any:
             out.pop(name, None)
         else:
             out[name] = merge_values(out.get(name), value)
-    return out
+    return dict(sorted(out.items()))

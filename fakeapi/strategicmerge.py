@@ -55,6 +55,39 @@ def strategic_merge(doc: Obj, patch: Obj, type: Type) -> Obj:
         raise errors.plain_500(str(error)) from None
 
 
+def restore_error(value: Any, type: Type) -> str:
+    """Why the merged document does not fit the Go type, in the words of runtime.FromUnstructured; "" when it does.
+
+    Upstream puts strategic merges into structs by that converter and not by decoding JSON. Types that read themselves
+    (quantities, times, int-or-string) and unknown fields are left to the decoder."""
+    if value is None or type.kind in _SELF_READING:
+        return ""
+    kind = _GO_KINDS.get(value.__class__, "interface")
+    if type.kind in ("object", "map"):
+        if not isinstance(value, dict):
+            return f"cannot restore {'struct from:' if type.kind == 'object' else 'map from'} {kind}"
+        fields = type.fields if type.kind == "object" else dict.fromkeys(value, type.element or type)
+        return next(filter(None, (restore_error(v, fields[k]) for k, v in value.items() if k in fields)), "")
+    if type.kind == "list":
+        if not isinstance(value, list):
+            return f"cannot restore slice from {kind}"
+        return next(filter(None, (restore_error(item, type.element or type) for item in value)), "")
+    wanted = _SCALARS.get(type.kind, ())
+    if value.__class__ in wanted:
+        return ""
+    return f"unrecognized type: {type.go if type.kind == 'integer' else _go_kind(type)}"
+
+
+_SELF_READING = frozenset({"any", "quantity", "int-or-string", "time", "micro-time", "bytes"})
+_GO_KINDS = {dict: "map", list: "slice", str: "string", int: "int64", float: "float64", bool: "bool"}
+_SCALARS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+
+
 def _merge_map(original: Obj, patch: Obj, type: Type) -> Obj:
     if _PATCH in patch:
         return _replaced(patch)
@@ -354,7 +387,10 @@ def _list_type(type: Type, key: str) -> Type:
 
 
 def _go_kind(type: Type) -> str:
-    return {"object": "struct", "any": "struct", "list": "slice", "boolean": "bool"}.get(type.kind, type.kind)
+    return _KINDS.get(type.kind, type.kind)
+
+
+_KINDS = {"object": "struct", "any": "struct", "list": "slice", "boolean": "bool", "number": "float64"}
 
 
 _GO_TYPES = {"dict": "map[string]interface {}", "list": "[]interface {}", "str": "string", "int": "int64"}

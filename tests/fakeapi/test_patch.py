@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakeapi.errors import ApiError
-from fakeapi.patch import json_patch, merge_patch, merge_values, read_object, unknown_members
+from fakeapi.patch import in_go_order, json_patch, merge_patch, merge_values, read_object, unknown_members
+from fakeapi.schema import definitions
 
 DOC = {"data": {"a": "1", "b": "2"}, "list": [1, 2, 3], "metadata": {"name": "c"}}
 
@@ -100,6 +101,24 @@ def test_bad_bodies(body: bytes, validating: bool, message: str) -> None:
     with pytest.raises(ApiError) as caught:
         json_patch(DOC, body, validating=validating)
     assert (caught.value.code, caught.value.status["message"]) == (400, message)
+
+
+def test_levels_that_a_patch_goes_through_come_out_sorted() -> None:
+    doc = {"kind": "ConfigMap", "metadata": {"name": "c", "uid": "u", "labels": {"b": "1", "a": "1"}}, "data": {}}
+    found = json_patch(doc, orjson.dumps([op("add", "/metadata/annotations", value={"b": 1, "a": 1})]))
+    assert list(found) == ["data", "kind", "metadata"]
+    assert list(found["metadata"]) == ["annotations", "labels", "name", "uid"]
+    assert list(found["metadata"]["labels"]) == ["b", "a"]
+    merged = merge_patch(doc, b'{"metadata":{"uid":"v"}}')
+    assert [list(merged), list(merged["metadata"])] == [["data", "kind", "metadata"], ["labels", "name", "uid"]]
+
+
+def test_go_order() -> None:
+    pod = definitions.load(36).type("io.k8s.api.core.v1.Pod")
+    value = {"spec": {}, "zz": 1, "metadata": {"uid": "u", "labels": {"b": "", "a": ""}, "name": "p"}, "kind": "Pod"}
+    found = in_go_order(value, pod)
+    assert [list(found), list(found["metadata"])] == [["kind", "metadata", "spec", "zz"], ["name", "uid", "labels"]]
+    assert list(found["metadata"]["labels"]) == ["a", "b"]
 
 
 def test_too_many_operations() -> None:

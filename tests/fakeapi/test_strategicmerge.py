@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fakeapi.errors import ApiError
 from fakeapi.schema import definitions
-from fakeapi.strategicmerge import strategic_merge
+from fakeapi.strategicmerge import restore_error, strategic_merge
 
 Obj = dict[str, Any]
 
@@ -151,6 +151,22 @@ def test_errors(doc: Obj, patch: Obj, code: int, message: str) -> None:
     with pytest.raises(ApiError) as caught:
         strategic_merge(doc, patch, POD)
     assert (caught.value.code, caught.value.status["message"]) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"spec": {"replicas": "three"}}, "unrecognized type: int32"),
+        ({"metadata": {"labels": {"a": {"b": "c"}}}}, "unrecognized type: string"),
+        ({"metadata": {"labels": ["a"]}}, "cannot restore map from slice"),
+        ({"spec": {"template": {"spec": {"containers": {"name": "a"}}}}}, "cannot restore slice from map"),
+        ({"spec": 1}, "cannot restore struct from: int64"),
+        ({"spec": {"paused": "x"}}, "unrecognized type: bool"),
+        ({"spec": {"replicas": 1, "bogus": 1, "paused": None}}, ""),
+    ],
+)
+def test_what_does_not_fit_the_go_type(value: Obj, why: str) -> None:
+    assert restore_error(value, DEPLOYMENT) == why
 
 
 NAMES = st.lists(st.sampled_from("abcd"), unique=True, max_size=4)
