@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakenodes.controllers.base import Controller
+from fakenodes.controllers.daemonset import DAEMONSET
 from fakenodes.controllers.deployments.controller import DEPLOYMENT
 from fakenodes.controllers.endpoints import ENDPOINTS_CONTROLLER
 from fakenodes.controllers.endpointslice import ENDPOINT_SLICE
@@ -10,8 +11,9 @@ from fakenodes.controllers.garbage import GARBAGE
 from fakenodes.controllers.namespace import NAMESPACE
 from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
+from fakenodes.controllers.statefulset import STATEFULSET
 
 CONTROLLERS: tuple[Controller, ...] = (
     SERVICEACCOUNT, ROOT_CA_PUBLISHER, NAMESPACE, DEPLOYMENT, REPLICASET, REPLICATION, ENDPOINTS_CONTROLLER,
-    ENDPOINT_SLICE, GARBAGE,
+    ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET,
 )

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from fakenodes.client.base import Obj
+from fakenodes.hashing import fnv_name
 
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
@@ -22,7 +23,6 @@ MAXIMUM = "deployment.kubernetes.io/max-replicas"
 OWN = frozenset({"kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED, MAXIMUM,
                  "deprecated.deployment.rollback.to"})
 HISTORY_CHARS = 2000
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def replicas(obj: Obj) -> int:
@@ -117,10 +117,7 @@ def template_hash(deployment: Obj) -> str:
     collisions = (deployment.get("status") or {}).get("collisionCount")
     if collisions is not None:
         data += int(collisions).to_bytes(8, "little")
-    value = 2166136261
-    for byte in data:
-        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
-    return "".join(_ALPHABET[ord(c) % len(_ALPHABET)] for c in str(value))
+    return fnv_name(data)
 
 
 def new_annotations(deployment: Obj, found: dict[str, str], number: int) -> dict[str, str]:

@@ -1,0 +1,120 @@
+"""Leader election on a Lease: of several that run for it, one leads.
+
+Stands for client-go's tools/leaderelection with its defaults (15 s, 10 s, 2 s). A holder is judged by when this process
+last saw the record change, never by the clock of another machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from fakeapi.clock import Clock, rfc3339_micro
+from fakenodes.client.base import Client, ClientError, Obj
+from fakenodes.client.gvrs import LEASES
+from fakenodes.events import EventRecorder
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS = 15.0, 10.0, 2.0
+
+
+class Elector:
+    """Runs for the Lease `namespace/name` as `identity`; run() leads once and returns when the lead is lost."""
+
+    def __init__(self, client: Client, clock: Clock, namespace: str, name: str, identity: str,
+                 recorder: EventRecorder | None = None) -> None:
+        self._client = client
+        self._clock = clock
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._recorder = recorder
+        self._seen: tuple[str, float] = ("", 0.0)
+        self.leading = False
+
+    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Wait to become the leader, then run `lead` until it ends or the Lease cannot be renewed in time; it is
+        cancelled then. Gives the Lease up in the end."""
+        while not await self._try():
+            await self._clock.sleep(RETRY_SECONDS)
+        self.leading = True
+        task = asyncio.ensure_future(lead())
+        try:
+            await self._hold(task)
+        finally:
+            self.leading = False
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._release()
+
+    async def _hold(self, task: asyncio.Future[None]) -> None:
+        """Renew until the work ends, or until renewing has failed for too long."""
+        renewed = self._clock.monotonic()
+        while not task.done():
+            woken = asyncio.Event()
+            timer = self._clock.call_later(RETRY_SECONDS, woken.set)
+            task.add_done_callback(lambda _, woken=woken: woken.set())  # type: ignore[misc]
+            try:
+                await woken.wait()
+            finally:
+                timer.cancel()
+            if task.done():
+                task.result()
+                return
+            if await self._try():
+                renewed = self._clock.monotonic()
+            elif self._clock.monotonic() - renewed > RENEW_SECONDS:
+                log.warning("%s: lost the lease %s", self._identity, self._name)
+                return
+
+    async def _try(self) -> bool:
+        """Take or renew the Lease; False when another holds it or the server does not answer."""
+        try:
+            return await self._take()
+        except (ClientError, OSError) as error:
+            log.info("lease %s: %s", self._name, error)
+            return False
+
+    async def _take(self) -> bool:
+        now = self._clock.now()
+        try:
+            lease = await self._client.get(LEASES, self._name, self._namespace)
+        except ClientError as error:
+            if error.code != 404:
+                raise
+            spec = self._spec({}, now)
+            await self._client.create(LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                                               "metadata": {"name": self._name}, "spec": spec}, self._namespace)
+            return True
+        version, holder = lease["metadata"]["resourceVersion"], (lease.get("spec") or {}).get("holderIdentity", "")
+        if version != self._seen[0]:
+            self._seen = (version, self._clock.monotonic())
+        expired = self._clock.monotonic() - self._seen[1] >= LEASE_SECONDS
+        if holder and holder != self._identity and not expired:
+            return False
+        changed = await self._client.update(LEASES, {**lease, "spec": self._spec(lease.get("spec") or {}, now)})
+        self._seen = (changed["metadata"]["resourceVersion"], self._clock.monotonic())
+        if holder != self._identity and self._recorder is not None:
+            self._recorder.record(changed, "Normal", "LeaderElection", f"{self._identity} became leader")
+        return True
+
+    def _spec(self, old: Obj, now: float) -> Obj:
+        same = old.get("holderIdentity") == self._identity
+        stamp = rfc3339_micro(now)
+        return {"holderIdentity": self._identity, "leaseDurationSeconds": int(LEASE_SECONDS), "renewTime": stamp,
+                "acquireTime": old.get("acquireTime", stamp) if same else stamp,
+                "leaseTransitions": old.get("leaseTransitions", 0) + (0 if same or not old else 1)}
+
+    async def _release(self) -> None:
+        try:
+            lease = await self._client.get(LEASES, self._name, self._namespace)
+            spec = lease.get("spec") or {}
+            if spec.get("holderIdentity") == self._identity:
+                stamp = rfc3339_micro(self._clock.now())
+                await self._client.update(LEASES, {**lease, "spec": {
+                    "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": stamp, "acquireTime": stamp,
+                    "leaseTransitions": spec.get("leaseTransitions", 0)}})
+        except (ClientError, OSError) as error:
+            log.info("lease %s not released: %s", self._name, error)
