@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
+from fakeapi.strategies import horizontalpodautoscaler
 
 GROUP = "autoscaling"
 DEFINITION = "io.k8s.api.autoscaling"
@@ -18,5 +19,7 @@ ROWS: tuple[Resource, ...] = (
         storage_version="v2",
         subresources=(status("HorizontalPodAutoscaler"),),
         definition=DEFINITION,
+        strategy=horizontalpodautoscaler.STRATEGY,
+        convert=horizontalpodautoscaler.CONVERT,
     ),
 )

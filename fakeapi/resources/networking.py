@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
-from fakeapi.strategies import ingress, ingressclass, networkpolicy
+from fakeapi.strategies import ingress, ingressclass, ipaddress, networkpolicy, servicecidr
 
 GROUP = "networking.k8s.io"
 DEFINITION = "io.k8s.api.networking"
@@ -35,6 +35,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=33),),
         definition=DEFINITION,
+        strategy=ipaddress.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -52,5 +53,6 @@ ROWS: tuple[Resource, ...] = (
         versions=(Served("v1", since=33),),
         subresources=(status("ServiceCIDR"),),
         definition=DEFINITION,
+        strategy=servicecidr.STRATEGY,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
+from fakeapi.strategies import runtimeclass
 
 GROUP = "node.k8s.io"
 DEFINITION = "io.k8s.api.node"
@@ -14,5 +15,6 @@ ROWS: tuple[Resource, ...] = (
         plural="runtimeclasses",
         namespaced=False,
         definition=DEFINITION,
+        strategy=runtimeclass.STRATEGY,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, status
+from fakeapi.strategies import poddisruptionbudget
 
 GROUP = "policy"
 DEFINITION = "io.k8s.api.policy"
@@ -15,5 +16,6 @@ ROWS: tuple[Resource, ...] = (
         short_names=("pdb",),
         subresources=(status("PodDisruptionBudget"),),
         definition=DEFINITION,
+        strategy=poddisruptionbudget.STRATEGY,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
+from fakeapi.strategies import priorityclass
 
 GROUP = "scheduling.k8s.io"
 DEFINITION = "io.k8s.api.scheduling"
@@ -15,5 +16,6 @@ ROWS: tuple[Resource, ...] = (
         short_names=("pc",),
         namespaced=False,
         definition=DEFINITION,
+        strategy=priorityclass.STRATEGY,
     ),
 )

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
+from fakeapi.strategies import (
+    csidriver,
+    csinode,
+    csistoragecapacity,
+    storageclass,
+    volumeattachment,
+    volumeattributesclass,
+)
 
 GROUP = "storage.k8s.io"
 DEFINITION = "io.k8s.api.storage"
@@ -14,6 +22,7 @@ ROWS: tuple[Resource, ...] = (
         plural="csidrivers",
         namespaced=False,
         definition=DEFINITION,
+        strategy=csidriver.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -21,6 +30,7 @@ ROWS: tuple[Resource, ...] = (
         plural="csinodes",
         namespaced=False,
         definition=DEFINITION,
+        strategy=csinode.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -28,6 +38,7 @@ ROWS: tuple[Resource, ...] = (
         plural="csistoragecapacities",
         versions=(Served("v1"), Served("v1beta1", until=26)),
         definition=DEFINITION,
+        strategy=csistoragecapacity.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -36,6 +47,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("sc",),
         namespaced=False,
         definition=DEFINITION,
+        strategy=storageclass.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -44,6 +56,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(status("VolumeAttachment"),),
         definition=DEFINITION,
+        strategy=volumeattachment.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -53,5 +66,6 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
+        strategy=volumeattributesclass.STRATEGY,
     ),
 )

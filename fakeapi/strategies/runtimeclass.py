@@ -1,0 +1,54 @@
+"""RuntimeClass: a handler, its overhead, and where its pods go.
+
+Stands for pkg/registry/node/runtimeclass and ValidateRuntimeClass*.
+"""
+
+from __future__ import annotations
+
+from fakeapi.errors import FieldError, duplicate
+from fakeapi.names import check, check_immutable, check_labels, is_dns1123_label, name_is_dns_subdomain
+from fakeapi.strategies import nodelabels
+from fakeapi.strategies.base import Context, Obj, Strategy
+from fakeapi.strategies.cells import AGE, NAME, column, path, table
+from fakeapi.strategies.limits import check_amount, check_container_name
+from fakeapi.strategies.podspec.scheduling import validate_tolerations
+
+
+def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    handler = obj.get("handler", "")
+    found = check("handler", handler, is_dns1123_label(handler))
+    overhead = (obj.get("overhead") or {}).get("podFixed") or {}
+    for name in sorted(overhead):
+        # Upstream borrows the check of a container's limits, with its path.
+        at = f"overhead.limits[{name}]"
+        found += check_container_name(at, name) + check_amount(at, overhead[name])
+    scheduling = obj.get("scheduling")
+    if scheduling is not None:
+        found += check_labels("scheduling.nodeSelector", scheduling.get("nodeSelector"))
+        found += _tolerations(scheduling.get("tolerations") or [])
+    return found
+
+
+def _tolerations(tolerations: list[Obj]) -> list[FieldError]:
+    at = "scheduling.tolerations"
+    repeated = [duplicate(f"{at}[{i}]", t) for i, t in enumerate(tolerations) if t in tolerations[:i]]
+    return validate_tolerations(tolerations, at) + repeated
+
+
+def _warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    return nodelabels.of_selector("scheduling.nodeSelector", (new.get("scheduling") or {}).get("nodeSelector"))
+
+
+def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    return check_immutable("handler", new.get("handler", ""), old.get("handler", ""))
+
+
+STRATEGY = Strategy(
+    validate=_validate,
+    validate_update=_validate_update,
+    warnings=_warnings,
+    name=name_is_dns_subdomain,
+    printer=table(NAME, column("Handler", path("handler")), AGE),
+    create_on_update=True,
+    unconditional_update=False,
+)
