@@ -7,7 +7,7 @@ from typing import Any
 from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.names import check, check_non_negative, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
-from fakeapi.strategies.jobspec import validate_job_spec
+from fakeapi.strategies.jobspec import job_warnings, validate_job_spec
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
     AGE,
@@ -21,6 +21,7 @@ from fakeapi.strategies.podspec.printing import (
     since,
 )
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.podspec.warnings import name_warnings
 from fakeapi.strategies.schedule import schedule_error, zone_errors
 
 Obj = dict[str, Any]
@@ -104,6 +105,17 @@ def _schedule(schedule: str, zone: str | None, zone_allowed: bool) -> list[Field
     return errors
 
 
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
+    job = (new["spec"].get("jobTemplate") or {}).get("spec") or {}
+    if old is not None and "TZ" in (new["spec"].get("schedule") or ""):
+        found.append("spec.schedule: TZ or CRON_TZ in schedule is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details")
+    return found + job_warnings(job, "spec.jobTemplate.spec")
+
+
 def _cells(obj: Obj, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     job = (spec.get("jobTemplate") or {}).get("spec") or {}
@@ -142,6 +154,7 @@ STRATEGY = Strategy(
     prepare_create=prepare_create,
     validate=validate,
     validate_update=validate_update,
+    warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

@@ -24,6 +24,7 @@ from fakeapi.strategies.podspec.printing import (
 )
 from fakeapi.strategies.podspec.spec import validate_template
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.podspec.warnings import template_warnings
 from fakeapi.strategies.workload import (
     MISMATCH,
     amount,
@@ -134,6 +135,13 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return check_counts(new.get("status") or {}, _STATUS_COUNTS) + check_collisions(new, old)
 
 
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    return template_warnings(new["spec"].get("template") or {}, "spec.template")
+
+
 def _cells(obj: Obj, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     pods = (spec.get("template") or {}).get("spec") or {}
@@ -178,6 +186,7 @@ STRATEGY = Strategy(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

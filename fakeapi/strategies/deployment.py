@@ -19,6 +19,7 @@ from fakeapi.strategies.podspec.printing import (
     selector_column,
 )
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.podspec.warnings import name_warnings, template_warnings
 from fakeapi.strategies.workload import (
     amount,
     check_at_most_all,
@@ -114,6 +115,14 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return errors + check_collisions(new, old)
 
 
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
+    return found + template_warnings(new["spec"].get("template") or {}, "spec.template")
+
+
 def _cells(obj: Obj, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     return [
@@ -148,6 +157,7 @@ STRATEGY = Strategy(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

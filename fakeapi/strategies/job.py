@@ -8,7 +8,7 @@ from fakeapi.clock import parse_rfc3339
 from fakeapi.errors import FieldError, invalid, required
 from fakeapi.names import check_immutable, check_label_selector, is_dns1123_label, is_label_value, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
-from fakeapi.strategies.jobspec import validate_job_spec
+from fakeapi.strategies.jobspec import job_warnings, validate_job_spec
 from fakeapi.strategies.jobstatus import validate_job_status
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
@@ -24,6 +24,7 @@ from fakeapi.strategies.podspec.printing import (
 )
 from fakeapi.strategies.podspec.template import default_template
 from fakeapi.strategies.podspec.update import same
+from fakeapi.strategies.podspec.warnings import name_warnings
 from fakeapi.strategies.workload import MISMATCH, selects
 
 Obj = dict[str, Any]
@@ -188,6 +189,14 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return validate_job_status(new, old)
 
 
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
+    return found + job_warnings(new.get("spec") or {}, "spec")
+
+
 _STATUSES = (("Complete", "Complete"), ("Failed", "Failed"))
 _LATER_STATUSES = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 
@@ -251,6 +260,7 @@ STRATEGY = Strategy(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
     fields={"status.successful": lambda obj: str((obj.get("status") or {}).get("succeeded") or 0)},

@@ -10,6 +10,7 @@ from typing import Any
 from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required, too_long, too_many
 from fakeapi.names import check, check_domain_prefixed_path, check_non_negative, is_qualified_name
 from fakeapi.strategies.podspec.spec import validate_template
+from fakeapi.strategies.podspec.warnings import template_warnings
 
 Obj = dict[str, Any]
 Errors = list[FieldError]
@@ -30,6 +31,10 @@ _STATUSES = ("False", "True", "Unknown")
 _RESTART_POLICIES = ("OnFailure", "Never")
 _REPLACEMENT = ("Failed", "TerminatingOrFailed")
 _INDEXED_ONLY = "requires indexed completion mode"
+_TOO_MANY_INDEXES = (
+    "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, "
+    "Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
+)
 _HIGH = "when completions are above 100000 and used with backoff limit per index"
 
 
@@ -63,6 +68,18 @@ def validate_job_spec(spec: Obj, path: str) -> Errors:
     template = spec.get("template") or {}
     errors += validate_template(template, f"{path}.template")
     return errors + _restart_policy(spec, template.get("spec") or {}, f"{path}.template.spec.restartPolicy")
+
+
+def job_warnings(spec: Obj, path: str) -> list[str]:
+    """WarningsForJobSpec."""
+    found = []
+    if (
+        spec.get("completionMode") == "Indexed"
+        and (spec.get("completions") or 0) > 100000
+        and (spec.get("parallelism") or 0) > 10000
+    ):
+        found.append(f"{path}: {_TOO_MANY_INDEXES}")
+    return found + template_warnings(spec.get("template") or {}, f"{path}.template")
 
 
 def _mode(spec: Obj, path: str) -> Errors:

@@ -14,6 +14,7 @@ from fakeapi.names import name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Strategy
 from fakeapi.strategies.podspec.amounts import qos_class
 from fakeapi.strategies.podspec.annotations import (
+    APP_ARMOR,
     validate_annotation_updates,
     validate_annotations,
     validate_matching_fields,
@@ -21,9 +22,11 @@ from fakeapi.strategies.podspec.annotations import (
 from fakeapi.strategies.podspec.containers import validate_image_spaces
 from fakeapi.strategies.podspec.podlevel import default_pod
 from fakeapi.strategies.podspec.printer import PRINTER, TERMINAL
+from fakeapi.strategies.podspec.security import visit
 from fakeapi.strategies.podspec.spec import validate_spec
 from fakeapi.strategies.podspec.status import validate_pod_status
 from fakeapi.strategies.podspec.update import validate_ephemeral_update, validate_resize, validate_spec_update
+from fakeapi.strategies.podspec.warnings import APP_ARMOR_TEXT, name_warnings, spec_warnings
 
 Obj = dict[str, Any]
 
@@ -43,6 +46,7 @@ def prepare_create(pod: Obj, ctx: Context) -> None:
     if spec.get("schedulingGates"):
         status["conditions"] = [{**_GATED, "lastTransitionTime": ctx.now}]
     pod["status"] = status
+    _sync_app_armor(pod, spec, ctx)
     labels = (pod.get("metadata") or {}).get("labels") or {}
     for kind in ("podAffinity", "podAntiAffinity"):
         for term in _terms((spec.get("affinity") or {}).get(kind) or {}):
@@ -50,6 +54,31 @@ def prepare_create(pod: Obj, ctx: Context) -> None:
             _select_keys(term, "mismatchLabelKeys", "NotIn", labels)
     for constraint in spec.get("topologySpreadConstraints") or ():
         _select_keys(constraint, "matchLabelKeys", "In", labels)
+
+
+def _sync_app_armor(pod: Obj, spec: Obj, ctx: Context) -> None:
+    """applyAppArmorVersionSkew: the old annotation becomes the field."""
+    annotations = _annotations(pod)
+    if (spec.get("os") or {}).get("name") == "windows" or not any(key.startswith(APP_ARMOR) for key in annotations):
+        return
+    own = (spec.get("securityContext") or {}).get("appArmorProfile")
+    for container, _ in visit(spec, ""):
+        key = APP_ARMOR + (container.get("name") or "")
+        context = container.get("securityContext") or {}
+        if key not in annotations or context.get("appArmorProfile") is not None:
+            continue
+        profile = _app_armor_profile(annotations[key])
+        if profile and profile != own:
+            container["securityContext"] = {**context, "appArmorProfile": profile}
+        if profile:
+            ctx.warnings.append(f"metadata.annotations[{key}]: {APP_ARMOR_TEXT}")
+
+
+def _app_armor_profile(annotation: str) -> Obj | None:
+    if annotation.startswith("localhost/") and annotation != "localhost/":
+        return {"type": "Localhost", "localhostProfile": annotation.removeprefix("localhost/")}
+    kind = {"unconfined": "Unconfined", "runtime/default": "RuntimeDefault"}.get(annotation)
+    return {"type": kind} if kind else None
 
 
 def _terms(affinity: Obj) -> list[Obj]:
@@ -191,6 +220,15 @@ def validate_resources(new: Obj, old: Obj) -> list[FieldError]:
     return _validate_whole(new) + validate_resize(new, old)
 
 
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate; updates, which people hardly make by hand, are not looked at."""
+    if old is not None:
+        return []
+    metadata = new.get("metadata") or {}
+    found = name_warnings(metadata.get("name") or "", "the Pod's hostname")
+    return found + spec_warnings(new.get("spec") or {}, metadata, "", is_pod=True)
+
+
 def graceful(pod: Obj, seconds: int | None) -> int | None:
     """CheckGracefulDelete: None (at once) for unscheduled and finished pods, else the period; a negative one is 1."""
     spec = pod.get("spec") or {}
@@ -216,6 +254,7 @@ STRATEGY = Strategy(
     default=default_pod,
     prepare_create=prepare_create,
     prepare_status=prepare_status,
+    warnings=warnings,
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,

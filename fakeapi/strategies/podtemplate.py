@@ -10,6 +10,7 @@ from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.printing import NAME, label_map, names_and_images
 from fakeapi.strategies.podspec.spec import validate_template
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.podspec.warnings import template_warnings
 
 Obj = dict[str, Any]
 
@@ -27,6 +28,13 @@ def validate(obj: Obj, ctx: Context) -> list[FieldError]:
 def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     """ValidatePodTemplateUpdate: everything may change."""
     return validate(new, ctx)
+
+
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    return template_warnings(new.get("template") or {}, "template")
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -49,6 +57,7 @@ STRATEGY = Strategy(
     default=default,
     validate=validate,
     validate_update=validate_update,
+    warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
     printer=PRINTER,

@@ -18,6 +18,7 @@ from fakeapi.strategies.podspec.printing import (
     selector_column,
 )
 from fakeapi.strategies.podspec.template import default_template
+from fakeapi.strategies.podspec.warnings import name_warnings, template_warnings
 from fakeapi.strategies.workload import (
     check_counts,
     check_replica_counts,
@@ -66,6 +67,14 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return errors + check_replica_counts(status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"))
 
 
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
+    return found + template_warnings(new["spec"].get("template") or {}, "spec.template")
+
+
 def _cells(obj: Obj, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     return [
@@ -99,6 +108,7 @@ STRATEGY = Strategy(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
     fields={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)},

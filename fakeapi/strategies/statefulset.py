@@ -11,6 +11,7 @@ from fakeapi.strategies.podspec.defaults import default_claim_spec, fill
 from fakeapi.strategies.podspec.printing import AGE, CONTAINERS, IMAGES, NAME, age, names_and_images
 from fakeapi.strategies.podspec.template import default_template
 from fakeapi.strategies.podspec.update import same
+from fakeapi.strategies.podspec.warnings import template_warnings
 from fakeapi.strategies.workload import (
     amount,
     check_at_most_all,
@@ -139,6 +140,18 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return errors + check_replica_counts(status, names, "status.readyReplicas") + check_collisions(new, old)
 
 
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    spec = new.get("spec") or {}
+    found = template_warnings(spec.get("template") or {}, "spec.template")
+    if (spec.get("revisionHistoryLimit") or 0) < 0:
+        text = "a negative value retains all historical revisions; a value >= 0 is recommended"
+        found.append(f"spec.revisionHistoryLimit: {text}")
+    return found
+
+
 def _cells(obj: Obj, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     return [
@@ -160,6 +173,7 @@ STRATEGY = Strategy(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warnings,
     name=name_is_dns_label,
     generation=True,
     printer=PRINTER,
