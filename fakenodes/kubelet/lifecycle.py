@@ -384,7 +384,9 @@ def _probed(container: Container) -> tuple[float, float | None, float | None]:
     if started_at is None:
         limit = (startup or {}).get("failureThreshold", 3) * (startup or {}).get("periodSeconds", 10)
         return float("inf"), None, float((startup or {}).get("initialDelaySeconds", 0) + limit)
-    ready_at = _first_success(spec["readinessProbe"], started_at, up) if spec.get("readinessProbe") is not None else started_at
+    ready_at = (
+        _first_success(spec["readinessProbe"], started_at, up) if spec.get("readinessProbe") is not None else started_at
+    )
     dies_at = None
     probe = spec.get("livenessProbe")
     if probe is not None and script.live_for is not None:

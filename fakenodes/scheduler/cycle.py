@@ -95,10 +95,11 @@ class Nominations:
         """The nominated node or ""."""
         return self._nodes.get(uid, "")
 
+    def __bool__(self) -> bool:
+        return bool(self._nodes)
+
     def on(self, node: str, besides: PodInfo) -> list[PodInfo]:
         """Nominated pods that `besides` must leave room for."""
-        if not self._nodes:
-            return []
         return [
             pod
             for uid, pod in self._pods.items()
@@ -260,7 +261,7 @@ class Cycle:
         enough = nodes_to_find(total, self._percentage)
         start = self._start % total
         signature, filters = state["signature"], state["filters"]
-        nominated = self._nominations.on
+        nominated = self._nominations.on if self._nominations else None
         feasible: list[NodeInfo] = []
         looked_at = 0
         for node in nodes[start:] + nodes[:start] if start else nodes:
@@ -273,7 +274,8 @@ class Cycle:
                     if rejection is not None:
                         break
                 else:
-                    rejection = self._crowded(state, pod, node) if nominated(node.name, pod) else None
+                    if nominated is not None and nominated(node.name, pod):
+                        rejection = self._crowded(state, pod, node)
             if rejection is None:
                 feasible.append(node)
                 if len(feasible) >= enough:

@@ -55,6 +55,7 @@ class SchedulingQueue:
         self._pods: dict[str, Queued] = {}
         self._active: list[tuple[Any, int, Queued]] = []
         self._backoff: list[tuple[float, int, Queued]] = []
+        self._errors: list[tuple[float, int, Queued]] = []
         self._serial = 0
         self._wake = asyncio.Event()
         self._timer: Timer | None = None
@@ -145,11 +146,10 @@ class SchedulingQueue:
             if queued.place == "active" and self._pods.get(queued.pod.uid) is queued:
                 return queued
         # With nothing better to do, back-off is cut short (upstream's SchedulerPopFromBackoffQ), but not after errors.
-        for i, (_, _, queued) in enumerate(sorted(self._backoff, key=lambda item: item[:2])):
+        while self._backoff:
+            _, _, queued = heapq.heappop(self._backoff)
             if queued.place == "backoff" and self._pods.get(queued.pod.uid) is queued:
                 return queued
-            if i > 64:
-                break
         return None
 
     def _admit(self, queued: Queued) -> None:
@@ -183,7 +183,8 @@ class SchedulingQueue:
     def _push_backoff(self, queued: Queued, place: str) -> None:
         queued.place = place
         self._serial += 1
-        heapq.heappush(self._backoff, (queued.failed_at + queued.backoff, self._serial, queued))
+        heap = self._errors if place == "error" else self._backoff
+        heapq.heappush(heap, (queued.failed_at + queued.backoff, self._serial, queued))
         self._wake.set()
         self._arm()
 
@@ -191,14 +192,16 @@ class SchedulingQueue:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        if self._backoff:
-            due = self._backoff[0][0] - self._clock.monotonic()
+        firsts = [heap[0][0] for heap in (self._backoff, self._errors) if heap]
+        if firsts:
+            due = min(firsts) - self._clock.monotonic()
             self._timer = self._clock.call_later(max(due, 0.0), self._expire)
 
     def _expire(self) -> None:
         now = self._clock.monotonic()
-        while self._backoff and self._backoff[0][0] <= now:
-            _, _, queued = heapq.heappop(self._backoff)
-            if queued.place in ("backoff", "error") and self._pods.get(queued.pod.uid) is queued:
-                self._push_active(queued)
+        for heap, place in ((self._backoff, "backoff"), (self._errors, "error")):
+            while heap and heap[0][0] <= now:
+                _, _, queued = heapq.heappop(heap)
+                if queued.place == place and self._pods.get(queued.pod.uid) is queued:
+                    self._push_active(queued)
         self._arm()

@@ -10,6 +10,7 @@ from fakeapi.clock import RealClock
 from fakenodes.scheduler.cycle import Cycle, Nominations, Profile
 from fakenodes.scheduler.framework import Handle, State, Unfit
 from fakenodes.scheduler.plugins import PLUGINS
+from fakenodes.scheduler.plugins.default_preemption import Candidate, DefaultPreemption
 from fakenodes.scheduler.snapshot import Obj, PodInfo, Snapshot
 
 
@@ -39,36 +40,63 @@ RESOURCES = (
 )  # fmt: skip
 
 
-def node(name: str, *, cpu: str = "4", memory: str = "8Gi", pods: str = "110", labels: Obj | None = None,
-         taints: Sequence[Obj] = (), unschedulable: bool = False, **more: str) -> Obj:
+def node(
+    name: str,
+    *,
+    cpu: str = "4",
+    memory: str = "8Gi",
+    pods: str = "110",
+    labels: Obj | None = None,
+    taints: Sequence[Obj] = (),
+    unschedulable: bool = False,
+    **more: str,
+) -> Obj:
     """A Node; `more` are further allocatable resources."""
     allocatable = {"cpu": cpu, "memory": memory, "pods": pods, **more}
     spec: Obj = {"taints": list(taints)} if taints else {}
     if unschedulable:
         spec["unschedulable"] = True
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "uid": f"uid-{name}", "labels": {
-        "kubernetes.io/hostname": name, **(labels or {})}}, "spec": spec,
-        "status": {"allocatable": allocatable, "capacity": allocatable}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "uid": f"uid-{name}", "labels": {"kubernetes.io/hostname": name, **(labels or {})}},
+        "spec": spec,
+        "status": {"allocatable": allocatable, "capacity": allocatable},
+    }
 
 
-def pod(name: str, *, requests: Obj | None = None, labels: Obj | None = None, namespace: str = "default",
-        **spec: Any) -> Obj:
+def pod(
+    name: str, *, requests: Obj | None = None, labels: Obj | None = None, namespace: str = "default", **spec: Any
+) -> Obj:
     """A Pod with one container that requests so much; `spec` are further fields of its spec."""
     container: Obj = {"name": "c", "image": "i", "resources": {"requests": requests} if requests else {}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}",
-            "labels": labels or {}}, "spec": {"containers": [container], **spec}, "status": {}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "labels": labels or {}},
+        "spec": {"containers": [container], **spec},
+        "status": {},
+    }
 
 
 class World:
     """A snapshot with nodes and placed pods, and cycles over it."""
 
-    def __init__(self, nodes: Sequence[Obj], placed: Sequence[Obj] = (), percentage: int = 0,
-                 **listed: Sequence[Obj]) -> None:
+    def __init__(
+        self, nodes: Sequence[Obj], placed: Sequence[Obj] = (), percentage: int = 0, **listed: Sequence[Obj]
+    ) -> None:
         self.snapshot = Snapshot()
         self.started: list[Any] = []
         listers = {name: Objects(listed.get(name, ())) for name in RESOURCES}
-        self.handle = Handle(self.snapshot, None, RealClock(), random.Random(1), listers,  # type: ignore[arg-type]
-                             lambda *event: None, self.start)
+        self.handle = Handle(
+            self.snapshot,
+            None,
+            RealClock(),
+            random.Random(1),
+            listers,  # type: ignore[arg-type]
+            lambda *event: None,
+            self.start,
+        )
         for obj in nodes:
             self.snapshot.set_node(obj)
         for obj in placed:
@@ -108,3 +136,12 @@ class World:
         except Unfit:
             return set()
         return {n.name for n in self.snapshot.nodes if self.cycle.passes(state, info, n) is None}
+
+    def victims(self, obj: Obj) -> tuple[str, set[str]] | None:
+        """(node, uids of the pods to be deleted there) when room would be made; None when not, or when it fits."""
+        plugin = next(p for p in self.cycle.profile.post_filters if isinstance(p, DefaultPreemption))
+        chosen: list[Candidate] = []
+        evict = plugin._evict
+        plugin._evict = lambda candidate, pod: (chosen.append(candidate), evict(candidate, pod))[1]  # type: ignore[method-assign]
+        self.refusal(obj)
+        return (chosen[0].node, {v.uid for v in chosen[0].victims}) if chosen else None

@@ -12,8 +12,11 @@ T0 = 1_750_000_000.0
 
 
 def spec(*containers, init=(), **more):
-    return {"metadata": {"name": "p", "namespace": "ns", "uid": "u", "generation": 1},
-            "spec": {"containers": list(containers), "initContainers": list(init), **more}, "status": {}}
+    return {
+        "metadata": {"name": "p", "namespace": "ns", "uid": "u", "generation": 1},
+        "spec": {"containers": list(containers), "initContainers": list(init), **more},
+        "status": {},
+    }
 
 
 def box(name="c", *command, **more):
@@ -70,8 +73,12 @@ def test_a_running_pod_is_told_as_the_kubelet_tells_it():
     life = Life(spec(box()))
     found = life.at(0)
     assert [(c["type"], c["status"], c.get("reason")) for c in found["conditions"]] == [
-        ("PodReadyToStartContainers", "True", None), ("Initialized", "True", None), ("Ready", "True", None),
-        ("ContainersReady", "True", None), ("PodScheduled", "True", None)]
+        ("PodReadyToStartContainers", "True", None),
+        ("Initialized", "True", None),
+        ("Ready", "True", None),
+        ("ContainersReady", "True", None),
+        ("PodScheduled", "True", None),
+    ]
     assert [reason for reason, _ in life.told] == ["Pulling", "Pulled", "Created", "Started"]
     assert found["containerStatuses"][0]["lastState"] == {}
     assert found["resources"] == {}
@@ -83,18 +90,27 @@ def test_images_are_pulled_once_a_node_and_back_off_when_they_cannot_be():
     life = Life(spec(box("a"), box("b"), box("x", image="bad:1")), runtime)
     seen = life.run(12)
     assert [states for _, _, states in seen] == [
-        ("running", "running", "ErrImagePull"), ("running", "running", "ImagePullBackOff"),
-        ("running", "running", "ErrImagePull"), ("running", "running", "ImagePullBackOff")]
+        ("running", "running", "ErrImagePull"),
+        ("running", "running", "ImagePullBackOff"),
+        ("running", "running", "ErrImagePull"),
+        ("running", "running", "ImagePullBackOff"),
+    ]
     assert [phase for _, phase, _ in seen] == ["Pending"] * 4
     assert [m for r, m in life.told if r == "Pulled"] == [
         'Successfully pulled image "nginx:1" in 0s (0s including waiting). Image size: '
         f"{lifecycle.image_size('nginx:1', Script())} bytes.",
-        'Container image "nginx:1" already present on machine and can be accessed by the pod']
+        'Container image "nginx:1" already present on machine and can be accessed by the pod',
+    ]
 
 
 def test_init_containers_run_one_by_one_and_sidecars_stay():
-    life = Life(spec(box("m", "sleep", "2"), init=[box("i", "sleep", "1"), {**box("s"), "restartPolicy": "Always"}],
-                     restartPolicy="Never"))
+    life = Life(
+        spec(
+            box("m", "sleep", "2"),
+            init=[box("i", "sleep", "1"), {**box("s"), "restartPolicy": "Always"}],
+            restartPolicy="Never",
+        )
+    )
     first = life.at(0)
     assert first["phase"] == "Pending"
     assert first["conditions"][1]["message"] == "containers with incomplete status: [i s]"
@@ -104,8 +120,11 @@ def test_init_containers_run_one_by_one_and_sidecars_stay():
     assert last["phase"] == "Succeeded"
     assert [s["state"]["terminated"]["exitCode"] for s in last["initContainerStatuses"]] == [0, 0]
     assert [(c["type"], c["status"], c.get("reason")) for c in last["conditions"]][:4] == [
-        ("PodReadyToStartContainers", "False", None), ("Initialized", "True", "PodCompleted"),
-        ("Ready", "False", "PodCompleted"), ("ContainersReady", "False", "PodCompleted")]
+        ("PodReadyToStartContainers", "False", None),
+        ("Initialized", "True", "PodCompleted"),
+        ("Ready", "False", "PodCompleted"),
+        ("ContainersReady", "False", "PodCompleted"),
+    ]
 
 
 @pytest.mark.parametrize(("stop_seconds", "grace", "ends", "code"), [(0, 30, 0, 0), (5, 30, 5, 0), (60, 30, 30, 137)])
@@ -129,14 +148,24 @@ def test_the_active_deadline_fails_the_pod():
     assert life.wake == T0 + 2
     found = life.at(2)
     assert (found["phase"], found["reason"], found["message"]) == (
-        "Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+        "Failed",
+        "DeadlineExceeded",
+        "Pod was active on the node longer than the specified deadline",
+    )
 
 
-@pytest.mark.parametrize(("obj", "reason", "message", "sandbox"), [
-    (spec({**box(), "envFrom": [{"configMapRef": {"name": "absent"}}]}), "CreateContainerConfigError",
-     'configmap "absent" not found', True),
-    (spec(box(), volumes=[{"name": "v", "configMap": {"name": "absent"}}]), "ContainerCreating", None, False),
-])
+@pytest.mark.parametrize(
+    ("obj", "reason", "message", "sandbox"),
+    [
+        (
+            spec({**box(), "envFrom": [{"configMapRef": {"name": "absent"}}]}),
+            "CreateContainerConfigError",
+            'configmap "absent" not found',
+            True,
+        ),
+        (spec(box(), volumes=[{"name": "v", "configMap": {"name": "absent"}}]), "ContainerCreating", None, False),
+    ],
+)
 def test_what_is_missing_is_waited_for(obj, reason, message, sandbox):
     life = Life(obj, missing={("configmap", "absent")})
     waiting = life.at(0)["containerStatuses"][0]["state"]["waiting"]
@@ -210,6 +239,9 @@ def test_a_status_patch_holds_only_what_differs():
     assert found is not None
     assert sorted(found["status"]) == ["$setElementOrder/conditions", "conditions", "containerStatuses", "phase"]
     assert [c["type"] for c in found["status"]["conditions"]] == [
-        "PodReadyToStartContainers", "Ready", "ContainersReady"]
+        "PodReadyToStartContainers",
+        "Ready",
+        "ContainersReady",
+    ]
     assert found["status"]["conditions"][1]["reason"] is None
     assert status.patch(new, new, "u") is None
