@@ -1,9 +1,106 @@
-"""`fakekube up`: the whole cluster."""
+"""`fakekube up`: the whole cluster: API server, controllers, scheduler and hollow nodes in one process."""
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import contextlib
+import os
+import shutil
+from pathlib import Path
 from typing import Any
+
+from fakeapi.commands.common import UserError, count, port, run, say
+from fakeapi.commands.serve import add_server_flags, config_of
+
+EPILOG = """\
+With a command behind --, the cluster lives as long as the command, which finds KUBECONFIG set:
+  fakekube up --nodes 3 -- sh -ec 'kubectl create deployment web --image=nginx; kubectl rollout status deployment/web'
+"""
 
 
 def register(commands: Any) -> None:
     """Add the parser."""
+    parser = commands.add_parser(
+        "up", help="a whole cluster", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add_server_flags(parser)
+    parser.add_argument("--port", type=port, default=6443, help="where to listen; 0 is any free port (default 6443)")
+    parser.add_argument("--nodes", type=count, default=3, metavar="N", help="how many hollow nodes (default 3)")
+    parser.add_argument("--etcd", default="", metavar="URL", help="the same as --etcd-servers")
+    parser.add_argument("--controllers", default="*", metavar="LIST", help="which controllers run, as kube-controller-manager's flag: '*,-cronjob' (default '*')")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.etcd:
+        options.etcd_servers = options.etcd
+    if options.command and shutil.which(options.command[0]) is None:
+        say(f"fakekube: the command {options.command[0]!r} is not there")
+        return 127
+    return run(lambda stop: _up(options, stop))
+
+
+async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
+    from fakeapi.clock import RealClock
+    from fakeapi.components import components
+    from fakeapi.launch import LaunchError, launch
+    from fakenodes.components import Plan
+    from kubeconfig import model
+
+    clock = RealClock()
+    try:
+        launched = await launch(config_of(options, options.port), clock=clock)
+    except LaunchError as error:
+        raise UserError(str(error)) from None
+    parts = components(launched, Plan(controllers=options.controllers, nodes=options.nodes), clock)
+    try:
+        await parts.start()
+        await parts.ready()
+        model.write(options.kubeconfig, launched.kubeconfig())
+        if options.command:
+            return await _command(options.command, options.kubeconfig, stop)
+        say(f"The cluster is up at {launched.url} with {options.nodes} nodes. Use it from another terminal:")
+        say(f"  export KUBECONFIG={options.kubeconfig.resolve()}")
+        say("  kubectl get nodes")
+        say("Ctrl-C ends it.")
+        await _until(stop, parts.wait())
+        return 0
+    except (model.KubeconfigError, ValueError, TimeoutError) as error:
+        raise UserError(str(error)) from None
+    finally:
+        await parts.stop()
+        await launched.stop()
+
+
+async def _until(stop: asyncio.Event, work: Any) -> None:
+    """Return when told to stop, or raise what the work raises."""
+    tasks = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(work)]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _command(command: list[str], kubeconfig: Path, stop: asyncio.Event) -> int:
+    """Run the command against the cluster; its exit status. A signal to us ends it."""
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig.resolve())}
+    try:
+        process = await asyncio.create_subprocess_exec(*command, env=environment)
+    except OSError as error:
+        raise UserError(f"cannot run {command[0]}: {error.strerror}") from None
+    ended = asyncio.ensure_future(process.wait())
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not ended.done():
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(asyncio.shield(ended), 0.5)
+        except TimeoutError:
+            process.kill()
+    status = await ended
+    return 128 - status if status < 0 else status

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fakeapi.strategies.base import Column, Obj, Printer
-from fakeapi.strategies.podspec.printing import AGE as AGE, age
+from fakeapi.strategies.podspec.printing import AGE as AGE
+from fakeapi.strategies.podspec.printing import age
 
 Cell = Callable[[Obj], Any]
 

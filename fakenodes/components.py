@@ -1,0 +1,137 @@
+"""The components of a cluster as one thing to start and stop: controllers, scheduler, hollow nodes, or some of them.
+
+Each is a client of an API server and knows nothing of the others. `clients(user)` says how a component reaches the server
+as that user; in one process it is the in-process client, from outside an HTTP one. Several copies elect a leader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from fakeapi.clock import Clock
+from fakenodes.client.base import GVR, Client, ClientError
+from fakenodes.controllers import CONTROLLERS
+from fakenodes.controllers.base import Options
+from fakenodes.controllers.runner import Manager, choose
+from fakenodes.informer import InformerFactory
+from fakenodes.kubelet.hollow import HollowNodes
+from fakenodes.kubelet.node import Endpoint
+from fakenodes.kubelet.runtime.script import Runtime
+from fakenodes.scheduler.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+SCHEDULER = "system:kube-scheduler"
+NODE_PREFIX = "node-"
+_ACCOUNTS = GVR("", "v1", "serviceaccounts")
+_POLL = 0.005
+
+Clients = Callable[[str], Client]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to run: the --controllers selection ("" for none), the scheduler, and how many nodes with which names."""
+
+    controllers: str = "*"
+    scheduler: bool = True
+    nodes: int = 3
+    node_prefix: str = NODE_PREFIX
+    options: Options = field(default_factory=Options)
+    runtime: Runtime | None = None
+    endpoint: Endpoint | None = None
+    seed: int | None = None
+
+
+class Components:
+    """Running components. start() returns when they work, stop() ends them."""
+
+    def __init__(self, clients: Clients, clock: Clock, plan: Plan) -> None:
+        self.plan = plan
+        self.manager: Manager | None = None
+        self.scheduler: Scheduler | None = None
+        self.nodes: HollowNodes | None = None
+        self._clients = clients
+        self._clock = clock
+        self._rng = random.Random(plan.seed)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._factories: list[InformerFactory] = []
+
+    async def start(self) -> None:
+        """Start what the plan names. ValueError for a controller that does not exist."""
+        plan = self.plan
+        if plan.controllers:
+            chosen = choose(CONTROLLERS, plan.controllers)
+            self.manager = Manager(chosen, self._clients, self._clock, plan.options, plan.seed)
+            await self.manager.start()
+        if plan.scheduler:
+            self.scheduler = Scheduler()
+            self._run("scheduler", self._run_scheduler())
+        if plan.nodes:
+            self.nodes = HollowNodes(self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint)
+            for number in range(plan.nodes):
+                self.nodes.add_node(f"{plan.node_prefix}{number}")
+            self._run("nodes", self._run_nodes())
+
+    async def ready(self, seconds: float = 30.0) -> None:
+        """Wait until nodes are registered and Pods can be created in the default namespace. TimeoutError."""
+        deadline = self._clock.monotonic() + seconds
+        while not await self._is_ready():
+            self._fail_early()
+            if self._clock.monotonic() > deadline:
+                raise TimeoutError("the cluster's components did not get ready in time")
+            await self._clock.sleep(_POLL)
+
+    async def _is_ready(self) -> bool:
+        if self.nodes is not None and any(kubelet.node.obj is None for kubelet in self.nodes.kubelets.values()):
+            return False
+        if self.manager is None:
+            return True
+        try:
+            await self._clients(SCHEDULER).get(_ACCOUNTS, "default", "default")
+        except ClientError as error:
+            return error.code == 403
+        return True
+
+    async def stop(self) -> None:
+        """End everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.manager is not None:
+            await self.manager.stop()
+        for factory in self._factories:
+            await factory.stop()
+
+    async def wait(self) -> None:
+        """Return (or raise) when a component ends by itself, which none should."""
+        if self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    def _run(self, name: str, work: Awaitable[None]) -> None:
+        self._tasks.append(asyncio.ensure_future(work))
+        log.debug("started %s", name)
+
+    def _fail_early(self) -> None:
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    def _informers(self, client: Client) -> InformerFactory:
+        factory = InformerFactory(client, self._clock, self._rng)
+        self._factories.append(factory)
+        return factory
+
+    async def _run_scheduler(self) -> None:
+        assert self.scheduler is not None
+        client = self._clients(SCHEDULER)
+        await self.scheduler.run(client, self._informers(client), self._clock, self._rng)
+
+    async def _run_nodes(self) -> None:
+        assert self.nodes is not None
+        first = next(iter(self.nodes.kubelets.values()))
+        await self.nodes.run(self._informers(first.client))
