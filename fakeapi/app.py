@@ -15,16 +15,17 @@ from typing import Any
 
 import orjson
 
-from fakeapi import admission, authorization, codec, discovery, errors, poststart
+from fakeapi import admission, authorization, codec, discovery, errors, openapi, poststart
 from fakeapi.admission.base import Obj
 from fakeapi.accounts import Accounts
+from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
 from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
 from fakeapi.errors import ApiError
 from fakeapi.handlers import paths, routes
 from fakeapi.handlers.scope import Scope
-from fakeapi.registry import Registry, encode
+from fakeapi.registry import Allocator, Registry, encode
 from fakeapi.request import Answer, Request, RequestInfo, User, decode_path, parse, parse_query
 from fakeapi.resources.base import Resource
 from fakeapi.resources.table import builtin
@@ -58,6 +59,7 @@ class ApiServer:
         self.definitions = definitions.load(config.minor)
         self.table = builtin(config.minor)
         self.discovery = discovery.Views(self.table)
+        self.openapi = openapi.Views(self.table, f"v1.{config.minor}.2")
         self.registries: dict[tuple[str, str], Registry] = {}
         self.scopes: dict[tuple[str, str, str], Scope] = {}
         self.reader = Reader(self)
@@ -117,6 +119,9 @@ class ApiServer:
         )
         registry = Registry(row, self.storage, cache, clock=self.clock, rng=self.rng, kind_type=kind_type)
         await cache.start()
+        make = ALLOCATORS.get((row.group, row.plural))
+        if make is not None:
+            registry.hold(make(self.config, self.rng, [item.load() for item in cache.list().items]))
         winner = self.registries.get((row.group, row.plural))
         if winner is not None and winner.row is row:
             cache.stop()
@@ -199,6 +204,18 @@ class ApiServer:
         await _send(await self.handle(request), receive, send)
 
 
+def _service_allocators(config: Config, rng: random.Random, services: list[Obj]) -> ServiceAllocators:
+    allocators = ServiceAllocators(config.service_cidr.split(","), rng=rng)
+    allocators.rebuild(services)
+    return allocators
+
+
+# Who gives out the cluster-wide values of a resource.
+ALLOCATORS: dict[tuple[str, str], Callable[[Config, random.Random, list[Obj]], Allocator]] = {
+    ("", "services"): _service_allocators,
+}
+
+
 class Reader:
     """Other objects, for admission and authorization: the newest state."""
 
@@ -232,7 +249,7 @@ def api_version(group: str, version: str) -> str:
 
 def storage_prefix(row: Resource) -> str:
     """Where a row's objects are kept, as upstream lays out etcd."""
-    return f"/registry/{row.storage_key or row.plural}/"
+    return f"/registry/{row.storage_key}/"
 
 
 def storage_key(row: Resource, namespace: str, name: str) -> str:
@@ -261,7 +278,8 @@ def _reader(receive: Receive) -> Callable[[], Awaitable[bytes]]:
 
 async def _send(answer: Answer, receive: Receive, send: Send) -> None:
     """An Answer over ASGI; a stream ends when the client goes away."""
-    headers = [(b"content-type", answer.content_type.encode()), *_STANDARD_HEADERS]
+    headers = [(b"content-type", answer.content_type.encode())] if answer.content_type else []
+    headers += _STANDARD_HEADERS
     headers += [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in answer.headers.items()]
     body = answer.body
     if isinstance(body, bytes):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 
@@ -75,8 +76,18 @@ def encode(obj: Obj) -> bytes:
     return orjson.dumps(head | {k: v for k, v in obj.items() if k not in head})
 
 
+class Allocator(Protocol):
+    """Gives out values that are unique in the cluster (allocators.py describes the protocol)."""
+
+    def allocate(self, new: Obj, old: Obj | None, ctx: Context) -> Callable[[bool], None]:
+        """Fill in and take what the write needs; the answer is told whether the write took place. ApiError."""
+
+    def release(self, obj: Obj) -> None:
+        """Give back what a deleted object held."""
+
+
 class Registry:
-    """The store of one row. `kind_type` is the Type of the storage version; allocate and release hold cluster IPs and the like."""
+    """The store of one row. `kind_type` is the Type of the storage version."""
 
     def __init__(self, row: Resource, storage: Storage, cache: WatchCache, *, clock: Clock, rng: random.Random, kind_type: Type | None) -> None:
         self.row = row
@@ -87,9 +98,14 @@ class Registry:
         self.rng = rng
         self.has_status = row.subresource("status") is not None
         self.status_required = kind_type is not None and "status" in kind_type.fields and not kind_type.fields["status"].omitempty
+        self.allocator: Allocator | None = None
         self.name_rule = self.strategy.name or names.name_is_dns_subdomain
         self.main = Rules(self.strategy.prepare_update, self.strategy.validate_update, ("status",) if self.has_status else ())
         self.status = Rules(self.strategy.prepare_status, self.strategy.validate_status, only="status")
+
+    def hold(self, allocator: Allocator) -> None:
+        """Let that allocator give out the resource's cluster-wide values."""
+        self.allocator = allocator
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -121,7 +137,7 @@ class Registry:
     async def _create(self, obj: Obj, ctx: Context, validate: Admit) -> Stored:
         meta.fill_on_create(obj, now=ctx.now, rng=self.rng)
         self._prepare_create(obj, ctx)
-        release = self.strategy.allocate(obj, None, ctx) if self.strategy.allocate else None
+        release = self.allocator.allocate(obj, None, ctx) if self.allocator else None
         try:
             found = self._check_create(obj, ctx)
             if found:
@@ -255,7 +271,7 @@ class Registry:
     async def _replace(self, entry: Entry, new: Obj, old: Obj, ctx: Context, rules: Rules, validate: Admit) -> Stored | None:
         """One attempt to write; None when somebody else was faster."""
         self._prepare_update(new, old, ctx, rules)
-        release = self.strategy.allocate(new, old, ctx) if self.strategy.allocate else None
+        release = self.allocator.allocate(new, old, ctx) if self.allocator else None
         committed = False
         try:
             found = meta.check_whole_update(new["metadata"], old["metadata"], self.row.namespaced)
@@ -435,8 +451,8 @@ class Registry:
         return Stored(splice(entry.value, entry.revision), deleted=True)
 
     def _forget(self, obj: Obj) -> None:
-        if self.strategy.after_delete is not None:
-            self.strategy.after_delete(obj)
+        if self.allocator is not None:
+            self.allocator.release(obj)
 
 
 def _put_back(new: Obj, old: Obj, field: str) -> None:

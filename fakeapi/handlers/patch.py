@@ -23,6 +23,7 @@ from fakeapi.handlers.update import check_name as check_object_name
 from fakeapi.managedfields import manager
 from fakeapi.patch import json_patch, merge_patch, read_object, unknown_members
 from fakeapi.request import Answer, Request
+from fakeapi.schema.duplicates import duplicate_fields
 from fakeapi.schema.types import Type
 from fakeapi.strategicmerge import strategic_merge
 from fakeapi.strategies.base import Obj
@@ -66,8 +67,6 @@ async def patch(scope: Scope, request: Request) -> Answer:
     applier = Applier(scope, request, scope.type, scope.api_version, scope.row.kind) if applying else None
 
     async def transform(old: Obj | None) -> Obj:
-        mark = len(request.warnings)
-        del request.warnings[mark:]
         if applier is not None:
             new = applier.apply(scope.from_hub(old) if old is not None else None, data)
         else:
@@ -101,17 +100,19 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
         body = read_object(data, prefix="")
         shown = go_map(body)
         merged = strategic_merge(old, body, type_)
-        return _decoded(merged, request, type_, lambda: shown, data)
+        return _decoded(merged, request, type_, lambda: shown, duplicate_fields(data, body))
     if kind == MERGE:
         merged = merge_patch(old, data, validating=request.option("fieldValidation") != "Ignore")
+        repeated = duplicate_fields(data, gojson.parse(data))
     else:
         merged = json_patch(old, data, validating=request.option("fieldValidation") != "Ignore")
         if request.option("fieldValidation") != "Ignore":
             request.warnings += unknown_members(data)
-    return _decoded(merged, request, type_, lambda: orjson.dumps(merged).decode(), data if kind == MERGE else b"")
+        repeated = []
+    return _decoded(merged, request, type_, lambda: orjson.dumps(merged).decode(), repeated)
 
 
-def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str], data: bytes) -> Obj:
+def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str], repeated: list[str]) -> Obj:
     """Type the patched document; a failure is upstream's 422 with an empty kind."""
 
     def refuse(why: str) -> ApiError:
@@ -119,7 +120,7 @@ def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str
 
     if not isinstance(merged, dict):
         raise refuse(f"json: cannot unmarshal {gojson.kind_of(merged)} into Go value of type {type_.go}")
-    return typed(merged, type_, request, found_kind="", version="", data=data, wrap=refuse)
+    return typed(merged, type_, request, found_kind="", version="", repeated=repeated, wrap=refuse)
 
 
 class Applier:

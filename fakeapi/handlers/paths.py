@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from fakeapi import codec, discovery, errors
+from fakeapi import codec, discovery, errors, openapi
 from fakeapi.handlers.routes import text_not_found
 from fakeapi.request import Answer, Request
 
@@ -149,6 +149,12 @@ def wanted_discovery(accept: str) -> str:
     return ""
 
 
+async def _openapi(server: ApiServer, request: Request) -> Answer:
+    headers = request.headers
+    found = openapi.serve(server.openapi, request.path, headers.get("accept", ""), headers.get("if-none-match", ""), request.option("hash"))
+    return Answer(found.status, found.body, found.headers.pop("Content-Type", ""), found.headers)
+
+
 async def _root(server: ApiServer, request: Request) -> Answer:
     groups = [g for g in server.table.groups() if g]
     found = ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis"]
@@ -166,5 +172,6 @@ PAGES: dict[str, Page] = {
     "readyz": _health,
     "api": _core,
     "apis": _groups,
+    "openapi": _openapi,
 }
 _PREFIXES = frozenset(k for k in PAGES if not k.startswith("/"))

@@ -6,7 +6,7 @@ directions an object takes, from a request's body to the storage version and fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -182,14 +182,26 @@ def _registered(scope: Scope, group: str, version: str, kind: str) -> bool:
     return (group, version, kind) == ("", "v1", "List") or (base != kind and definitions.by_gvk(group, version, base) is not None)
 
 
-def typed(value: Obj, type_: Type, request: Request, *, found_kind: str, version: str, data: bytes = b"", wrap: Callable[[str], ApiError] | None = None) -> Obj:
-    """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError 4xx."""
+def typed(
+    value: Obj,
+    type_: Type,
+    request: Request,
+    *,
+    found_kind: str,
+    version: str,
+    data: bytes = b"",
+    repeated: Sequence[str] = (),
+    wrap: Callable[[str], ApiError] | None = None,
+) -> Obj:
+    """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError 4xx.
+
+    data: the JSON text of value, to find fields that are there twice; repeated: such fields found elsewhere."""
     wrap = wrap or (lambda why: codec.cannot_handle(found_kind, version, found_kind, why))
     mode = request.option("fieldValidation") or "Warn"
     try:
-        repeated = bool(data) and mode != "Ignore" and has_duplicates(data, value)
+        twice = bool(data) and mode != "Ignore" and has_duplicates(data, value)
         decoded = decode(value, type_, source=data or None)
-        found = strict_errors(data, type_) if repeated else decoded.unknown
+        found = [*repeated, *(strict_errors(data, type_) if twice else decoded.unknown)]
     except DecodeError as error:
         raise wrap(str(error)) from None
     if mode != "Ignore":

@@ -104,9 +104,6 @@ class Strategy:
     delete_returns_object             a plain DELETE answers the object, not a Status
     default_propagation               what a DELETE without propagationPolicy means: "Background" or "Orphan"
     graceful(obj, seconds)            grace period of a delete in seconds, None for at once (Pods only)
-    allocate(new, old, ctx)           takes cluster-wide values (cluster IPs, ports) for a write, in place; the answer is called
-                                      with True once the write is done, with False when it is not; old is None on create
-    after_delete(obj)                 gives allocated values back
     begin_delete(obj, ctx)            a deletion that only marks the object (Namespaces): change it and answer True
     should_delete(new, old)           a further condition for an update to end a pending deletion (Namespaces' finalizers)
     subresources                      rules of further subresources that take the whole object, by name
@@ -131,8 +128,6 @@ class Strategy:
     delete_returns_object: bool = False
     default_propagation: str = "Background"
     graceful: Callable[[Obj, int | None], int | None] | None = None
-    allocate: Callable[[Obj, Obj | None, Context], Callable[[bool], None] | None] | None = None
-    after_delete: Callable[[Obj], None] | None = None
     begin_delete: Callable[[Obj, Context], bool] | None = None
     should_delete: Callable[[Obj, Obj], bool] | None = None
     subresources: Mapping[str, SubStrategy] = field(default_factory=dict)
