@@ -303,7 +303,8 @@ class Registry:
         meta.keep_on_update(new, old)
 
     async def _write(self, entry: Entry, new: Obj, old: Obj, ctx: Context) -> Stored | None:
-        value = encode(keep_times(old, new))
+        new = keep_times(old, new)
+        value = entry.value if new == old else encode(new)
         if self._ends_deletion(new, old):
             return await self._remove_finished(entry, value, ctx)
         if value == entry.value:

@@ -21,11 +21,11 @@ from fakeapi.handlers.scope import MAX_BODY, Scope, accepted, check_options, is_
 from fakeapi.handlers.update import Steps
 from fakeapi.handlers.update import check_name as check_object_name
 from fakeapi.managedfields import manager
-from fakeapi.patch import json_patch, merge_patch, read_object, unknown_members
+from fakeapi.patch import in_go_order, json_patch, merge_patch, read_object, unknown_members
 from fakeapi.request import Answer, Request
 from fakeapi.schema.duplicates import duplicate_fields
 from fakeapi.schema.types import Type
-from fakeapi.strategicmerge import strategic_merge
+from fakeapi.strategicmerge import restore_error, strategic_merge
 from fakeapi.strategies.base import Obj
 
 JSON, MERGE, STRATEGIC, APPLY = (
@@ -98,21 +98,40 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
     """The object after a JSON, merge or strategic patch, decoded again by type. ApiError 4xx."""
     if kind == STRATEGIC:
         body = read_object(data, prefix="")
-        shown = go_map(body)
+        text = go_map(body)
         merged = strategic_merge(old, body, type_)
-        return _decoded(merged, request, type_, lambda: shown, duplicate_fields(data, body))
-    if kind == MERGE:
-        merged = merge_patch(old, data, validating=request.option("fieldValidation") != "Ignore")
-        repeated = duplicate_fields(data, gojson.parse(data))
-    else:
-        merged = json_patch(old, data, validating=request.option("fieldValidation") != "Ignore")
-        if request.option("fieldValidation") != "Ignore":
-            request.warnings += unknown_members(data)
-        repeated = []
-    return _decoded(merged, request, type_, lambda: orjson.dumps(merged).decode(), repeated)
+        why = restore_error(merged, type_)
+        if why:
+            raise errors.invalid_object("", "", "", [errors.invalid("patch", text, why)])
+        _complain(duplicate_fields(data, body), request, lambda: text)
+        return _decoded(merged, request, type_, lambda: text)
+
+    def run(doc: Obj) -> Any:
+        apply = merge_patch if kind == MERGE else json_patch
+        return apply(doc, data, validating=request.option("fieldValidation") != "Ignore")
+
+    merged = run(old)
+
+    def shown() -> str:
+        return orjson.dumps(run(in_go_order(old, type_))).decode()
+
+    repeated = duplicate_fields(data)
+    complaints = [f"json patch {text}" for text in repeated] + unknown_members(data) if kind == JSON else repeated
+    _complain(complaints, request, shown)
+    return _decoded(merged, request, type_, shown)
 
 
-def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str], repeated: list[str]) -> Obj:
+def _complain(found: list[str], request: Request, shown: Callable[[], str]) -> None:
+    """What strict reading of the patch itself finds: a warning each, or 422."""
+    mode = request.option("fieldValidation") or "Warn"
+    if found and mode == "Strict":
+        why = f"strict decoding error: {', '.join(found)}"
+        raise errors.invalid_object("", "", "", [errors.invalid("patch", shown(), why)])
+    if mode != "Ignore":
+        request.warnings += found
+
+
+def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str]) -> Obj:
     """Type the patched document; a failure is upstream's 422 with an empty kind."""
 
     def refuse(why: str) -> ApiError:
@@ -120,7 +139,7 @@ def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str
 
     if not isinstance(merged, dict):
         raise refuse(f"json: cannot unmarshal {gojson.kind_of(merged)} into Go value of type {type_.go}")
-    return typed(merged, type_, request, found_kind="", version="", repeated=repeated, wrap=refuse)
+    return typed(merged, type_, request, found_kind="", version="", wrap=refuse)
 
 
 class Applier:

@@ -6,7 +6,7 @@ directions an object takes, from a request's body to the storage version and fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -190,18 +190,17 @@ def typed(
     found_kind: str,
     version: str,
     data: bytes = b"",
-    repeated: Sequence[str] = (),
     wrap: Callable[[str], ApiError] | None = None,
 ) -> Obj:
     """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError 4xx.
 
-    data: the JSON text of value, to find fields that are there twice; repeated: such fields found elsewhere."""
+    data: the JSON text of value, to find fields that are there twice."""
     wrap = wrap or (lambda why: codec.cannot_handle(found_kind, version, found_kind, why))
     mode = request.option("fieldValidation") or "Warn"
     try:
         twice = bool(data) and mode != "Ignore" and has_duplicates(data, value)
         decoded = decode(value, type_, source=data or None)
-        found = [*repeated, *(strict_errors(data, type_) if twice else decoded.unknown)]
+        found = strict_errors(data, type_) if twice else decoded.unknown
     except DecodeError as error:
         raise wrap(str(error)) from None
     if mode != "Ignore":
@@ -209,7 +208,10 @@ def typed(
             raise wrap(f"strict decoding error: {', '.join(found)}")
         request.warnings += found
     obj: Obj = decoded.value
-    obj.setdefault("metadata", {})
+    metadata = obj.setdefault("metadata", {})
+    given = value.get("metadata")
+    if isinstance(given, dict) and given.get("managedFields") == []:
+        metadata["managedFields"] = []  # omitempty drops it, but to the field manager it means: stop tracking
     return obj
 
 
