@@ -1,0 +1,193 @@
+"""The kubelets' own API: one TLS listener for all nodes of the process, at /containerLogs, /pods, /stats and /healthz.
+
+Stands for pkg/kubelet/server. The API server reaches it through a Node's InternalDNS address and daemonEndpoints. It
+listens on the loopback address unless told otherwise and, like a kubelet under an API server without a kubelet CA, asks
+nobody who they are. Leaves out exec, attach and port-forward.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from fakeapi.clock import Clock, rfc3339
+from fakeapi.quantity import parse
+from fakenodes.kubelet import logs
+from fakenodes.kubelet.hollow import HollowNodes
+from fakenodes.kubelet.lifecycle import Container
+from fakenodes.kubelet.node import Endpoint
+from fakenodes.kubelet.podworker import PodWorker
+from kubeconfig.certificates import make_ca, sign
+
+FOLLOW_SECONDS = 0.2  # between looks at a container that is followed and has no further line planned
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves the process's signals alone."""
+
+    def install_signal_handlers(self) -> None:
+        """Signals are the process's business."""
+
+    def capture_signals(self) -> Any:
+        """See install_signal_handlers."""
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+class KubeletServer:
+    """The listener. open() takes the port, which nodes then advertise; start() begins to answer."""
+
+    def __init__(self, clock: Clock, host: str = "127.0.0.1", name: str = "localhost") -> None:
+        self._clock = clock
+        self._host = host
+        self._name = name
+        self._socket: socket.socket | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._server: _Quiet | None = None
+        self._nodes: HollowNodes | None = None
+
+    def open(self, port: int = 0) -> Endpoint:
+        """Take the port (0: any). OSError."""
+        self._socket = socket.create_server((self._host, port), backlog=128)
+        return Endpoint(self._name, self._socket.getsockname()[1])
+
+    async def start(self, nodes: HollowNodes) -> None:
+        """Answer for these nodes."""
+        assert self._socket is not None, "open() comes first"
+        self._nodes = nodes
+        config = uvicorn.Config(
+            self._app(), lifespan="off", log_config=None, access_log=False, server_header=False, ws="none",
+            timeout_graceful_shutdown=1, ssl_context_factory=lambda _config, _default: _tls(self._name, self._host),
+        )  # fmt: skip
+        self._server = _Quiet(config)
+        self._task = asyncio.get_running_loop().create_task(self._server.serve([self._socket]), name="kubelet server")
+
+    async def stop(self) -> None:
+        """End requests and close the port."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
+
+    def _app(self) -> Starlette:
+        routes = [
+            Route("/healthz", self._healthz),
+            Route("/pods", self._pods),
+            Route("/stats/summary", self._summary),
+            Route("/containerLogs/{namespace}/{pod}/{container}", self._logs),
+        ]
+        return Starlette(routes=routes)
+
+    async def _healthz(self, request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def _pods(self, request: Request) -> Response:
+        items = [w.obj for w in self._workers() if w.obj is not None]
+        return JSONResponse({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
+
+    def _workers(self) -> list[PodWorker]:
+        return list(self._nodes.workers.values()) if self._nodes is not None else []
+
+    def _find(self, namespace: str, name: str) -> PodWorker | None:
+        for worker in self._workers():
+            obj = worker.obj
+            if obj is not None and obj["metadata"]["name"] == name and obj["metadata"]["namespace"] == namespace:
+                return worker
+        return None
+
+    async def _logs(self, request: Request) -> Response:
+        """GET /containerLogs: 404 for what is not there, 400 with upstream's text for what has no log."""
+        namespace, name, wanted = (request.path_params[k] for k in ("namespace", "pod", "container"))
+        worker = self._find(namespace, name)
+        if worker is None:
+            return PlainTextResponse(f'pod "{name}" does not exist\n', 404)
+        assert worker.obj is not None
+        declared = {
+            c["name"]
+            for k in ("initContainers", "containers", "ephemeralContainers")
+            for c in worker.obj["spec"].get(k) or ()
+        }
+        if wanted not in declared:
+            return PlainTextResponse(f'container "{wanted}" not found in pod "{name}"\n', 404)
+        if worker.pod is None:
+            text = f'container "{wanted}" in pod "{name}" is waiting to start: ContainerCreating'
+            return PlainTextResponse(text, 400)
+        container = next(c for c in worker.pod.containers if c.name == wanted)
+        try:
+            options = logs.parse_options(request.query_params, self._clock.now())
+            run = logs.choose_run(worker.pod, container, options.previous)
+        except (logs.LogError, ValueError) as error:
+            return PlainTextResponse(str(error), 400)
+        return StreamingResponse(self._stream(container, run, options), media_type="text/plain")
+
+    async def _stream(self, container: Container, run: logs.Run, options: logs.Options) -> AsyncIterator[bytes]:
+        left = options.limit
+        now = self._clock.now()
+        lines = logs.select(logs.written(container, run, now), options)
+        while True:
+            text = logs.render(lines, options.timestamps)
+            if left is not None:
+                text = text[:left]
+                left -= len(text)
+            if text:
+                yield text
+            if not options.follow or left == 0 or not _goes_on(container, run):
+                return
+            seen = now
+            due = logs.next_line(container, run, seen)
+            await self._clock.sleep(FOLLOW_SECONDS if due is None else max(min(due - seen, FOLLOW_SECONDS), 0.001))
+            now = self._clock.now()
+            if not _goes_on(container, run) and container.id == run.id:
+                run = logs.Run(run.id, run.started, container.finished_at)
+            lines = [line for line in logs.written(container, run, now) if line[0] > seen]
+
+    async def _summary(self, request: Request) -> Response:
+        """What `kubectl top` is made of: usage by pod and container, as the scripts say."""
+        pods = []
+        now = rfc3339(self._clock.now())
+        for worker in self._workers():
+            if worker.obj is None or worker.pod is None:
+                continue
+            meta = worker.obj["metadata"]
+            containers = [
+                {
+                    "name": c.name,
+                    "cpu": {"time": now, "usageNanoCores": parse(c.script.cpu).nano},
+                    "memory": {"time": now, "workingSetBytes": parse(c.script.memory).scaled(0)},
+                }
+                for c in worker.pod.containers
+                if c.running
+            ]
+            ref = {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
+            pods.append({"podRef": ref, "node": worker.kubelet.node.name, "containers": containers})
+        return JSONResponse({"pods": pods})
+
+
+def _goes_on(container: Container, run: logs.Run) -> bool:
+    return run.ended is None and container.running and container.id == run.id
+
+
+def _tls(name: str, host: str) -> ssl.SSLContext:
+    """A certificate of its own, as kubelets make when they are given none."""
+    pair = sign(make_ca("fakekube kubelets"), name, hosts=(name, host))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as directory:
+        certificate, key = Path(directory, "crt"), Path(directory, "key")
+        certificate.write_bytes(pair.certificate)
+        key.write_bytes(pair.key)
+        key.chmod(0o600)
+        context.load_cert_chain(certificate, key)
+    return context
