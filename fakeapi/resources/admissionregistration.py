@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
+from fakeapi.strategies import (
+    mutatingadmissionpolicy,
+    mutatingadmissionpolicybinding,
+    mutatingwebhookconfiguration,
+    validatingadmissionpolicy,
+    validatingadmissionpolicybinding,
+    validatingwebhookconfiguration,
+)
 
 GROUP = "admissionregistration.k8s.io"
 DEFINITION = "io.k8s.api.admissionregistration"
@@ -16,6 +24,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=36),),
         definition=DEFINITION,
+        strategy=mutatingadmissionpolicy.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -25,6 +34,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=36),),
         definition=DEFINITION,
+        strategy=mutatingadmissionpolicybinding.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -33,6 +43,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("api-extensions",),
         namespaced=False,
         definition=DEFINITION,
+        strategy=mutatingwebhookconfiguration.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -43,6 +54,7 @@ ROWS: tuple[Resource, ...] = (
         versions=(Served("v1", since=30),),
         subresources=(status("ValidatingAdmissionPolicy"),),
         definition=DEFINITION,
+        strategy=validatingadmissionpolicy.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -52,6 +64,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=30),),
         definition=DEFINITION,
+        strategy=validatingadmissionpolicybinding.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -60,5 +73,6 @@ ROWS: tuple[Resource, ...] = (
         categories=("api-extensions",),
         namespaced=False,
         definition=DEFINITION,
+        strategy=validatingwebhookconfiguration.STRATEGY,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, status
+from fakeapi.strategies import apiservice
 
 GROUP = "apiregistration.k8s.io"
 DEFINITION = "io.k8s.kube-aggregator.pkg.apis.apiregistration"
@@ -16,6 +17,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(status("APIService"),),
         definition=DEFINITION,
+        strategy=apiservice.STRATEGY,
         storage_key="apiregistration.k8s.io/apiservices",
     ),
 )

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from fakeapi.resources.base import Conversion, Resource, Served, status
+from fakeapi.strategies import flowschema, prioritylevelconfiguration
 
 GROUP = "flowcontrol.apiserver.k8s.io"
 DEFINITION = "io.k8s.api.flowcontrol"
@@ -51,6 +52,7 @@ ROWS: tuple[Resource, ...] = (
         versions=VERSIONS,
         subresources=(status("FlowSchema"),),
         definition=DEFINITION,
+        strategy=flowschema.STRATEGY,
         convert=SAME,
     ),
     Resource(
@@ -61,6 +63,7 @@ ROWS: tuple[Resource, ...] = (
         versions=VERSIONS,
         subresources=(status("PriorityLevelConfiguration"),),
         definition=DEFINITION,
+        strategy=prioritylevelconfiguration.STRATEGY,
         convert=SHARES,
     ),
 )

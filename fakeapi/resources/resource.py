@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
+from fakeapi.strategies import deviceclass, resourceclaim, resourceclaimtemplate, resourceslice
 
 GROUP = "resource.k8s.io"
 DEFINITION = "io.k8s.api.resource"
@@ -15,6 +16,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
+        strategy=deviceclass.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -32,6 +34,7 @@ ROWS: tuple[Resource, ...] = (
         versions=(Served("v1", since=34),),
         subresources=(status("ResourceClaim"),),
         definition=DEFINITION,
+        strategy=resourceclaim.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -39,6 +42,7 @@ ROWS: tuple[Resource, ...] = (
         plural="resourceclaimtemplates",
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
+        strategy=resourceclaimtemplate.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -47,5 +51,6 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
+        strategy=resourceslice.STRATEGY,
     ),
 )

@@ -1,0 +1,122 @@
+"""PriorityLevelConfiguration: shares and queues.
+
+Stands for pkg/registry/flowcontrol/prioritylevelconfiguration, its validation and defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fakeapi.errors import FieldError, forbidden, invalid, not_supported, required
+from fakeapi.names import name_is_dns_subdomain
+from fakeapi.strategies.base import Context, Obj, Strategy
+from fakeapi.strategies.cells import AGE, NAME, column, path, table
+
+_QUEUING = (("queues", 64), ("handSize", 8), ("queueLengthLimit", 50))
+
+
+def _default(obj: Obj) -> None:
+    spec = obj["spec"] = obj.get("spec") or {}
+    if spec.get("type") == "Exempt":
+        exempt = spec["exempt"] = spec.get("exempt") or {}
+        _fill(exempt, (("nominalConcurrencyShares", 0), ("lendablePercent", 0)))
+    limited = spec.get("limited")
+    if limited is None:
+        return
+    _fill(limited, (("nominalConcurrencyShares", 30), ("lendablePercent", 0)))
+    queuing = (limited.get("limitResponse") or {}).get("queuing")
+    for field, value in _QUEUING:
+        if queuing is not None and not queuing.get(field):
+            queuing[field] = value
+
+
+def _fill(owner: Obj, defaults: tuple[tuple[str, int], ...]) -> None:
+    for field, value in defaults:
+        if owner.get(field) is None:
+            owner[field] = value
+
+
+def _prepare_create(obj: Obj, ctx: Context) -> None:
+    obj["status"] = {}
+
+
+def _numbers(at: str, owner: Obj) -> list[FieldError]:
+    found: list[FieldError] = []
+    shares, lend = owner.get("nominalConcurrencyShares"), owner.get("lendablePercent")
+    if shares is not None and shares < 0:
+        found.append(invalid(f"{at}.nominalConcurrencyShares", shares, "must be a non-negative integer"))
+    if lend is not None and not 0 <= lend <= 100:
+        found.append(invalid(f"{at}.lendablePercent", lend, "must be between 0 and 100, inclusive"))
+    return found
+
+
+def _limited(at: str, limited: Obj) -> list[FieldError]:
+    found = _numbers(at, limited)
+    borrow = limited.get("borrowingLimitPercent")
+    if borrow is not None and borrow < 0:
+        found.append(invalid(f"{at}.borrowingLimitPercent", borrow, "if specified, must be a non-negative integer"))
+    response = limited.get("limitResponse") or {}
+    kind, queuing, own = response.get("type", ""), response.get("queuing"), f"{at}.limitResponse"
+    if kind == "Reject":
+        if queuing is not None:
+            found.append(forbidden(f"{own}.queuing", "must be nil if limited.limitResponse.type is not Limited"))
+    elif kind == "Queue":
+        if queuing is None:
+            text = "must not be empty if limited.limitResponse.type is Limited"
+            found.append(required(f"{own}.queuing", text))
+        else:
+            found += _queuing(f"{own}.queuing", queuing)
+    else:
+        found.append(not_supported(f"{own}.type", kind, ("Queue", "Reject")))
+    return found
+
+
+def _queuing(at: str, queuing: Obj) -> list[FieldError]:
+    queues, hand, length = (queuing.get(f, 0) for f, _ in _QUEUING)
+    found: list[FieldError] = []
+    if length <= 0:
+        found.append(invalid(f"{at}.queueLengthLimit", length, "must be positive"))
+    if queues <= 0:
+        found.append(invalid(f"{at}.queues", queues, "must be positive"))
+    if hand <= 0:
+        found.append(invalid(f"{at}.handSize", hand, "must be positive"))
+    elif hand > queues:
+        found.append(invalid(f"{at}.handSize", hand, f"should not be greater than queues ({queues})"))
+    return found
+
+
+def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    spec = obj["spec"]
+    kind, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
+    if kind == "Exempt":
+        found = [forbidden("spec.limited", "must be nil if the type is not Limited")] if limited is not None else []
+        return found + (_numbers("spec.exempt", exempt) if exempt is not None else [])
+    if kind != "Limited":
+        return [not_supported("spec.type", kind, ("Exempt", "Limited"))]
+    found = [forbidden("spec.exempt", "must be nil if the type is Limited")] if exempt is not None else []
+    if limited is None:
+        return [*found, required("spec.limited", "must not be empty when type is Limited")]
+    return found + _limited("spec.limited", limited)
+
+
+def _queue(field: str) -> Any:
+    return path("spec", "limited", "limitResponse", "queuing", field, default="<none>")
+
+
+STRATEGY = Strategy(
+    default=_default,
+    prepare_create=_prepare_create,
+    validate=_validate,
+    validate_update=lambda new, old, ctx: _validate(new, ctx),
+    name=name_is_dns_subdomain,
+    generation=True,
+    printer=table(
+        NAME,
+        column("Type", path("spec", "type")),
+        column("NominalConcurrencyShares", path("spec", "limited", "nominalConcurrencyShares", default="<none>")),
+        column("Queues", _queue("queues")),
+        column("HandSize", _queue("handSize")),
+        column("QueueLengthLimit", _queue("queueLengthLimit")),
+        AGE,
+    ),
+)
