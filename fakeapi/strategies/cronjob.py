@@ -6,6 +6,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.names import check, check_non_negative, name_is_dns_subdomain
+from fakeapi.selectors import format_label_selector
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.jobspec import job_warnings, validate_job_spec
 from fakeapi.strategies.podspec.defaults import fill
@@ -15,7 +16,6 @@ from fakeapi.strategies.podspec.printing import (
     IMAGES,
     NAME,
     age,
-    label_selector,
     names_and_images,
     selector_column,
     since,
@@ -112,7 +112,11 @@ def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     found = name_warnings(new["metadata"].get("name") or "") if old is None else []
     job = (new["spec"].get("jobTemplate") or {}).get("spec") or {}
     if old is not None and "TZ" in (new["spec"].get("schedule") or ""):
-        found.append("spec.schedule: TZ or CRON_TZ in schedule is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details")
+        found.append(
+            "spec.schedule: TZ or CRON_TZ in schedule is not officially supported, see "
+            "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more "
+            "details"
+        )
     return found + job_warnings(job, "spec.jobTemplate.spec")
 
 
@@ -124,12 +128,12 @@ def _cells(obj: Obj, now: float) -> list[Any]:
         obj["metadata"]["name"],
         spec.get("schedule") or "",
         spec.get("timeZone") or "<none>",
-        {True: "True", False: "False"}.get(spec.get("suspend"), "<unset>"),
+        "<unset>" if spec.get("suspend") is None else str(spec["suspend"]),
         len(status.get("active") or ()),
         since(last, now) if last else "<none>",
         age(obj, now),
         *names_and_images((job.get("template") or {}).get("spec") or {}),
-        label_selector(job.get("selector")),
+        format_label_selector(job.get("selector")),
     ]
 
 
@@ -137,8 +141,18 @@ PRINTER = Printer(
     columns=(
         NAME,
         Column("Schedule", description="The schedule in Cron format, see https://en.wikipedia.org/wiki/Cron."),
-        Column("Timezone", description="The time zone name for the given schedule, see https://en.wikipedia.org/wiki/List_of_tz_database_time_zones."),
-        Column("Suspend", "boolean", description="This flag tells the controller to suspend subsequent executions, it does not apply to already started executions."),
+        Column(
+            "Timezone",
+            description="The time zone name for the given schedule, see https://en.wikipedia.org/wiki/List_of_tz_database_time_zones.",
+        ),
+        Column(
+            "Suspend",
+            "boolean",
+            description=(
+                "This flag tells the controller to suspend subsequent executions, it does not apply "
+                "to already started executions."
+            ),
+        ),
         Column("Active", "integer", description="A list of pointers to currently running jobs."),
         Column("Last Schedule", description="Information when was the last time the job was successfully scheduled."),
         AGE,

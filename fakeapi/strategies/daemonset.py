@@ -9,6 +9,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.names import check_immutable, check_label_selector, check_non_negative, name_is_dns_subdomain
+from fakeapi.selectors import format_label_selector
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
@@ -18,7 +19,6 @@ from fakeapi.strategies.podspec.printing import (
     NAME,
     age,
     label_map,
-    label_selector,
     names_and_images,
     selector_column,
 )
@@ -116,8 +116,9 @@ def _strategy(strategy: Obj, path: str) -> list[FieldError]:
 
 
 def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    """ValidateDaemonSetUpdate: the selector stays."""
-    return validate(new, ctx) + check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+    """ValidateDaemonSet, and ValidateDaemonSetUpdate, which says it all again: the selector stays."""
+    kept = check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+    return validate(new, ctx) * 2 + kept
 
 
 _STATUS_COUNTS = (
@@ -158,19 +159,48 @@ def _cells(obj: Obj, now: float) -> list[Any]:
         label_map(pods.get("nodeSelector")),
         age(obj, now),
         *names_and_images(pods),
-        label_selector(spec.get("selector")),
+        format_label_selector(spec.get("selector")),
     ]
 
 
 PRINTER = Printer(
     columns=(
         NAME,
-        Column("Desired", "integer", description="The total number of nodes that should be running the daemon pod (including nodes correctly running the daemon pod)."),
-        Column("Current", "integer", description="The number of nodes that are running at least 1 daemon pod and are supposed to run the daemon pod."),
-        Column("Ready", "integer", description="numberReady is the number of nodes that should be running the daemon pod and have one or more of the daemon pod running with a Ready Condition."),
+        Column(
+            "Desired",
+            "integer",
+            description=(
+                "The total number of nodes that should be running the daemon pod (including nodes "
+                "correctly running the daemon pod)."
+            ),
+        ),
+        Column(
+            "Current",
+            "integer",
+            description=(
+                "The number of nodes that are running at least 1 daemon pod and are supposed to run the daemon pod."
+            ),
+        ),
+        Column(
+            "Ready",
+            "integer",
+            description=(
+                "numberReady is the number of nodes that should be running the daemon pod and have "
+                "one or more of the daemon pod running with a Ready Condition."
+            ),
+        ),
         Column("Up-to-date", "integer", description="The total number of nodes that are running updated daemon pod"),
-        Column("Available", "integer", description="The number of nodes that should be running the daemon pod and have one or more of the daemon pod running and available (ready for at least spec.minReadySeconds)"),
-        Column("Node Selector", description="NodeSelector is a selector which must be true for the pod to fit on a node."),
+        Column(
+            "Available",
+            "integer",
+            description=(
+                "The number of nodes that should be running the daemon pod and have one or more of "
+                "the daemon pod running and available (ready for at least spec.minReadySeconds)"
+            ),
+        ),
+        Column(
+            "Node Selector", description=("NodeSelector is a selector which must be true for the pod to fit on a node.")
+        ),
         AGE,
         CONTAINERS,
         IMAGES,

@@ -6,6 +6,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, forbidden, invalid, not_supported
 from fakeapi.names import check_immutable, check_non_negative, name_is_dns_subdomain
+from fakeapi.selectors import format_label_selector
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.defaults import fill
 from fakeapi.strategies.podspec.printing import (
@@ -14,7 +15,6 @@ from fakeapi.strategies.podspec.printing import (
     IMAGES,
     NAME,
     age,
-    label_selector,
     names_and_images,
     selector_column,
 )
@@ -93,7 +93,8 @@ def _strategy(strategy: Obj, path: str) -> list[FieldError]:
 
 def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     """ValidateDeploymentUpdate: the selector stays."""
-    return validate(new, ctx) + check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+    kept = check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+    return validate(new, ctx) + kept
 
 
 _COUNTS = (
@@ -132,7 +133,7 @@ def _cells(obj: Obj, now: float) -> list[Any]:
         status.get("availableReplicas") or 0,
         age(obj, now),
         *names_and_images((spec.get("template") or {}).get("spec") or {}),
-        label_selector(spec.get("selector")),
+        format_label_selector(spec.get("selector")),
     ]
 
 
@@ -140,8 +141,18 @@ PRINTER = Printer(
     columns=(
         NAME,
         Column("Ready", description="Number of the pod with ready state"),
-        Column("Up-to-date", description="Total number of non-terminated pods targeted by this deployment that have the desired template spec."),
-        Column("Available", description="Total number of available pods (ready for at least minReadySeconds) targeted by this deployment."),
+        Column(
+            "Up-to-date",
+            description=(
+                "Total number of non-terminated pods targeted by this deployment that have the desired template spec."
+            ),
+        ),
+        Column(
+            "Available",
+            description=(
+                "Total number of available pods (ready for at least minReadySeconds) targeted by this deployment."
+            ),
+        ),
         AGE,
         CONTAINERS,
         IMAGES,
@@ -160,5 +171,6 @@ STRATEGY = Strategy(
     warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
+    status_reset=("spec", "metadata.labels"),
     printer=PRINTER,
 )

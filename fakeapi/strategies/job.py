@@ -6,11 +6,20 @@ from typing import Any
 
 from fakeapi.clock import parse_rfc3339
 from fakeapi.errors import FieldError, invalid, required
-from fakeapi.names import check_immutable, check_label_selector, is_dns1123_label, is_label_value, name_is_dns_subdomain
+from fakeapi.names import (
+    IMMUTABLE,
+    check_immutable,
+    check_label_selector,
+    is_dns1123_label,
+    is_label_value,
+    name_is_dns_subdomain,
+)
+from fakeapi.selectors import format_label_selector
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.jobspec import job_warnings, validate_job_spec
 from fakeapi.strategies.jobstatus import validate_job_status
 from fakeapi.strategies.podspec.defaults import fill
+from fakeapi.strategies.podspec.internal import go_template
 from fakeapi.strategies.podspec.printing import (
     AGE,
     CONTAINERS,
@@ -18,7 +27,6 @@ from fakeapi.strategies.podspec.printing import (
     NAME,
     age,
     human_duration,
-    label_selector,
     names_and_images,
     selector_column,
 )
@@ -148,9 +156,9 @@ _IMMUTABLE = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "man
 
 
 def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    """ValidateJobUpdate."""
+    """ValidateJob, and ValidateJobUpdate, which says most of it again."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
-    errors = _validate_spec(spec) + _completions_update(spec, before)
+    errors = validate(new, ctx) + _validate_spec(spec) + _completions_update(spec, before)
     errors += check_immutable("spec.selector", spec.get("selector"), before.get("selector"))
     errors += _template_update(spec.get("template") or {}, before.get("template") or {}, old)
     for name in _IMMUTABLE:
@@ -174,7 +182,7 @@ def _template_update(new: Obj, old: Obj, job: Obj) -> list[FieldError]:
     """The template stays, but a Job that has never run may still be told where to run."""
     suspended = (job.get("spec") or {}).get("suspend") and not (job.get("status") or {}).get("startTime")
     kept, was = (_without_directives(t) for t in (new, old)) if suspended else (new, old)
-    return [] if same(kept, was) else check_immutable("spec.template", new, old)
+    return [] if same(kept, was) else [invalid("spec.template", go_template(new), IMMUTABLE)]
 
 
 def _without_directives(template: Obj) -> Obj:
@@ -236,7 +244,7 @@ def _cells(obj: Obj, now: float) -> list[Any]:
         _duration(obj, now),
         age(obj, now),
         *names_and_images((spec.get("template") or {}).get("spec") or {}),
-        label_selector(spec.get("selector")),
+        format_label_selector(spec.get("selector")),
     ]
 
 
@@ -244,7 +252,12 @@ PRINTER = Printer(
     columns=(
         NAME,
         Column("Status", description="Status of the job."),
-        Column("Completions", description="Completions specifies the desired number of successfully finished pods the job should be run with."),
+        Column(
+            "Completions",
+            description=(
+                "Completions specifies the desired number of successfully finished pods the job should be run with."
+            ),
+        ),
         Column("Duration", description="Time required to complete the job."),
         AGE,
         CONTAINERS,

@@ -187,7 +187,12 @@ def _exit_codes(codes: Obj, names: set[Any], path: str) -> Errors:
 def _success_policy(spec: Obj, path: str) -> Errors:
     rules = spec["successPolicy"].get("rules") or []
     if spec.get("completionMode") != "Indexed":
-        shown = {"Rules": [{"SucceededIndexes": r.get("succeededIndexes"), "SucceededCount": r.get("succeededCount")} for r in rules]}
+        shown = {
+            "Rules": [
+                {"SucceededIndexes": r.get("succeededIndexes"), "SucceededCount": r.get("succeededCount")}
+                for r in rules
+            ]
+        }
         return [invalid(path, shown, _INDEXED_ONLY)]
     errors: Errors = []
     if not rules:
@@ -222,7 +227,9 @@ def _success_rule(rule: Obj, completions: int, path: str) -> Errors:
             text = f"must be less than or equal to {completions} (the number of specified completions)"
             errors.append(invalid(where, count, text))
         if indexes is not None and count > total:
-            text = f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
+            text = (
+                f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
+            )
             errors.append(invalid(where, count, text))
     return errors
 

@@ -140,7 +140,11 @@ def _failed_mode(status: Obj, spec: Obj, true: frozenset[str]) -> Errors:
 
 
 def _overlap(status: Obj, spec: Obj, true: frozenset[str]) -> Errors:
-    completed, failed, completions = status.get("completedIndexes"), status.get("failedIndexes"), spec.get("completions")
+    completed, failed, completions = (
+        status.get("completedIndexes"),
+        status.get("failedIndexes"),
+        spec.get("completions"),
+    )
     if not completed or not failed or completions is None:
         return []
     try:
@@ -172,7 +176,9 @@ _RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"startTime", "completionTime"}), _time_order),
     (
         frozenset({"Failed", "FailureTarget"}),
-        _without("Failed", "FailureTarget", "cannot set Failed=True condition without the FailureTarget=true condition"),
+        _without(
+            "Failed", "FailureTarget", "cannot set Failed=True condition without the FailureTarget=true condition"
+        ),
     ),
     (
         frozenset({"Complete", "SuccessCriteriaMet"}),

@@ -16,9 +16,9 @@ from fakeapi.names import (
     name_is_dns_subdomain,
     parse_cidr,
 )
+from fakeapi.selectors import format_label_selector
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
-from fakeapi.strategies.podspec.printing import label_selector
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _SIDES = (("ingress", "from"), ("egress", "to"))
@@ -131,5 +131,7 @@ STRATEGY = Strategy(
     warnings=_warnings,
     name=name_is_dns_subdomain,
     generation=True,
-    printer=table(NAME, column("Pod-Selector", lambda o: label_selector(o["spec"].get("podSelector") or {})), AGE),
+    printer=table(
+        NAME, column("Pod-Selector", lambda o: format_label_selector(o["spec"].get("podSelector") or {})), AGE
+    ),
 )

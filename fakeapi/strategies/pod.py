@@ -1,4 +1,4 @@
-"""Pods: what the API server fills in, resets and checks; grace periods; the resize and ephemeralcontainers subresources.
+"""Pods: what the API server fills in, resets and checks; grace periods; /resize and /ephemeralcontainers.
 
 Stands for pkg/registry/core/pod/strategy.go. Binding and eviction are handlers'; priority and tolerations come from
 admission.
@@ -127,7 +127,7 @@ def prepare_ephemeral_containers(new: Obj, old: Obj) -> None:
 
 
 def prepare_resize(new: Obj, old: Obj) -> None:
-    """PrepareForUpdate of /resize: only resources and resize policies; renamed or reordered containers go on to fail."""
+    """PrepareForUpdate of /resize: only resources and resize policies; renamed or reordered containers will fail."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     lists = ("containers", "initContainers")
     if any(len(spec.get(key) or ()) != len(before.get(key) or ()) for key in lists):
@@ -200,7 +200,9 @@ def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 
 def _annotation_updates(new: Obj, old: Obj) -> list[FieldError]:
-    return validate_annotation_updates(_annotations(new), _annotations(old), new.get("spec") or {}, "metadata.annotations")
+    return validate_annotation_updates(
+        _annotations(new), _annotations(old), new.get("spec") or {}, "metadata.annotations"
+    )
 
 
 def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
@@ -230,12 +232,12 @@ def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
 
 
 def graceful(pod: Obj, seconds: int | None) -> int | None:
-    """CheckGracefulDelete: None (at once) for unscheduled and finished pods, else the period; a negative one is 1."""
+    """CheckGracefulDelete: 0 for unscheduled and finished pods, else the period; a negative one is 1."""
     spec = pod.get("spec") or {}
     period = spec.get("terminationGracePeriodSeconds") or 0 if seconds is None else seconds
     if not spec.get("nodeName") or (pod.get("status") or {}).get("phase") in TERMINAL:
         period = 0
-    return 1 if period < 0 else period or None
+    return 1 if period < 0 else period
 
 
 def _spec(name: str) -> Callable[[Obj], str]:
@@ -260,6 +262,7 @@ STRATEGY = Strategy(
     validate_status=validate_status,
     name=name_is_dns_subdomain,
     generation=True,
+    status_reset=("spec", "metadata.deletionTimestamp", "metadata.ownerReferences"),
     fields={
         "spec.nodeName": _spec("nodeName"),
         "spec.restartPolicy": _spec("restartPolicy"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError
 from fakeapi.names import check_immutable, check_non_negative, name_is_dns_subdomain
+from fakeapi.selectors import format_label_selector
 from fakeapi.strategies.base import Column, Context, Printer, Strategy
 from fakeapi.strategies.podspec.printing import (
     AGE,
@@ -13,7 +14,6 @@ from fakeapi.strategies.podspec.printing import (
     IMAGES,
     NAME,
     age,
-    label_selector,
     names_and_images,
     selector_column,
 )
@@ -53,8 +53,9 @@ def validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 
 def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    """ValidateReplicaSetUpdate: the selector stays."""
-    return validate(new, ctx) + check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+    """ValidateReplicaSet, and ValidateReplicaSetUpdate, which says it all again: the selector stays."""
+    kept = check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+    return validate(new, ctx) * 2 + kept
 
 
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
@@ -84,7 +85,7 @@ def _cells(obj: Obj, now: float) -> list[Any]:
         status.get("readyReplicas") or 0,
         age(obj, now),
         *names_and_images((spec.get("template") or {}).get("spec") or {}),
-        label_selector(spec.get("selector")),
+        format_label_selector(spec.get("selector")),
     ]
 
 
@@ -92,8 +93,14 @@ PRINTER = Printer(
     columns=(
         NAME,
         Column("Desired", "integer", description="Replicas is the number of desired pods."),
-        Column("Current", "integer", description="Replicas is the most recently observed number of non-terminating pods."),
-        Column("Ready", "integer", description="The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."),
+        Column(
+            "Current", "integer", description=("Replicas is the most recently observed number of non-terminating pods.")
+        ),
+        Column(
+            "Ready",
+            "integer",
+            description=("The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."),
+        ),
         AGE,
         CONTAINERS,
         IMAGES,

@@ -99,7 +99,10 @@ def _strategy(strategy: Obj, path: str) -> list[FieldError]:
         return [required(path)]
     if kind == "OnDelete":
         text = "only allowed for updateStrategy 'RollingUpdate'"
-        shown = {"Partition": (rolling or {}).get("partition") or 0, "MaxUnavailable": (rolling or {}).get("maxUnavailable")}
+        shown = {
+            "Partition": (rolling or {}).get("partition") or 0,
+            "MaxUnavailable": (rolling or {}).get("maxUnavailable"),
+        }
         return [invalid(where, shown, text)] if rolling is not None else []
     if kind != "RollingUpdate":
         return [invalid(path, go_strategy(strategy), "must be 'RollingUpdate' or 'OnDelete'")]

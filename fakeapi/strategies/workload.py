@@ -42,7 +42,7 @@ def validate_selector(spec: Obj, path: str, empty: str) -> Errors:
 
 
 def validate_selected_template(spec: Obj, path: str, kind: str, bad_selector: str | None) -> Errors:
-    """The template's labels match, the template is valid, its pods restart always. bad_selector: said of a broken one."""
+    """The template's labels match, it is valid, its pods restart always. bad_selector: said of a broken one."""
     selector, template = spec.get("selector"), spec.get("template") or {}
     matches = selects(selector, ((template.get("metadata") or {}).get("labels")) or {})
     if matches is None:

@@ -1,7 +1,7 @@
 """Annotations that mean something to Pods: mirror pods, deletion cost, seccomp and AppArmor's old forms.
 
-Stands for ValidatePodSpecificAnnotations, ValidatePodSpecificAnnotationUpdates and the checks that old annotations agree
-with the fields that replaced them (pkg/apis/core/validation).
+Stands for ValidatePodSpecificAnnotations, ValidatePodSpecificAnnotationUpdates and the checks that old annotations
+agree with the fields that replaced them (pkg/apis/core/validation).
 """
 
 from __future__ import annotations

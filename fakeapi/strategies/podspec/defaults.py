@@ -1,7 +1,7 @@
 """Defaults of a PodSpec, in a Pod or in any kind's template.
 
-Stands for pkg/apis/core/v1/defaults.go and the walk of zz_generated.defaults.go over PodSpec, and for what conversion to the
-internal type does to serviceAccount and terminationGracePeriodSeconds. Rules that hold in Pods only are in pod.py.
+Stands for pkg/apis/core/v1/defaults.go and the walk of zz_generated.defaults.go over PodSpec, and what conversion to
+the internal type does to serviceAccount and terminationGracePeriodSeconds. Rules that hold in Pods only are in pod.py.
 """
 
 from __future__ import annotations

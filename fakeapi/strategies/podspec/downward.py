@@ -57,7 +57,7 @@ def validate_field_ref(reference: Obj, allowed: tuple[str, ...], path: str) -> l
     if not field:
         return [required(f"{path}.fieldPath")]
     if version != "v1":
-        text = f'error converting fieldPath: unsupported pod version: {version}'
+        text = f"error converting fieldPath: unsupported pod version: {version}"
         return [invalid(f"{path}.fieldPath", field, text)]
     subscripted = _SUBSCRIPT.fullmatch(field)
     if subscripted:
@@ -76,7 +76,7 @@ def _validate_subscript(field: str, key: str, path: str) -> list[FieldError]:
     if field == "metadata.labels":
         return check(path, key, is_qualified_name(key))
     full = f"{field}['{key}']"
-    text = f'error converting fieldPath: field label does not support subscript: {full}'
+    text = f"error converting fieldPath: field label does not support subscript: {full}"
     return [invalid(f"{path}.fieldPath", full, text)]
 
 

@@ -1,6 +1,6 @@
 """Image references as far as the API server reads them: which pull policy they default to.
 
-Stands for pkg/util/parsers.ParseImageName over distribution/reference. Leaves out normalising names (docker.io/library).
+Stands for pkg/util/parsers.ParseImageName over distribution/reference. Leaves out normalising of names.
 """
 
 from __future__ import annotations

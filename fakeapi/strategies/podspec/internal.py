@@ -15,8 +15,8 @@ from fakeapi.gofmt import GoText
 
 Obj = dict[str, Any]
 
-# A field is Name or Name=Type or Name=Type@jsonName. Types: none: pointer, slice, map (absent: null); s string; i number;
-# b boolean; *T pointer to struct; []T slice of structs; T struct by value.
+# A field is Name or Name=Type or Name=Type@jsonName. Types: none: pointer, slice, map (absent: null); s string; i
+# number; b boolean; *T pointer to struct; []T slice of structs; T struct by value.
 _STRUCTS = {
     "PodSpec": """Volumes=[]Volume InitContainers=[]Container Containers=[]Container
         EphemeralContainers=[]EphemeralContainer RestartPolicy=s TerminationGracePeriodSeconds ActiveDeadlineSeconds
@@ -26,7 +26,7 @@ _STRUCTS = {
         PriorityClassName=s Priority PreemptionPolicy DNSConfig=*PodDNSConfig ReadinessGates=[]ReadinessGate
         RuntimeClassName Overhead EnableServiceLinks TopologySpreadConstraints=[]TopologySpreadConstraint OS=*PodOS
         SchedulingGates=[]SchedulingGate ResourceClaims=[]PodResourceClaim Resources=*ResourceRequirements
-        HostnameOverride""",
+        HostnameOverride SchedulingGroup""",
     "Container": """Name=s Image=s Command Args WorkingDir=s Ports=[]ContainerPort EnvFrom=[]EnvFromSource Env=[]EnvVar
         Resources=ResourceRequirements ResizePolicy=[]ContainerResizePolicy RestartPolicy
         RestartPolicyRules=[]ContainerRestartRule VolumeMounts=[]VolumeMount VolumeDevices=[]VolumeDevice
@@ -42,8 +42,8 @@ _STRUCTS = {
     "EnvFromSource": "Prefix=s ConfigMapRef=*EnvSource SecretRef=*EnvSource",
     "EnvSource": "Name=s Optional",
     "EnvVar": "Name=s Value=s ValueFrom=*EnvVarSource",
-    "EnvVarSource": """FieldRef=*ObjectFieldSelector ResourceFieldRef=*ResourceFieldSelector ConfigMapKeyRef=*KeySelector
-        SecretKeyRef=*KeySelector FileKeyRef=*FileKeySelector""",
+    "EnvVarSource": """FieldRef=*ObjectFieldSelector ResourceFieldRef=*ResourceFieldSelector
+        ConfigMapKeyRef=*KeySelector SecretKeyRef=*KeySelector FileKeyRef=*FileKeySelector""",
     "ObjectFieldSelector": "APIVersion=s FieldPath=s",
     "ResourceFieldSelector": "ContainerName=s Resource=s Divisor=q",
     "KeySelector": "Name=s Key=s Optional",
@@ -55,8 +55,9 @@ _STRUCTS = {
     "RestartExitCodes": "Operator=s Values",
     "VolumeMount": """Name=s ReadOnly=b RecursiveReadOnly MountPath=s SubPath=s MountPropagation SubPathExpr=s""",
     "VolumeDevice": "Name=s DevicePath=s",
-    "Probe": """Exec=*ExecAction HTTPGet=*HTTPGetAction TCPSocket=*TCPSocketAction GRPC=*GRPCAction InitialDelaySeconds=i
-        TimeoutSeconds=i PeriodSeconds=i SuccessThreshold=i FailureThreshold=i TerminationGracePeriodSeconds""",
+    "Probe": """Exec=*ExecAction HTTPGet=*HTTPGetAction TCPSocket=*TCPSocketAction GRPC=*GRPCAction
+        InitialDelaySeconds=i TimeoutSeconds=i PeriodSeconds=i SuccessThreshold=i FailureThreshold=i
+        TerminationGracePeriodSeconds""",
     "ExecAction": "Command",
     "HTTPGetAction": "Path=s Port=i Host=s Scheme=s HTTPHeaders=[]HTTPHeader",
     "HTTPHeader": "Name=s Value=s",
@@ -73,9 +74,9 @@ _STRUCTS = {
     "WindowsOptions": "GMSACredentialSpecName GMSACredentialSpec RunAsUserName HostProcess",
     "SeccompProfile": "Type=s LocalhostProfile",
     "PodSecurityContext": """HostNetwork=b HostPID=b HostIPC=b ShareProcessNamespace HostUsers
-        SELinuxOptions=*SELinuxOptions WindowsOptions=*WindowsOptions RunAsUser RunAsGroup RunAsNonRoot SupplementalGroups
-        SupplementalGroupsPolicy FSGroup FSGroupChangePolicy Sysctls=[]Sysctl SeccompProfile=*SeccompProfile
-        AppArmorProfile=*SeccompProfile SELinuxChangePolicy""",
+        SELinuxOptions=*SELinuxOptions WindowsOptions=*WindowsOptions RunAsUser RunAsGroup RunAsNonRoot
+        SupplementalGroups SupplementalGroupsPolicy FSGroup FSGroupChangePolicy Sysctls=[]Sysctl
+        SeccompProfile=*SeccompProfile AppArmorProfile=*SeccompProfile SELinuxChangePolicy""",
     "Sysctl": "Name=s Value=s",
     "LocalObjectReference": "Name=s",
     "Affinity": "NodeAffinity=*NodeAffinity PodAffinity=*PodAffinity PodAntiAffinity=*PodAffinity",
@@ -94,8 +95,8 @@ _STRUCTS = {
     "PodDNSConfig": "Nameservers Searches Options=[]PodDNSConfigOption",
     "PodDNSConfigOption": "Name=s Value",
     "ReadinessGate": "ConditionType=s",
-    "TopologySpreadConstraint": """MaxSkew=i TopologyKey=s WhenUnsatisfiable=s LabelSelector MinDomains NodeAffinityPolicy
-        NodeTaintsPolicy MatchLabelKeys""",
+    "TopologySpreadConstraint": """MaxSkew=i TopologyKey=s WhenUnsatisfiable=s LabelSelector MinDomains
+        NodeAffinityPolicy NodeTaintsPolicy MatchLabelKeys""",
     "PodOS": "Name=s",
     "SchedulingGate": "Name=s",
     "PodResourceClaim": "Name=s ResourceClaimName ResourceClaimTemplateName",
@@ -214,6 +215,12 @@ def go_pod_spec(spec: Obj) -> Obj:
     """A PodSpec, with the host's namespaces where the internal type has them."""
     context = dict(spec.get("securityContext") or {}) | {k: spec[k] for k in _MOVED if k in spec}
     return to_go("PodSpec", {**spec, "securityContext": context})
+
+
+def go_template(template: Obj) -> GoText:
+    """A PodTemplateSpec as a field error's bad value: its metadata is inlined, its spec is not."""
+    value = {**(template.get("metadata") or {}), "Spec": go_pod_spec(template.get("spec") or {})}
+    return GoText(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 
 def go_diff(old: Obj, new: Obj) -> str:

@@ -133,7 +133,7 @@ def _gates(spec: Obj, status: Obj) -> str:
     gates = spec.get("readinessGates") or ()
     if not gates:
         return "<none>"
-    first = {}
+    first: dict[Any, Any] = {}
     for condition in status.get("conditions") or ():
         first.setdefault(condition.get("type"), condition.get("status"))
     return f"{sum(first.get(gate.get('conditionType')) == 'True' for gate in gates)}/{len(gates)}"
@@ -169,12 +169,28 @@ PRINTER = Printer(
         NAME,
         Column("Ready", description="The aggregate readiness state of this pod for accepting traffic."),
         Column("Status", description="The aggregate status of the containers in this pod."),
-        Column("Restarts", description="The number of times the containers in this pod have been restarted and when the last container in this pod has restarted."),
+        Column(
+            "Restarts",
+            description=(
+                "The number of times the containers in this pod have been restarted and when the last"
+                " container in this pod has restarted."
+            ),
+        ),
         AGE,
-        Column("IP", priority=1, description="podIP address allocated to the pod. Routable at least within the cluster."),
+        Column(
+            "IP", priority=1, description=("podIP address allocated to the pod. Routable at least within the cluster.")
+        ),
         Column("Node", priority=1, description="NodeName indicates in which node this pod is scheduled."),
-        Column("Nominated Node", priority=1, description="nominatedNodeName is set only when this pod preempts other pods on the node."),
-        Column("Readiness Gates", priority=1, description="If specified, all readiness gates will be evaluated for pod readiness."),
+        Column(
+            "Nominated Node",
+            priority=1,
+            description=("nominatedNodeName is set only when this pod preempts other pods on the node."),
+        ),
+        Column(
+            "Readiness Gates",
+            priority=1,
+            description=("If specified, all readiness gates will be evaluated for pod readiness."),
+        ),
     ),
     cells=_cells,
     conditions=_conditions,

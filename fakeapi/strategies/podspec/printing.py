@@ -1,6 +1,6 @@
 """Cells that several kinds' tables share: names and images of containers, selectors, label maps, ages.
 
-Stands for the helpers of pkg/printers/internalversion, labels.FormatLabels, metav1.FormatLabelSelector and util/duration.
+Stands for the helpers of pkg/printers/internalversion, labels.FormatLabels and util/duration.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from fakeapi.strategies.base import Column
 Obj = dict[str, Any]
 
 NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
-AGE = Column("Age", description="CreationTimestamp is a timestamp representing the server time when this object was created.")
+AGE = Column(
+    "Age", description=("CreationTimestamp is a timestamp representing the server time when this object was created.")
+)
 CONTAINERS = Column("Containers", priority=1, description="Names of each container in the template.")
 IMAGES = Column("Images", priority=1, description="Images referenced by each container in the template.")
 
@@ -33,21 +35,6 @@ def names_and_images(spec: Obj) -> list[str]:
 def label_map(labels: Mapping[str, str] | None) -> str:
     """labels.FormatLabels: `a=1,b=2` in the order of keys, `<none>` when empty."""
     return ",".join(f"{key}={labels[key]}" for key in sorted(labels)) if labels else "<none>"
-
-
-def label_selector(selector: Obj | None) -> str:
-    """metav1.FormatLabelSelector: matchLabels by key, then expressions, all sorted by key; `<none>` when empty."""
-    if selector is None:
-        return "<none>"
-    parts = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
-    parts += [(e.get("key", ""), _expression(e)) for e in selector.get("matchExpressions") or ()]
-    return ",".join(text for _, text in sorted(parts, key=lambda part: part[0])) or "<none>"
-
-
-def _expression(expression: Obj) -> str:
-    key, values = expression.get("key", ""), ",".join(sorted(expression.get("values") or ()))
-    forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key, "DoesNotExist": f"!{key}"}
-    return forms.get(expression.get("operator", ""), "<error>")
 
 
 def age(obj: Obj, now: float) -> str:

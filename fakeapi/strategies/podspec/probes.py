@@ -1,4 +1,4 @@
-"""Probes and lifecycle hooks. Stands for validateProbe, validateHandler and validateLifecycle of pkg/apis/core/validation."""
+"""Probes and lifecycle hooks: validateProbe, validateHandler and validateLifecycle of pkg/apis/core/validation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A whole PodSpec, and a whole pod template.
 
-Stands for ValidatePodSpec and ValidatePodTemplateSpec of pkg/apis/core/validation. Leaves out ratcheting: what an old object
-had wrong is told again.
+Stands for ValidatePodSpec and ValidatePodTemplateSpec of pkg/apis/core/validation. Leaves out ratcheting: what an old
+object had wrong is told again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Pod's status as its kubelet (or anybody) writes it. Stands for ValidatePodStatusUpdate of pkg/apis/core/validation."""
+"""A Pod's status as its kubelet (or anybody) writes it: ValidatePodStatusUpdate of pkg/apis/core/validation."""
 
 from __future__ import annotations
 

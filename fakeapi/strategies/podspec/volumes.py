@@ -1,7 +1,7 @@
 """Volumes of a PodSpec: one source each, and every source's own rules.
 
-Stands for ValidateVolumes and validate*VolumeSource of pkg/apis/core/validation. Field names in messages keep upstream's
-slips (persistentDisk, downwarAPI).
+Stands for ValidateVolumes and validate*VolumeSource of pkg/apis/core/validation. Field names in messages keep
+upstream's slips (persistentDisk, downwarAPI).
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ def _source(volume: Obj, name: str, pod_name: str, path: str) -> Errors:
             errors += validate(source, f"{path}.{child}")
     iscsi = volume.get("iscsi")
     if iscsi and iscsi.get("initiatorName") is not None and len(f"{name}:{iscsi.get('targetPortal') or ''}") > 64:
-        text = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified."
+        text = (
+            "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if "
+            "iscsi.initiatorName is specified."
+        )
         errors.append(invalid(f"{path}.name", name, text))
     if volume.get("ephemeral") is not None and pod_name and name:
         claim = f"{pod_name}-{name}"
@@ -322,4 +325,3 @@ SOURCES: dict[str, tuple[str, str, Callable[[Obj, str], Errors]]] = {
     "ephemeral": ("ephemeral", "ephemeral", _ephemeral),
     "image": ("image", "image", _image),
 }
-

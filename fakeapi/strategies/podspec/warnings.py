@@ -1,7 +1,7 @@
 """What a client is warned of when it writes a pod or a pod template.
 
-Stands for warningsForPodSpecAndMeta of pkg/api/pod/warnings.go and pkg/api/node's deprecated labels. Pods are warned of on
-create only, templates whenever the object's generation grows.
+Stands for warningsForPodSpecAndMeta of pkg/api/pod/warnings.go and pkg/api/node's deprecated labels. Pods are warned of
+on create only, templates whenever the object's generation grows.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def spec_warnings(spec: Obj, metadata: Obj, prefix: str, *, is_pod: bool) -> lis
     if grace is not None and grace < 0:
         text = "must be >= 0; negative values are invalid and will be treated as 1"
         found.append(f"{path}.terminationGracePeriodSeconds: {text}")
-    return found + _affinity(spec.get("affinity") or {}, f"{path}.affinity") + overlap_warnings(spec.get("volumes") or [])
+    return (
+        found + _affinity(spec.get("affinity") or {}, f"{path}.affinity") + overlap_warnings(spec.get("volumes") or [])
+    )
 
 
 def _placement(spec: Obj, path: str) -> list[str]:
