@@ -91,6 +91,7 @@ class Registry:
 
     def __init__(self, row: Resource, storage: Storage, cache: WatchCache, *, clock: Clock, rng: random.Random, kind_type: Type | None) -> None:
         self.row = row
+        self.group = row.group if row.storage_group is None else row.storage_group
         self.strategy = row.strategy
         self.storage = storage
         self.cache = cache
@@ -111,7 +112,7 @@ class Registry:
 
     def missing(self, name: str) -> ApiError:
         """404 for that name."""
-        return errors.missing(self.row.group, self.row.plural, name)
+        return errors.missing(self.group, self.row.plural, name)
 
     async def current(self, namespace: str, name: str) -> Entry:
         """The newest entry. ApiError 404."""
@@ -141,7 +142,7 @@ class Registry:
         try:
             found = self._check_create(obj, ctx)
             if found:
-                raise errors.invalid_object(self.row.group, self.row.kind, obj["metadata"].get("name", ""), found)
+                raise errors.invalid_object(self.group, self.row.kind, obj["metadata"].get("name", ""), found)
             await validate(obj, None)
             ctx.warnings += self.strategy.warnings(obj, None, ctx)
             stored = await self._write_new(obj, ctx)
@@ -160,7 +161,7 @@ class Registry:
             metadata["generation"] = 1
         else:
             metadata.pop("generation", None)
-        if self.has_status:
+        if self.has_status and not self.strategy.keeps_status:
             obj.pop("status", None)
             if self.status_required:
                 obj["status"] = {}
@@ -179,7 +180,7 @@ class Registry:
         value = encode(obj)
         if ctx.dry_run:
             if await self.storage.get(key) is not None:
-                raise errors.already_exists(self.row.group, self.row.plural, name)
+                raise errors.already_exists(self.group, self.row.plural, name)
             return Stored(value, created=True)
         try:
             entry = await self.storage.create(key, value)
@@ -188,7 +189,7 @@ class Registry:
         return Stored(splice(entry.value, entry.revision), created=True)
 
     async def _exists(self, key: str, name: str) -> ApiError:
-        error = errors.already_exists(self.row.group, self.row.plural, name)
+        error = errors.already_exists(self.group, self.row.plural, name)
         entry = await self.storage.get(key)
         if entry is not None and orjson.loads(entry.value)["metadata"].get("deletionTimestamp"):
             error.status["message"] = f"object is being deleted: {error.status['message']}"
@@ -233,7 +234,7 @@ class Registry:
             if stored is not None:
                 return stored
             if pinned:
-                raise errors.conflict(self.row.group, self.row.plural, name, MODIFIED)
+                raise errors.conflict(self.group, self.row.plural, name, MODIFIED)
 
     async def change(self, namespace: str, name: str, ctx: Context, apply: Callable[[Obj], None]) -> Stored:
         """GuaranteedUpdate: change the stored object in place, past the strategy (bindings). apply may raise ApiError."""
@@ -250,7 +251,7 @@ class Registry:
 
     def _uid_conflict(self, name: str, given: str, found: str) -> ApiError:
         text = f"Precondition failed: UID in precondition: {given}, UID in object meta: {found}"
-        return errors.conflict(self.row.group, self.row.plural, name, text)
+        return errors.conflict(self.group, self.row.plural, name, text)
 
     def _check_version(self, new: Obj, old: Obj, name: str) -> bool:
         """Optimistic concurrency; whether the client named a version. ApiError 409, 422, 500."""
@@ -259,13 +260,13 @@ class Registry:
         if given in ("", "0"):
             if not self.strategy.unconditional_update:
                 found = [errors.invalid("metadata.resourceVersion", 0, "must be specified for an update")]
-                raise errors.invalid_object(self.row.group, self.row.plural, name, found)
+                raise errors.invalid_object(self.group, self.row.plural, name, found)
             new["metadata"]["resourceVersion"] = current
             return False
         if not given.isdigit():
             raise errors.plain_500(f'strconv.ParseUint: parsing "{given}": invalid syntax')
         if given != current:
-            raise errors.conflict(self.row.group, self.row.plural, name, MODIFIED)
+            raise errors.conflict(self.group, self.row.plural, name, MODIFIED)
         return True
 
     async def _replace(self, entry: Entry, new: Obj, old: Obj, ctx: Context, rules: Rules, validate: Admit) -> Stored | None:
@@ -277,7 +278,7 @@ class Registry:
             found = meta.check_whole_update(new["metadata"], old["metadata"], self.row.namespaced)
             found += rules.validate(new, old, ctx)
             if found:
-                raise errors.invalid_object(self.row.group, self.row.kind, new["metadata"].get("name", ""), found)
+                raise errors.invalid_object(self.group, self.row.kind, new["metadata"].get("name", ""), found)
             ctx.warnings += self.strategy.warnings(new, old, ctx) if rules is self.main else []
             await validate(new, old)
             stored = await self._write(entry, new, old, ctx)
@@ -368,7 +369,7 @@ class Registry:
         for what, given, found, hint in checks:
             if given is not None and given != found:
                 text = f"the {what} in the precondition ({given}) does not match the {what} in record ({found}). {hint}"
-                raise errors.conflict(self.row.group, self.row.kind, metadata["name"], text)
+                raise errors.conflict(self.group, self.row.kind, metadata["name"], text)
 
     async def _delete(self, entry: Entry, old: Obj, ctx: Context, options: DeleteOptions) -> Stored | None:
         new: Obj = orjson.loads(splice(entry.value, entry.revision))

@@ -48,7 +48,7 @@ class Scope:
     @property
     def same(self) -> bool:
         """Whether the served version is the one that is stored."""
-        return self.version == self.row.storage_version
+        return self.version == self.row.storage_version and self.row.storage_group is None
 
     def definition_of(self, api_version: str, kind: str) -> str | None:
         """The definition of a built-in kind, to read protobuf by."""

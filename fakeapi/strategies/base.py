@@ -106,6 +106,7 @@ class Strategy:
     graceful(obj, seconds)            grace period of a delete in seconds, None for at once (Pods only)
     begin_delete(obj, ctx)            a deletion that only marks the object (Namespaces): change it and answer True
     should_delete(new, old)           a further condition for an update to end a pending deletion (Namespaces' finalizers)
+    keeps_status                      a create keeps the status that it is given (Nodes)
     subresources                      rules of further subresources that take the whole object, by name
     main_reset / status_reset         managedFields: top-level fields that a write to the main resource (to /status)
                                       never owns
@@ -130,6 +131,7 @@ class Strategy:
     graceful: Callable[[Obj, int | None], int | None] | None = None
     begin_delete: Callable[[Obj, Context], bool] | None = None
     should_delete: Callable[[Obj, Obj], bool] | None = None
+    keeps_status: bool = False
     subresources: Mapping[str, SubStrategy] = field(default_factory=dict)
     main_reset: tuple[str, ...] = ("status",)
     status_reset: tuple[str, ...] = ("spec",)

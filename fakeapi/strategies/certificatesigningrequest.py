@@ -11,7 +11,7 @@ from cryptography import x509
 
 from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.names import check, is_dns1123_label, is_dns1123_subdomain, name_is_path_segment
-from fakeapi.strategies.base import Context, Obj, Printer, Strategy
+from fakeapi.strategies.base import Context, Obj, Printer, Strategy, SubStrategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
 from fakeapi.strategies.podspec.printing import human_duration
 
@@ -175,6 +175,7 @@ STRATEGY = Strategy(
     validate=_validate,
     validate_status=_validate_status,
     name=name_is_path_segment,
+    subresources={"approval": SubStrategy(prepare=_prepare_status, validate=_validate_status)},
     fields={"spec.signerName": path("spec", "signerName")},
     printer=_PRINTER,
 )

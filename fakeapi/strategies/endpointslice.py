@@ -40,6 +40,12 @@ def _prepare_create(obj: Obj, ctx: Context) -> None:
     obj["metadata"]["generation"] = 1
 
 
+def _prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
+    # Labels count as content here (PrepareForUpdate of registry/discovery/endpointslice).
+    if (new["metadata"].get("labels") or {}) != (old["metadata"].get("labels") or {}):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+
 def _family(at: str, kind: str, value: str, known: set[str]) -> list[FieldError]:
     if kind == "FQDN":
         return check_fully_qualified_domain(at, value)
@@ -169,6 +175,7 @@ def _shown_addresses(obj: Obj) -> str:
 STRATEGY = Strategy(
     default=_default,
     prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
     validate=lambda obj, ctx: _check(obj, set()),
     validate_update=_validate_update,
     warnings=_warnings,

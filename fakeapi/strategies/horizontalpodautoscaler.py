@@ -167,7 +167,9 @@ def _metric_spec(at: str, spec: Obj) -> list[FieldError]:
     if present:
         found += _SOURCES[present[0]][1](f"{at}.{present[0]}", spec[present[0]])
     expected = next((f for f, (t, _) in _SOURCES.items() if t == kind), "")
-    if expected and expected not in present:
+    if not expected:  # told a second time, by upstream's switch
+        found.append(not_supported(f"{at}.type", kind, types))
+    elif expected not in present:
         found.append(required(f"{at}.{expected}", "must populate information for the given metric source"))
     if len(present) > 1:
         others = sorted(f for f in present if f != expected)

@@ -162,6 +162,7 @@ STRATEGY = Strategy(
     validate_update=_validate_update,
     validate_status=lambda new, old, ctx: _common_update(new, old),
     name=name_is_dns_subdomain,
+    keeps_status=True,
     fields={"spec.unschedulable": lambda o: "true" if (o.get("spec") or {}).get("unschedulable") else "false"},
     printer=table(
         NAME,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from fakeapi.errors import FieldError, duplicate
 from fakeapi.names import check, check_immutable, check_labels, is_dns1123_label, name_is_dns_subdomain
 from fakeapi.strategies import nodelabels
-from fakeapi.strategies.base import Context, Obj, Strategy
-from fakeapi.strategies.cells import AGE, NAME, column, path, table
+from fakeapi.strategies.base import Column, Context, Obj, Strategy
+from fakeapi.strategies.cells import AGE, NAME, path, table
 from fakeapi.strategies.limits import check_amount, check_container_name
 from fakeapi.strategies.podspec.scheduling import validate_tolerations
 
@@ -48,7 +48,7 @@ STRATEGY = Strategy(
     validate_update=_validate_update,
     warnings=_warnings,
     name=name_is_dns_subdomain,
-    printer=table(NAME, column("Handler", path("handler")), AGE),
+    printer=table(NAME, (Column("Handler"), path("handler")), AGE),
     create_on_update=True,
     unconditional_update=False,
 )

@@ -11,14 +11,13 @@ from typing import Any
 from fakeapi.errors import FieldError, invalid
 from fakeapi.strategies.base import Obj
 
-_WITH_IP = ("ClusterIP", "NodePort", "LoadBalancer")
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 _CHANGED = "may not change once set"
 
 
 def needs_cluster_ip(spec: Obj) -> bool:
     """needsClusterIP."""
-    return spec.get("type") in _WITH_IP
+    return spec.get("type") != "ExternalName"
 
 
 def needs_node_ports(spec: Obj) -> bool:
@@ -61,7 +60,7 @@ def sync_cluster_ips(spec: Obj, before: Obj | None) -> None:
             spec["clusterIPs"] = [ip]
         return
     old_ip, old_ips = before.get("clusterIP", ""), before.get("clusterIPs") or []
-    if old_ips and not ips and ip == old_ip:
+    if old_ips and not ips:
         spec["clusterIPs"] = ips = list(old_ips)
     if ip == old_ip:
         return

@@ -10,6 +10,7 @@ from fakeapi.names import check, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.admissionpolicies import check_common, default_policy, param_kind
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
+from fakeapi.strategies.volumeattachment import keep_metadata
 from fakeapi.strategies.webhooks import check_enum
 
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
@@ -18,6 +19,11 @@ _NEITHER = "validations or auditAnnotations must contain at least one item"
 
 def _prepare_create(obj: Obj, ctx: Context) -> None:
     obj["status"] = {}
+
+
+def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
+    new["spec"] = old["spec"]
+    keep_metadata(new, old)
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
@@ -42,6 +48,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 STRATEGY = Strategy(
     default=default_policy,
     prepare_create=_prepare_create,
+    prepare_status=_prepare_status,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),
     name=name_is_dns_subdomain,
