@@ -11,7 +11,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, forbidden
 from fakeapi.names import name_is_dns_subdomain
-from fakeapi.strategies.base import Context, Strategy
+from fakeapi.strategies.base import Context, Strategy, SubStrategy
 from fakeapi.strategies.podspec.amounts import qos_class
 from fakeapi.strategies.podspec.annotations import (
     APP_ARMOR,
@@ -116,7 +116,7 @@ def prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
             condition["observedGeneration"] = generation
 
 
-def prepare_ephemeral_containers(new: Obj, old: Obj) -> None:
+def prepare_ephemeral_containers(new: Obj, old: Obj, ctx: Context) -> None:
     """PrepareForUpdate of /ephemeralcontainers: nothing else of spec and status may change."""
     given = (new.get("spec") or {}).get("ephemeralContainers")
     new["spec"] = dict(old.get("spec") or {})
@@ -126,7 +126,7 @@ def prepare_ephemeral_containers(new: Obj, old: Obj) -> None:
     new["status"] = old.get("status") or {}
 
 
-def prepare_resize(new: Obj, old: Obj) -> None:
+def prepare_resize(new: Obj, old: Obj, ctx: Context) -> None:
     """PrepareForUpdate of /resize: only resources and resize policies; renamed or reordered containers will fail."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     lists = ("containers", "initContainers")
@@ -210,14 +210,14 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return _annotation_updates(new, old) + validate_pod_status(new, old)
 
 
-def validate_ephemeral_containers(new: Obj, old: Obj) -> list[FieldError]:
+def validate_ephemeral_containers(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     """ValidatePodEphemeralContainersUpdate, without metadata's rules."""
     errors = _validate_whole(new) + _annotation_updates(new, old)
     found = validate_ephemeral_update(new.get("spec") or {}, old.get("spec") or {}, _annotations(old))
     return [forbidden("", "static pods do not support ephemeral containers")] if found is None else errors + found
 
 
-def validate_resources(new: Obj, old: Obj) -> list[FieldError]:
+def validate_resources(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     """ValidatePodResize, without metadata's rules."""
     return _validate_whole(new) + validate_resize(new, old)
 
@@ -278,4 +278,8 @@ STRATEGY = Strategy(
     printer=PRINTER,
     delete_returns_object=True,
     graceful=graceful,
+    subresources={
+        "ephemeralcontainers": SubStrategy(prepare_ephemeral_containers, validate_ephemeral_containers),
+        "resize": SubStrategy(prepare_resize, validate_resources),
+    },
 )
