@@ -11,12 +11,13 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from fakeapi import admission, authorization, codec, discovery, errors, openapi, poststart
-from fakeapi.admission.base import Obj
+from fakeapi.admission.base import Host, Obj, T
 from fakeapi.accounts import Accounts
 from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
@@ -30,8 +31,10 @@ from fakeapi.request import Answer, Request, RequestInfo, User, decode_path, par
 from fakeapi.resources.base import Resource
 from fakeapi.resources.table import builtin
 from fakeapi.schema import definitions
+from fakeapi.selectors import FieldSelector, FieldTerm
 from fakeapi.storage.base import KeyExists, Storage
 from fakeapi.watchcache import WatchCache
+from fakeapi.watchevents import Predicate
 
 log = logging.getLogger("fakekube")
 
@@ -63,8 +66,10 @@ class ApiServer:
         self.registries: dict[tuple[str, str], Registry] = {}
         self.scopes: dict[tuple[str, str, str], Scope] = {}
         self.reader = Reader(self)
-        self.admission = admission.build(config, self.reader)
         self.authorizer = authorization.build(config, self.reader)
+        self.admission = admission.build(
+            Host(config, self.reader, self.authorizer, self.clock, self.table, self.definitions, self.registry_of)
+        )
         self.accounts = Accounts(config, self.reader, self.clock, account_key) if account_key else None
         check = self.accounts.authenticate if self.accounts else None
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
@@ -171,7 +176,7 @@ class ApiServer:
             log.exception("unhandled exception: %s %s", request.method, request.path)
             answer = self.refuse(errors.internal_error("an unexpected error occurred"), request)
         if request.warnings:
-            answer.headers["Warning"] = codec.warning_header(request.warnings)
+            answer.warnings = codec.warning_headers(request.warnings)
         return answer
 
     def refuse(self, error: ApiError, request: Request) -> Answer:
@@ -188,7 +193,9 @@ class ApiServer:
         path, _, query_text = target.partition("?")
         query = parse_query(query_text)
         path = decode_path(path)
-        request = Request(method, path, query, headers, read, parse(method, path, query), user, now=self.clock.now())
+        acting = [(k, v) for k, v in headers.items() if k.startswith("impersonate-")]
+        info = parse(method, path, query)
+        request = Request(method, path, query, headers, read, info, user, now=self.clock.now(), impersonation=acting)
         return await self.serve(request)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -199,8 +206,9 @@ class ApiServer:
         path: str = scope["path"]
         method: str = scope["method"]
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        acting = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k.startswith(b"impersonate-")]
         info: RequestInfo = parse(method, path, query)
-        request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now())
+        request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now(), impersonation=acting)
         await _send(await self.handle(request), receive, send)
 
 
@@ -221,6 +229,7 @@ class Reader:
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
+        self._parsed: dict[tuple[str, str, Callable[[Obj], Any]], _Parsed] = {}
 
     async def get(self, group: str, resource: str, namespace: str, name: str) -> Obj | None:
         """One object or None."""
@@ -233,6 +242,29 @@ class Reader:
         cache = await self._cache(group, resource)
         return [item.load() for item in cache.list(namespace).items] if cache else []
 
+    async def select(self, group: str, resource: str, field: str, value: str) -> list[Obj]:
+        """Those that an exact field selector finds."""
+        cache = await self._cache(group, resource)
+        predicate = Predicate(fields=FieldSelector((FieldTerm(field, value),)))
+        return [item.load() for item in cache.list("", predicate).items] if cache else []
+
+    async def parsed(self, group: str, resource: str, parse: Callable[[Obj], T]) -> Mapping[tuple[str, str], T]:
+        """parse(obj) of every object by (namespace, name): see admission.base.Reader."""
+        cache = await self._cache(group, resource)
+        if cache is None:
+            return _NOTHING
+        known = self._parsed.get((group, resource, parse))
+        if known is None or known.cache is not cache or known.changes != cache.changes:
+            before = known.items if known is not None and known.cache is cache else {}
+            items: dict[tuple[str, str], tuple[int, Any]] = {}
+            for item in cache.list().items:
+                key = (item.namespace, item.name)
+                found = before.get(key)
+                items[key] = found if found and found[0] == item.revision else (item.revision, parse(item.load()))
+            known = _Parsed(cache, cache.changes, items, {key: value for key, (_, value) in items.items()})
+            self._parsed[group, resource, parse] = known
+        return known.values
+
     async def _cache(self, group: str, resource: str) -> WatchCache | None:
         found = self._server.registries.get((group, resource))
         if found is not None:
@@ -240,6 +272,19 @@ class Reader:
         table = self._server.table
         row = next((r for v in table.versions(group) if (r := table.find(group, v, resource))), None)
         return (await self._server.registry(row)).cache if row else None
+
+
+@dataclass(slots=True)
+class _Parsed:
+    """What was made of a cache's objects, and at which of its states."""
+
+    cache: WatchCache
+    changes: int
+    items: dict[tuple[str, str], tuple[int, Any]]
+    values: dict[tuple[str, str], Any]
+
+
+_NOTHING: Mapping[tuple[str, str], Any] = {}
 
 
 def api_version(group: str, version: str) -> str:
@@ -281,6 +326,7 @@ async def _send(answer: Answer, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", answer.content_type.encode())] if answer.content_type else []
     headers += _STANDARD_HEADERS
     headers += [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in answer.headers.items()]
+    headers += [(b"warning", w.encode("latin-1", "replace")) for w in answer.warnings]
     body = answer.body
     if isinstance(body, bytes):
         headers.append((b"content-length", str(len(body)).encode()))

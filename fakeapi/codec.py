@@ -27,8 +27,21 @@ META_VERSIONS = ("v1", "v1beta1")
 SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 
 
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """YAML as go-yaml writes it: texts that would read as another type in double quotes, several lines as a block."""
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    ambiguous = not text or dumper.resolve(yaml.ScalarNode, text, (True, False)) != "tag:yaml.org,2002:str"
+    style = '"' if ambiguous else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def _yaml_bytes(value: Any) -> bytes:
-    text: str = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=True, default_flow_style=False, allow_unicode=True)
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True)
     return text.encode()
 
 
@@ -195,6 +208,6 @@ def cannot_handle(found_kind: str, version: str, kind: str, why: str) -> ApiErro
     return errors.bad_request(f'{found_kind} in version "{version}" cannot be handled as a {kind}: {why}')
 
 
-def warning_header(texts: list[str]) -> str:
-    """The Warning header of an answer: `299 - "text"`, several joined by commas, each told once."""
-    return ", ".join(f"299 - {go_quote(text)}" for text in dict.fromkeys(texts))
+def warning_headers(texts: list[str]) -> tuple[str, ...]:
+    """The Warning headers of an answer, `299 - "text"` each; equal texts are told once."""
+    return tuple(f"299 - {go_quote(text)}" for text in dict.fromkeys(texts))

@@ -351,9 +351,14 @@ class Registry:
             if entry is None:
                 raise self.missing(name)
             old: Obj = orjson.loads(splice(entry.value, entry.revision))
-            self._check_preconditions(old, options)
+            if self.strategy.begin_delete is None:
+                self._check_preconditions(old, options)
+            elif options.uid is not None and options.uid != old["metadata"]["uid"]:
+                raise self._uid_conflict(name, options.uid, old["metadata"]["uid"])
             await validate(None, old)
             if self.strategy.begin_delete is not None and self.strategy.begin_delete(old, ctx):
+                finalizers = deletion_finalizers(old["metadata"], options, self.strategy.default_propagation)
+                _set_list(old["metadata"], "finalizers", finalizers)
                 stored = await self._mark(entry, old, ctx)
             else:
                 stored = await self._delete(entry, old, ctx, options)

@@ -48,7 +48,10 @@ class RequestInfo:
 
 @dataclass(slots=True)
 class Request:
-    """One request on its way through the chain; headers are lower-case. `read` gives the body."""
+    """One request on its way through the chain; headers are lower-case. `read` gives the body.
+
+    impersonation: every Impersonate-* header as (lower-case name, value), since they may be repeated.
+    """
 
     method: str
     path: str
@@ -60,6 +63,7 @@ class Request:
     peer: bytes = b""
     warnings: list[str] = field(default_factory=list)
     now: float = 0.0
+    impersonation: list[tuple[str, str]] = field(default_factory=list)
 
     def option(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
@@ -80,6 +84,7 @@ class Answer:
     body: bytes | AsyncIterator[bytes] = b""
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def parse_query(text: str) -> Query:

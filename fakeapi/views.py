@@ -53,7 +53,7 @@ def human_duration(seconds: float) -> str:
 DEFAULT_PRINTER = Printer(
     (
         Column("Name", format="name", description="Name must be unique within a namespace."),
-        Column("Created At", format="date", description="CreationTimestamp is a timestamp representing the server time when this object was created."),
+        Column("Created At", type="date", description="CreationTimestamp is a timestamp representing the server time when this object was created."),
     ),
     lambda obj, now: [obj["metadata"].get("name", ""), obj["metadata"].get("creationTimestamp", "")],
 )
@@ -94,5 +94,5 @@ def table(objects: Iterable[Obj], metadata: Obj, printer: Printer | None, form: 
         "apiVersion": f"meta.k8s.io/{form.version}",
         "metadata": metadata,
         "columnDefinitions": column_definitions(printer) if columns else None,
-        "rows": [row(obj, printer, now, include, form.version) for obj in objects],
+        "rows": [row(obj, printer, now, include, form.version) for obj in objects] or None,
     }

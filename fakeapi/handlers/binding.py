@@ -130,8 +130,24 @@ async def evict(scope: Scope, request: Request) -> Answer:
     await scope.server.admission.validate(attributes)
     if not ignores_budget(pod):
         await _spend(scope, request, ctx, pod)
+    if pod["spec"].get("nodeName") and not dry_run:
+        await scope.registry.change(info.namespace, info.name, ctx, lambda stored: _mark_disrupted(stored, ctx))
     await scope.registry.delete(info.namespace, info.name, ctx, options)
     return Answer(201, form.encode(created()), form.media)
+
+
+def _mark_disrupted(pod: Obj, ctx: Context) -> None:
+    """The condition that tells a Pod was evicted (addConditionAndDeletePod)."""
+    kept = [c for c in pod.setdefault("status", {}).get("conditions") or () if c["type"] != "DisruptionTarget"]
+    made = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": ctx.now,
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    }
+    pod["status"]["conditions"] = [*kept, made]
 
 
 def ignores_budget(pod: Obj) -> bool:

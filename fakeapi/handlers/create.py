@@ -29,6 +29,7 @@ async def create(scope: Scope, request: Request) -> Answer:
     attributes = admission_attributes(scope, request, ctx, CREATE, obj, None)
     await scope.server.admission.admit(attributes)
     assert attributes.obj is not None
+    await scope.server.authorizer.check_grant(request, attributes.obj, None)
 
     async def validate(new: Obj | None, old: Obj | None) -> None:
         attributes.obj, attributes.name = new, (new or {}).get("metadata", {}).get("name", "")

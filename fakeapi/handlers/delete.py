@@ -28,6 +28,9 @@ async def delete(scope: Scope, request: Request) -> Answer:
     ctx = scope.context(request, options.dry_run)
     ctx.warnings = request.warnings
     stored = await _delete_one(scope, request, ctx, request.info.namespace, request.info.name, options)
+    strategy = scope.row.strategy
+    if strategy.delete_warning and not options.policy and strategy.default_propagation == "Orphan":
+        request.warnings.append(strategy.delete_warning)
     if not stored.deleted or scope.row.strategy.delete_returns_object:
         return scope.answer(stored.raw, request, 200, form)
     metadata = loads(stored.raw)["metadata"]
@@ -60,9 +63,8 @@ async def delete_collection(scope: Scope, request: Request) -> Answer:
     ctx = scope.context(request, options.dry_run)
     ctx.warnings = request.warnings
     for item in page.items:
-        metadata = loads(item)["metadata"]
         try:
-            await _delete_one(scope, request, ctx, metadata.get("namespace", ""), metadata["name"], options)
+            await _delete_one(scope, request, ctx, item.namespace, item.name, options)
         except ApiError as error:
             if error.code != 404:
                 raise
@@ -102,7 +104,7 @@ def _options_of_body(data: bytes, request: Request, scope: Scope) -> Obj:
     kind = value.get("kind") or "DeleteOptions"
     if kind != "DeleteOptions":
         raise errors.bad_request("decoded object cannot be converted to DeleteOptions")
-    _check_types(value, kind, value.get("apiVersion") or "v1")
+    _check_types(value)
     return value
 
 
@@ -115,12 +117,12 @@ _TYPES: dict[str, tuple[type, str]] = {
 }
 
 
-def _check_types(value: Obj, kind: str, version: str) -> None:
+def _check_types(value: Obj) -> None:
     for field, (wanted, go) in _TYPES.items():
         given = value.get(field)
         if given is not None and (not isinstance(given, wanted) or (wanted is int and isinstance(given, bool))):
-            why = f"json: cannot unmarshal {gojson.kind_of(given)} into Go struct field DeleteOptions.{field} of type {go}"
-            raise codec.cannot_handle(kind, codec.split_version(version)[1], kind, why)
+            text = f"json: cannot unmarshal {gojson.kind_of(given)} into Go struct field DeleteOptions.{field} of type {go}"
+            raise errors.bad_request(text)
 
 
 def _options_of_query(request: Request) -> Obj:

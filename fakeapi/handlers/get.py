@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fakeapi import errors
 from fakeapi.handlers.scope import Scope, accepted
+from fakeapi.paging import parse_revision
 from fakeapi.request import Answer, Request
 from fakeapi.watchcache import splice
 
@@ -15,8 +16,10 @@ async def get(scope: Scope, request: Request) -> Answer:
     """The object as it is now."""
     form = accepted(request)
     check_name(request.info.name)
-    check_version(request)
     info = request.info
+    revision = parse_revision(request.option("resourceVersion"))
+    if revision:
+        await scope.registry.cache.fresh(revision)
     entry = await scope.registry.current(info.namespace if scope.row.namespaced else "", info.name)
     return scope.answer(splice(entry.value, entry.revision), request, 200, form)
 
@@ -28,11 +31,3 @@ def check_name(name: str) -> None:
     if "%" in name or name in (".", ".."):
         found = names.is_path_segment(name)
         raise errors.bad_request(f'Name parameter invalid: "{name}": {";".join(found)}')
-
-
-def check_version(request: Request) -> None:
-    """A resourceVersion option must be a number: upstream answers a plain 500."""
-    text = request.option("resourceVersion")
-    if text and not text.isdigit():
-        found = errors.invalid("resourceVersion", text, f'strconv.ParseUint: parsing "{text}": invalid syntax')
-        raise errors.plain_500(f"invalid resource version: {found}")

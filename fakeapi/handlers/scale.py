@@ -13,6 +13,7 @@ import orjson
 
 from fakeapi import errors, selectors
 from fakeapi.clock import rfc3339
+from fakeapi.codec import Form
 from fakeapi.handlers import patch as patching
 from fakeapi.handlers.create import field_manager
 from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
@@ -61,7 +62,14 @@ async def _get(scope: Scope, request: Request) -> Answer:
     entry = await scope.registry.current(request.info.namespace, request.info.name)
     parent = orjson.loads(entry.value)
     parent["metadata"]["resourceVersion"] = str(entry.revision)
-    return Answer(200, form.encode(scale_of(scope.from_hub(parent), scope.api_version)), form.media)
+    return _show(scope, parent, form)
+
+
+def _show(scope: Scope, parent: Obj, form: Form) -> Answer:
+    """The Scale as clients see it, which is without managedFields."""
+    shown = scale_of(scope.from_hub(parent), scope.api_version)
+    shown["metadata"].pop("managedFields", None)
+    return Answer(200, form.encode(shown), form.media)
 
 
 async def _put(scope: Scope, request: Request) -> Answer:
@@ -131,8 +139,7 @@ async def _write(scope: Scope, request: Request, transform: Callable[[Obj], Obj]
     info = request.info
     rules = Rules(scope.row.strategy.prepare_update, scope.row.strategy.validate_update, scope.registry.main.reset)
     stored: Stored = await scope.registry.update(info.namespace, info.name, ctx, step, rules=rules, validate=steps.validate)
-    shown = scale_of(scope.from_hub(orjson.loads(stored.raw)), scope.api_version)
-    return Answer(200, form.encode(shown), form.media)
+    return _show(scope, orjson.loads(stored.raw), form)
 
 
 def _check(wanted: Obj, request: Request) -> None:

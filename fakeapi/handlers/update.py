@@ -91,10 +91,14 @@ class Steps:
 
     async def admit(self, new: Obj, old: Obj | None) -> Obj:
         """Mutating admission."""
+        server = self.scope.server
         operation = UPDATE if old is not None else CREATE
+        if old is None:
+            await server.authorizer.check_create(self.request)
         attributes = admission_attributes(self.scope, self.request, self.ctx, operation, new, old)
-        await self.scope.server.admission.admit(attributes)
+        await server.admission.admit(attributes)
         assert attributes.obj is not None
+        await server.authorizer.check_grant(self.request, attributes.obj, old)
         return attributes.obj
 
     async def validate(self, new: Obj | None, old: Obj | None) -> None:

@@ -108,6 +108,7 @@ class Strategy:
     should_delete(new, old)           a further condition for an update to end a pending deletion (Namespaces' finalizers)
     keeps_status                      a create keeps the status that it is given (Nodes)
     subresources                      rules of further subresources that take the whole object, by name
+    delete_warning                    told when a DELETE orphans because nothing else was asked for (Jobs)
     main_reset / status_reset         managedFields: top-level fields that a write to the main resource (to /status)
                                       never owns
     """
@@ -130,6 +131,7 @@ class Strategy:
     default_propagation: str = "Background"
     graceful: Callable[[Obj, int | None], int | None] | None = None
     begin_delete: Callable[[Obj, Context], bool] | None = None
+    delete_warning: str = ""
     should_delete: Callable[[Obj, Obj], bool] | None = None
     keeps_status: bool = False
     subresources: Mapping[str, SubStrategy] = field(default_factory=dict)

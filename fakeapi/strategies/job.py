@@ -279,4 +279,6 @@ STRATEGY = Strategy(
     fields={"status.successful": lambda obj: str((obj.get("status") or {}).get("succeeded") or 0)},
     printer=PRINTER,
     default_propagation="Orphan",
+    delete_warning="child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
+    "or set propagationPolicy=Orphan to suppress this warning",
 )
