@@ -175,6 +175,7 @@ STRATEGY = Strategy(
     validate=_validate,
     validate_status=_validate_status,
     name=name_is_path_segment,
+    main_reset=("spec", "status"),
     subresources={"approval": SubStrategy(prepare=_prepare_status, validate=_validate_status)},
     fields={"spec.signerName": path("spec", "signerName")},
     printer=_PRINTER,

@@ -147,6 +147,8 @@ _COLUMNS = (
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
+    if obj.get("apiVersion", "").startswith("events.k8s.io/"):
+        obj = to_hub(obj)
     first = since(obj.get("firstTimestamp") or obj.get("eventTime"), now)
     last = since(obj["lastTimestamp"], now) if obj.get("lastTimestamp") else first
     count, series = obj.get("count") or 1, obj.get("series")
