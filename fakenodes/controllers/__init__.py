@@ -8,6 +8,7 @@ from fakenodes.controllers.deployments.controller import DEPLOYMENT
 from fakenodes.controllers.endpoints import ENDPOINTS_CONTROLLER
 from fakenodes.controllers.endpointslice import ENDPOINT_SLICE
 from fakenodes.controllers.garbage import GARBAGE
+from fakenodes.controllers.job import JOB
 from fakenodes.controllers.namespace import NAMESPACE
 from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
@@ -15,5 +16,5 @@ from fakenodes.controllers.statefulset import STATEFULSET
 
 CONTROLLERS: tuple[Controller, ...] = (
     SERVICEACCOUNT, ROOT_CA_PUBLISHER, NAMESPACE, DEPLOYMENT, REPLICASET, REPLICATION, ENDPOINTS_CONTROLLER,
-    ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET,
+    ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET, JOB,
 )

@@ -318,11 +318,9 @@ async def _retain(work: Work, owner: Obj, pods: Iterable[Obj], found: Plan) -> N
         if number not in wanted and policy.get("whenScaled") == "Delete":
             if pod is None:
                 continue
-            meta = pod["metadata"]
-            references = [{"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}]
+            references = [controller_reference(pod, "v1", "Pod")]
         elif policy.get("whenDeleted") == "Delete":
-            meta = owner["metadata"]
-            references = [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": meta["name"], "uid": meta["uid"]}]
+            references = [controller_reference(owner, "apps/v1", "StatefulSet")]
         await _own_claims(work, owner, number, references)
 
 

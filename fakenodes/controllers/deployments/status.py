@@ -78,7 +78,9 @@ def counts(deployment: Obj, sets: Sequence[Obj], new: Obj | None) -> Obj:
         "unavailableReplicas": max(total(sets) - available, 0),
     }
     result: Obj = {k: v for k, v in found.items() if v}
-    terminating = [(x.get("status") or {}).get("terminatingReplicas") for x in sets]
+    # A set that its controller has not looked at yet has no pods, so none that terminate.
+    terminating = [(x.get("status") or {}).get("terminatingReplicas", None if counted(x, "observedGeneration") else 0)
+                   for x in sets]
     if None not in terminating:
         result["terminatingReplicas"] = sum(x for x in terminating if x)
     collisions = (deployment.get("status") or {}).get("collisionCount")
