@@ -1,0 +1,75 @@
+"""The pytest plugin: a cluster for every test that asks for one.
+
+Fixture `cluster`: isolated state. There is one server per distinct set of options and process (under xdist: per worker),
+started when first asked for and put back to its ready state before it is used again. The marker
+`@pytest.mark.cluster(nodes=5, kubernetes="1.33", ...)` gives Cluster's options; the marker nearest to the test wins.
+Loading the plugin imports neither the components nor the official client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fakeapi.cluster import Cluster
+
+MARKER = "cluster(nodes=3, kubernetes='1.36', authorization='AlwaysAllow', ...): options of the fixture `cluster`; see fakeapi.Cluster"
+
+
+class Pool:
+    """The session's clusters by their options."""
+
+    def __init__(self) -> None:
+        self._clusters: dict[str, tuple[Cluster, bool]] = {}
+
+    def take(self, options: dict[str, Any]) -> Cluster:
+        """A cluster in its ready state."""
+        from fakeapi.cluster import Cluster
+
+        key = repr(sorted(options.items()))
+        if key not in self._clusters:
+            self._clusters[key] = (Cluster(**options).start(), False)
+        cluster, used = self._clusters[key]
+        if used:
+            cluster.reset()
+        self._clusters[key] = (cluster, True)
+        return cluster
+
+    def close(self) -> None:
+        """Stop all."""
+        for cluster, _ in self._clusters.values():
+            cluster.stop()
+        self._clusters.clear()
+
+
+POOL = pytest.StashKey[Pool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+    config.stash[POOL] = Pool()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    pool = config.stash.get(POOL, None)
+    if pool is not None:
+        pool.close()
+
+
+def options_of(node: pytest.Item) -> dict[str, Any]:
+    """What the test's markers say. TypeError for positional arguments."""
+    options: dict[str, Any] = {}
+    for marker in node.iter_markers("cluster"):
+        if marker.args:
+            raise pytest.UsageError("@pytest.mark.cluster takes keyword arguments only, such as nodes=5")
+        options = {**marker.kwargs, **options}
+    return options
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A running cluster in its ready state; what the test does to it is gone afterwards."""
+    yield request.config.stash[POOL].take(options_of(request.node))
