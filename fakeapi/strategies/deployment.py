@@ -60,6 +60,13 @@ def prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
         new["metadata"]["labels"] = labels
 
 
+def prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
+    """PrepareForUpdate: changed annotations are a new generation too, for the controller copies them."""
+    metadata, before = new["metadata"], old["metadata"]
+    if (metadata.get("annotations") or {}) != (before.get("annotations") or {}):
+        metadata["generation"] = before.get("generation", 0) + 1
+
+
 def validate(obj: Obj, ctx: Context) -> list[FieldError]:
     """ValidateDeployment."""
     spec = obj.get("spec") or {}
@@ -164,6 +171,7 @@ PRINTER = Printer(
 STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
+    prepare_update=prepare_update,
     prepare_status=prepare_status,
     validate=validate,
     validate_update=validate_update,

@@ -118,6 +118,5 @@ STRATEGY = Strategy(
     warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
-    fields={"status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)},
     printer=PRINTER,
 )

@@ -251,3 +251,26 @@ def test_a_template_that_may_not_change_is_shown_as_the_internal_type() -> None:
     assert text.startswith('spec.template: Invalid value: {"labels":{"a":"b",')
     assert '},"Spec":{"Volumes":null,"InitContainers":null,"Containers":[{"Name":"c","Image":"other",' in text
     assert text.endswith(": field is immutable")
+
+
+def test_changed_annotations_are_a_new_generation_of_a_deployment() -> None:
+    old = stored("deployment")
+    for annotations, generation in ((None, 1), ({"a": "b"}, 2)):
+        new = copy.deepcopy(old)
+        new["metadata"]["annotations"] = annotations
+        strategy("deployment").prepare_update(new, old, CTX)
+        assert new["metadata"]["generation"] == generation
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "wanted"),
+    [
+        ("replicationcontroller", {"replicas": 2}, {"status.replicas": "2"}),
+        ("replicaset", {"replicas": 2}, {}),
+        ("job", {"succeeded": 1}, {"status.successful": "1"}),
+        ("job", {}, {"status.successful": "0"}),
+    ],
+)
+def test_fields_to_select_by(kind: str, status: Obj, wanted: dict[str, str]) -> None:
+    obj = stored(kind) | {"status": status}
+    assert {name: get(obj) for name, get in strategy(kind).fields.items()} == wanted
