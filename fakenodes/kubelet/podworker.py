@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Obj = dict[str, Any]
 
 PODS = GVR("", "v1", "pods")
+NODES = GVR("", "v1", "nodes", namespaced=False)
 REFERRED = {"configmap": GVR("", "v1", "configmaps"), "secret": GVR("", "v1", "secrets")}
 TERMINAL = ("Succeeded", "Failed")
 
@@ -104,10 +105,8 @@ class PodWorker:
             if obj["metadata"].get("deletionTimestamp"):
                 await self._delete(obj)
             return False
-        node = self.kubelet.node.obj
-        fresh = not found.get("startTime")
-        if fresh and node is not None and not obj["metadata"].get("deletionTimestamp"):
-            self.refused = refusal(obj, node, self.kubelet.neighbours(self.uid))
+        if not found.get("startTime") and not obj["metadata"].get("deletionTimestamp"):
+            self.refused = await self._refusal(obj)
         if self.refused:
             reason, message = self.refused
             self.kubelet.recorder.record(obj, "Warning", reason, message)
@@ -116,6 +115,14 @@ class PodWorker:
         since = parse_rfc3339(found["startTime"]) if found.get("startTime") else now
         self.pod = lifecycle.new_pod(obj, self.kubelet.runtime, since)
         return True
+
+    async def _refusal(self, obj: Obj) -> tuple[str, str] | None:
+        """Why the node does not take the pod. Our copy of the node may be old, so a no is checked against a new one."""
+        node = self.kubelet.node
+        if node.obj is None or refusal(obj, node.obj, self.kubelet.neighbours(self.uid)) is None:
+            return None
+        node.obj = await self.kubelet.client.get(NODES, node.name)
+        return refusal(obj, node.obj, self.kubelet.neighbours(self.uid))
 
     def _terminate(self, pod: lifecycle.Pod, obj: Obj, now: float) -> None:
         if not pod.finished:

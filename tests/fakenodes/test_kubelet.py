@@ -244,3 +244,13 @@ def test_logs_are_served_over_tls():
                 assert len(stamped[1]) == 34
 
     run(scenario)
+
+
+def test_a_node_that_was_labelled_later_takes_what_asks_for_the_label():
+    async def scenario():
+        async with cluster(1) as c:
+            await c.admin.patch(NODES, "node-0", {"metadata": {"labels": {"disk": "ssd"}}})
+            await c.pod("p", nodeSelector={"disk": "ssd"})
+            assert (await c.phase("p", "Running", "Failed"))["status"]["phase"] == "Running"
+
+    run(scenario)
