@@ -14,17 +14,22 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives import serialization
 
+from fakeapi import names
 from fakeapi.admission.base import Obj, Reader
-from fakeapi.authentication import AUTHENTICATED
+from fakeapi.authentication import AUTHENTICATED, TokenError
 from fakeapi.clock import Clock
 from fakeapi.config import Config
+from fakeapi.gofmt import go_quote
 from fakeapi.request import User
 
 PREFIX = "system:serviceaccount:"
 ALGORITHM = "ES256"
 _KUBERNETES = "kubernetes.io"
 _EXTRA = "authentication.kubernetes.io/"
-_LEEWAY = 10
+_LEEWAY = 60
+_UNCHECKED = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+# claim -> (resource, namespaced).
+_BOUND = (("pod", "pods", True), ("secret", "secrets", True), ("node", "nodes", False))
 
 
 def user_name(namespace: str, name: str) -> str:
@@ -35,6 +40,16 @@ def user_name(namespace: str, name: str) -> str:
 def user_groups(namespace: str) -> tuple[str, ...]:
     """The groups of every account of a namespace."""
     return ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
+
+
+def split_user_name(user: str) -> tuple[str, str] | None:
+    """(namespace, name) of an account's user name; None for any other user (serviceaccount.SplitUsername)."""
+    if not user.startswith(PREFIX):
+        return None
+    namespace, colon, name = user.removeprefix(PREFIX).partition(":")
+    if not colon or names.name_is_dns_label(namespace, False) or names.name_is_dns_subdomain(name, False):
+        return None
+    return namespace, name
 
 
 def key_id(public_der: bytes) -> str:
@@ -54,6 +69,7 @@ class Accounts:
         der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self._kid = key_id(der)
         self.issuer = config.service_account_issuer
+        self.algorithm = ALGORITHM
         self.audiences = config.api_audiences or (self.issuer,)
 
     def sign(self, claims: dict[str, Any]) -> str:
@@ -82,50 +98,75 @@ class Accounts:
         return {"keys": [{"use": "sig", "kty": "EC", "kid": self._kid, "alg": ALGORITHM, **found}]}
 
     def claims(self, token: str, audiences: Sequence[str] | None = None) -> dict[str, Any] | None:
-        """The claims of a token of ours that is valid now and meant for one of the audiences; None for any other."""
+        """The claims of a token that names our issuer; None for any other. TokenError where it is not good now and for
+        one of the audiences (by default the server's)."""
         try:
-            found: dict[str, Any] = jwt.decode(
-                token,
-                self._public,  # type: ignore[arg-type]
-                [ALGORITHM],
-                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
-                issuer=self.issuer,
-            )
+            unverified = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:
             return None
-        now = self._clock.now()
-        if found.get("exp", now) < now - _LEEWAY or found.get("nbf", 0) > now + _LEEWAY:
+        if unverified.get("iss") != self.issuer:
             return None
+        try:
+            found: dict[str, Any] = jwt.decode(token, self._public, [ALGORITHM], options=_UNCHECKED)  # type: ignore[arg-type]
+        except jwt.PyJWTError:
+            raise TokenError("go-jose/go-jose: error in cryptographic primitive") from None
         given = found.get("aud") or []
         given = [given] if isinstance(given, str) else given
-        return found if set(given) & set(audiences or self.audiences) else None
+        wanted = list(audiences or self.audiences)
+        if not set(given) & set(wanted):
+            raise TokenError(f"token audiences {go_strings(given)} is invalid for the target audiences {go_strings(wanted)}")
+        now = self._clock.now()
+        if found.get("nbf", 0) > now + _LEEWAY:
+            raise TokenError("service account token is not valid yet")
+        if found.get("exp", now) < now - _LEEWAY:
+            raise TokenError("service account token has expired")
+        return found
 
-    async def authenticate(self, token: str) -> User | None:
-        """The account behind a token, if it and what the token is bound to still exist."""
-        found = self.claims(token)
+    async def authenticate(self, token: str, audiences: Sequence[str] | None = None) -> User | None:
+        """The account behind a token; None where it is no token of ours. TokenError where it is not good (any more)."""
+        found = self.claims(token, audiences)
         return await self.user_of(found) if found else None
 
-    async def user_of(self, claims: dict[str, Any]) -> User | None:
-        """The account that claims speak of; None when it (or what they are bound to) is gone or was made anew."""
+    def meant_for(self, token: str, audiences: Sequence[str]) -> list[str]:
+        """Those of the audiences that a (checked) token is for."""
+        given = (self.claims(token, audiences) or {}).get("aud") or []
+        return [a for a in audiences if a in ([given] if isinstance(given, str) else given)]
+
+    async def user_of(self, claims: dict[str, Any]) -> User:
+        """The account that claims speak of. TokenError where it (or what they are bound to) is gone or was made anew."""
         private = claims.get(_KUBERNETES) or {}
         namespace, account = private.get("namespace", ""), private.get("serviceaccount") or {}
-        if not await self._same("serviceaccounts", namespace, account):
-            return None
+        name = account.get("name", "")
+        found = await self._reader.get("", "serviceaccounts", namespace, name)
+        if found is None:
+            raise TokenError(f'serviceaccounts "{name}" not found')
+        if found["metadata"]["uid"] != account.get("uid"):
+            uid = found["metadata"]["uid"]
+            raise TokenError(f"service account UID ({uid}) does not match claim ({account.get('uid', '')})")
         extra: dict[str, list[str]] = {}
         if claims.get("jti"):
             extra[f"{_EXTRA}credential-id"] = [f"JTI={claims['jti']}"]
-        for kind, resource, scope in (("pod", "pods", namespace), ("secret", "secrets", namespace), ("node", "nodes", "")):
+        for kind, resource, scope in _BOUND:
             bound = private.get(kind)
             if not bound:
                 continue
-            alone = not (kind == "node" and "pod" in private)
-            if alone and not await self._same(resource, scope, bound):
-                return None
+            # A Pod's token names the Pod's node too, which need not exist any more.
+            if not (kind == "node" and "pod" in private):
+                await self._check_bound(resource, namespace if scope else "", bound)
             if kind != "secret":
                 extra[f"{_EXTRA}{kind}-name"] = [bound.get("name", "")]
                 extra[f"{_EXTRA}{kind}-uid"] = [bound.get("uid", "")]
-        return User(user_name(namespace, account.get("name", "")), user_groups(namespace), account.get("uid", ""), extra)
+        return User(user_name(namespace, name), user_groups(namespace), account.get("uid", ""), extra)
 
-    async def _same(self, resource: str, namespace: str, reference: dict[str, Any]) -> bool:
+    async def _check_bound(self, resource: str, namespace: str, reference: dict[str, Any]) -> None:
         found = await self._reader.get("", resource, namespace, reference.get("name", ""))
-        return found is not None and found["metadata"]["uid"] == reference.get("uid")
+        if found is None:
+            raise TokenError("service account token has been invalidated")
+        uid = found["metadata"]["uid"]
+        if uid != reference.get("uid"):
+            raise TokenError(f"{resource[:-1]} UID ({uid}) does not match service account {resource[:-1]} ref claim ({reference.get('uid', '')})")
+
+
+def go_strings(values: Sequence[str]) -> str:
+    """%q of a list of strings."""
+    return "[" + " ".join(go_quote(v) for v in values) + "]"

@@ -8,7 +8,7 @@ decided in authorization.impersonation, since it asks the authorizer.
 from __future__ import annotations
 
 import csv
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,8 +16,16 @@ from fakeapi import errors
 from fakeapi.request import ANONYMOUS, Request, User
 
 AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
+_INVALID = "invalid bearer token"
 
-TokenChecker = Callable[[str], Awaitable[User | None]]
+
+class TokenError(Exception):
+    """A service-account token that is not good; str() is upstream's reason."""
+
+
+# (token, audiences) -> the user, None for a token that is not known. TokenError for one that is not good.
+TokenChecker = Callable[[str, Sequence[str] | None], Awaitable[User | None]]
 
 
 @lru_cache(maxsize=4096)
@@ -60,15 +68,24 @@ class Authenticator:
             return user_of_certificate(request.peer)
         token = bearer_token(request.headers.get("authorization", ""))
         if token:
-            user = self.tokens.get(token)
-            if user is None and self.account_token is not None:
-                user = await self.account_token(token)
+            user, _ = await self.user_of(token)
             if user is None:
                 raise errors.unauthorized()
             return user
         if not self.anonymous:
             raise errors.unauthorized()
         return ANONYMOUS
+
+    async def user_of(self, token: str, audiences: Sequence[str] | None = None) -> tuple[User | None, str]:
+        """Whom a bearer token stands for; without one, why it stands for nobody."""
+        user = self.tokens.get(token)
+        if user is not None:
+            return user, ""
+        try:
+            user = await self.account_token(token, audiences) if self.account_token is not None else None
+        except TokenError as error:
+            return None, f"[{_INVALID}, {error}]"
+        return (user, "") if user is not None else (None, _INVALID)
 
 
 def bearer_token(header: str) -> str:

@@ -90,6 +90,8 @@ class WatchCache:
         self.prefix = prefix
         self.namespaced = namespaced
         self.revision = 0
+        # Grows with every change of the contents: what is derived from them is good while this stays the same.
+        self.changes = 0
         self._storage = storage
         self._fields_of = fields or (lambda _: {})
         self._index = index
@@ -265,6 +267,7 @@ class WatchCache:
             return
         if change.revision <= self._loaded:
             return
+        self.changes += 1
         item = self.item(change.entry) if change.entry is not None else None
         event = Event(change.revision, item, self._items.get(change.key))
         self._store(change.key, item)
@@ -289,6 +292,7 @@ class WatchCache:
     # Inside
 
     def _load(self, entries: Iterable[Entry], revision: int) -> None:
+        self.changes += 1
         self._items = {}
         self._indexed = {}
         items = {e.key: self.item(e) for e in entries}

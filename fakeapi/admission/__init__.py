@@ -16,11 +16,10 @@ from fakeapi.admission import (
     serviceaccount,
     storageobjectinuse,
 )
-from fakeapi.admission.base import Chain, Plugin, Reader
-from fakeapi.config import Config
+from fakeapi.admission.base import Chain, Host, Plugin
 
 # (upstream's name, how it is made, on by default)
-ORDER: tuple[tuple[str, Callable[[Config, Reader], Plugin], bool], ...] = (
+ORDER: tuple[tuple[str, Callable[[Host], Plugin], bool], ...] = (
     (namespacelifecycle.NAME, namespacelifecycle.NamespaceLifecycle, True),
     (serviceaccount.NAME, serviceaccount.ServiceAccount, True),
     (podpriority.NAME, podpriority.Priority, True),
@@ -35,10 +34,11 @@ def names() -> list[str]:
     return [name for name, _, _ in ORDER]
 
 
-def build(config: Config, reader: Reader) -> Chain:
+def build(host: Host) -> Chain:
     """The chain that the options ask for."""
+    config = host.config
     wanted = [
-        make(config, reader)
+        make(host)
         for name, make, on in ORDER
         if (on or name in config.enable_admission) and name not in config.disable_admission
     ]

@@ -6,13 +6,22 @@ __init__.py is upstream's recommended order. Mutation comes before the object is
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fakeapi.request import User
 
+if TYPE_CHECKING:
+    from fakeapi.authorization import Authorizer
+    from fakeapi.clock import Clock
+    from fakeapi.config import Config
+    from fakeapi.registry import Registry
+    from fakeapi.resources.table import Table
+    from fakeapi.schema.definitions import Definitions
+
 Obj = dict[str, Any]
+T = TypeVar("T")
 
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 
@@ -25,6 +34,26 @@ class Reader(Protocol):
 
     async def list(self, group: str, resource: str, namespace: str = "") -> list[Obj]:
         """All objects of a resource (in a namespace)."""
+
+    async def select(self, group: str, resource: str, field: str, value: str) -> list[Obj]:
+        """Those that an exact field selector finds."""
+
+    async def parsed(self, group: str, resource: str, parse: Callable[[Obj], T]) -> Mapping[tuple[str, str], T]:
+        """parse(obj) of every object by (namespace, name), in key order. The same mapping as long as nothing has changed;
+        parse (a module's function) is called once for each state of an object."""
+
+
+@dataclass(slots=True)
+class Host:
+    """What the server lends to its plugins. registry(group, plural): the store of a resource; KeyError for an unknown one."""
+
+    config: Config
+    reader: Reader
+    authorizer: Authorizer
+    clock: Clock
+    table: Table
+    definitions: Definitions
+    registry: Callable[[str, str], Awaitable[Registry]]
 
 
 @dataclass(slots=True)

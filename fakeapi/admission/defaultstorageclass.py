@@ -5,8 +5,7 @@ Stands for plugin/pkg/admission/storage/storageclass/setdefault.
 
 from __future__ import annotations
 
-from fakeapi.admission.base import CREATE, Attributes, Obj, Reader
-from fakeapi.config import Config
+from fakeapi.admission.base import CREATE, Attributes, Host, Obj
 
 NAME = "DefaultStorageClass"
 _ANNOTATIONS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
@@ -16,8 +15,8 @@ _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 class DefaultStorageClass:
     """See the module's docstring."""
 
-    def __init__(self, config: Config, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, host: Host) -> None:
+        self._reader = host.reader
 
     def handles(self, attributes: Attributes) -> bool:
         """Creation of claims."""

@@ -5,8 +5,7 @@ Stands for plugin/pkg/admission/defaulttolerationseconds.
 
 from __future__ import annotations
 
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Obj, Reader
-from fakeapi.config import Config
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
 
 NAME = "DefaultTolerationSeconds"
 SECONDS = 300
@@ -16,7 +15,7 @@ _KEYS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 class DefaultTolerationSeconds:
     """See the module's docstring."""
 
-    def __init__(self, config: Config, reader: Reader) -> None:
+    def __init__(self, host: Host) -> None:
         """Nothing to keep."""
 
     def handles(self, attributes: Attributes) -> bool:

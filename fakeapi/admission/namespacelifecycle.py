@@ -6,8 +6,7 @@ Stands for apiserver's pkg/admission/plugin/namespace/lifecycle.
 from __future__ import annotations
 
 from fakeapi import errors
-from fakeapi.admission.base import CREATE, DELETE, UPDATE, Attributes, Reader
-from fakeapi.config import Config
+from fakeapi.admission.base import CREATE, DELETE, UPDATE, Attributes, Host
 
 NAME = "NamespaceLifecycle"
 IMMORTAL = ("default", "kube-system", "kube-public")
@@ -17,8 +16,8 @@ _REVIEWS = frozenset(("localsubjectaccessreviews", "subjectaccessreviews", "self
 class NamespaceLifecycle:
     """See the module's docstring."""
 
-    def __init__(self, config: Config, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, host: Host) -> None:
+        self._reader = host.reader
 
     def handles(self, attributes: Attributes) -> bool:
         """Creates in namespaces, and deletes of namespaces."""

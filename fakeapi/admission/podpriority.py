@@ -6,8 +6,7 @@ Stands for plugin/pkg/admission/priority.
 from __future__ import annotations
 
 from fakeapi import errors
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Obj, Reader
-from fakeapi.config import Config
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
 
 NAME = "Priority"
 DEFAULT_POLICY = "PreemptLowerPriority"
@@ -16,8 +15,8 @@ DEFAULT_POLICY = "PreemptLowerPriority"
 class Priority:
     """See the module's docstring."""
 
-    def __init__(self, config: Config, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, host: Host) -> None:
+        self._reader = host.reader
 
     def handles(self, attributes: Attributes) -> bool:
         """Pods and PriorityClasses."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 import random
 
 from fakeapi import errors, meta
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Obj, Reader
-from fakeapi.config import Config
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
 
 NAME = "ServiceAccount"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -20,9 +19,9 @@ _EXPIRATION = 3607
 class ServiceAccount:
     """See the module's docstring."""
 
-    def __init__(self, config: Config, reader: Reader) -> None:
-        self._reader = reader
-        self._rng = random.Random(config.seed)
+    def __init__(self, host: Host) -> None:
+        self._reader = host.reader
+        self._rng = random.Random(host.config.seed)
 
     def handles(self, attributes: Attributes) -> bool:
         """Creation of Pods."""

@@ -5,8 +5,7 @@ Stands for plugin/pkg/admission/storage/storageobjectinuseprotection.
 
 from __future__ import annotations
 
-from fakeapi.admission.base import CREATE, Attributes, Reader
-from fakeapi.config import Config
+from fakeapi.admission.base import CREATE, Attributes, Host
 
 NAME = "StorageObjectInUseProtection"
 FINALIZERS = {
@@ -19,7 +18,7 @@ FINALIZERS = {
 class StorageObjectInUseProtection:
     """See the module's docstring."""
 
-    def __init__(self, config: Config, reader: Reader) -> None:
+    def __init__(self, host: Host) -> None:
         """Nothing to keep."""
 
     def handles(self, attributes: Attributes) -> bool:

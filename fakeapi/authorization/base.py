@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from fakeapi import selectors
+from fakeapi.names import name_is_path_segment
 from fakeapi.request import Request, User
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """One question: may this user do that. Without `is_resource` it is about `path`."""
+    """One question: may this user do that. Without `is_resource` it is about `path`.
+
+    fields: the (field, value) pairs that a list's field selector demands.
+    """
 
     user: User
     verb: str
@@ -22,7 +27,7 @@ class Attributes:
     name: str = ""
     path: str = ""
     is_resource: bool = True
-    field_name: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +38,32 @@ class Decision:
     reason: str = ""
 
 
+@dataclass(slots=True)
+class Rules:
+    """What a mode can tell of a user's rights in a namespace: PolicyRules as JSON, and what it cannot tell."""
+
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    incomplete: bool = False
+    errors: list[str] = field(default_factory=list)
+
+
 class Mode(Protocol):
     """One authorization mode."""
 
     async def authorize(self, attributes: Attributes) -> Decision:
         """A yes, or no opinion with a reason."""
 
+    async def rules_for(self, user: User, namespace: str) -> Rules:
+        """The user's rights, for SelfSubjectRulesReviews."""
+
 
 def attributes_of(request: Request) -> Attributes:
     """The question that a request raises (filters.GetAuthorizerAttributes)."""
     info = request.info
+    name, fields = info.name, _demanded(request)
+    if not name and info.verb in ("list", "watch"):
+        # RequestInfoFactory takes the name that a field selector narrows a list to for the request's.
+        name = next((v for f, v in fields if f == "metadata.name" and not name_is_path_segment(v, False)), "")
     return Attributes(
         user=request.user,
         verb=info.verb,
@@ -51,7 +72,18 @@ def attributes_of(request: Request) -> Attributes:
         resource=info.resource,
         subresource=info.subresource,
         namespace=info.namespace,
-        name=info.name,
+        name=name,
         path=request.path,
         is_resource=info.is_resource,
+        fields=fields,
     )
+
+
+def _demanded(request: Request) -> tuple[tuple[str, str], ...]:
+    if "fieldSelector" not in request.query:
+        return ()
+    try:
+        terms = selectors.parse_fields(request.option("fieldSelector")).terms
+    except selectors.SelectorError:
+        return ()
+    return tuple((t.field, t.value) for t in terms if t.equal)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from fakeapi import codec, discovery, errors, openapi
+from fakeapi.handlers import tokens
 from fakeapi.handlers.routes import text_not_found
 from fakeapi.request import Answer, Request
 
@@ -167,6 +168,8 @@ async def _root(server: ApiServer, request: Request) -> Answer:
 PAGES: dict[str, Page] = {
     "/": _root,
     "/version": _version,
+    "/.well-known/openid-configuration": tokens.openid_configuration,
+    "/openid/v1/jwks": tokens.keys,
     "healthz": _health,
     "livez": _health,
     "readyz": _health,

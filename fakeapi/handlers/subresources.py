@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fakeapi import errors
-from fakeapi.handlers import binding, scale
+from fakeapi.handlers import binding, reviews, scale, tokens
 from fakeapi.handlers.scope import Scope
 from fakeapi.request import Answer, Request
 from fakeapi.resources.base import Subresource
@@ -20,9 +20,11 @@ Handler = Callable[[Scope, Request], Awaitable[Answer]]
 HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("", "pods", "binding"): binding.bind,
     ("", "pods", "eviction"): binding.evict,
+    ("", "serviceaccounts", "token"): tokens.create,
 }
 VIRTUAL: dict[tuple[str, str], Handler] = {
     ("", "bindings"): binding.bind,
+    **reviews.HANDLERS,
 }
 
 
