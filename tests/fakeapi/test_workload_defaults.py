@@ -255,9 +255,9 @@ def test_a_template_that_may_not_change_is_shown_as_the_internal_type() -> None:
 
 def test_changed_annotations_are_a_new_generation_of_a_deployment() -> None:
     old = stored("deployment")
-    for annotations, generation in ((None, 1), ({"a": "b"}, 2)):
+    for given, generation in ((None, 1), ({"a": "b"}, 2)):
         new = copy.deepcopy(old)
-        new["metadata"]["annotations"] = annotations
+        new["metadata"]["annotations"] = given
         strategy("deployment").prepare_update(new, old, CTX)
         assert new["metadata"]["generation"] == generation
 
