@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fakeapi.clock import parse_rfc3339
 from fakenodes.kubelet.lifecycle import Container, Pod
@@ -95,8 +96,6 @@ def render(lines: list[Line], timestamps: bool) -> bytes:
 
 
 def _stamp(moment: float) -> str:
-    from datetime import UTC, datetime
-
     whole = int(moment)
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{int((moment - whole) * 1_000_000):06d}000Z"
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,6 @@ class _Quiet(uvicorn.Server):
 
     def capture_signals(self) -> Any:
         """See install_signal_handlers."""
-        from contextlib import nullcontext
-
         return nullcontext()
 
 
