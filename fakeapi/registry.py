@@ -20,6 +20,7 @@ from fakeapi.clock import Clock, parse_rfc3339, rfc3339
 from fakeapi.errors import ApiError, FieldError
 from fakeapi.managedfields.manager import keep_times
 from fakeapi.resources.base import Resource
+from fakeapi.schema.decode import through_storage
 from fakeapi.schema.types import Type
 from fakeapi.storage.base import Conflict, Entry, KeyExists, KeyMissing, Storage
 from fakeapi.strategies.base import Context, Obj
@@ -97,6 +98,7 @@ class Registry:
         self.cache = cache
         self.clock = clock
         self.rng = rng
+        self.kind_type = kind_type
         self.has_status = row.subresource("status") is not None
         self.status_required = kind_type is not None and "status" in kind_type.fields and not kind_type.fields["status"].omitempty
         self.allocator: Allocator | None = None
@@ -112,7 +114,7 @@ class Registry:
 
     def missing(self, name: str) -> ApiError:
         """404 for that name."""
-        return errors.missing(self.group, self.row.plural, name)
+        return errors.missing(self.row.group, self.row.plural, name)
 
     async def current(self, namespace: str, name: str) -> Entry:
         """The newest entry. ApiError 404."""
@@ -166,6 +168,8 @@ class Registry:
             if self.status_required:
                 obj["status"] = {}
         self.strategy.prepare_create(obj, ctx)
+        if self.kind_type is not None:
+            through_storage(obj, self.kind_type)
 
     def _check_create(self, obj: Obj, ctx: Context) -> list[FieldError]:
         metadata = obj["metadata"]
@@ -180,7 +184,7 @@ class Registry:
         value = encode(obj)
         if ctx.dry_run:
             if await self.storage.get(key) is not None:
-                raise errors.already_exists(self.group, self.row.plural, name)
+                raise errors.already_exists(self.row.group, self.row.plural, name)
             return Stored(value, created=True)
         try:
             entry = await self.storage.create(key, value)
@@ -189,7 +193,7 @@ class Registry:
         return Stored(splice(entry.value, entry.revision), created=True)
 
     async def _exists(self, key: str, name: str) -> ApiError:
-        error = errors.already_exists(self.group, self.row.plural, name)
+        error = errors.already_exists(self.row.group, self.row.plural, name)
         entry = await self.storage.get(key)
         if entry is not None and orjson.loads(entry.value)["metadata"].get("deletionTimestamp"):
             error.status["message"] = f"object is being deleted: {error.status['message']}"
@@ -234,7 +238,7 @@ class Registry:
             if stored is not None:
                 return stored
             if pinned:
-                raise errors.conflict(self.group, self.row.plural, name, MODIFIED)
+                raise errors.conflict(self.row.group, self.row.plural, name, MODIFIED)
 
     async def change(self, namespace: str, name: str, ctx: Context, apply: Callable[[Obj], None]) -> Stored:
         """GuaranteedUpdate: change the stored object in place, past the strategy (bindings). apply may raise ApiError."""
@@ -251,7 +255,7 @@ class Registry:
 
     def _uid_conflict(self, name: str, given: str, found: str) -> ApiError:
         text = f"Precondition failed: UID in precondition: {given}, UID in object meta: {found}"
-        return errors.conflict(self.group, self.row.plural, name, text)
+        return errors.conflict(self.row.group, self.row.plural, name, text)
 
     def _check_version(self, new: Obj, old: Obj, name: str) -> bool:
         """Optimistic concurrency; whether the client named a version. ApiError 409, 422, 500."""
@@ -266,7 +270,7 @@ class Registry:
         if not given.isdigit():
             raise errors.plain_500(f'strconv.ParseUint: parsing "{given}": invalid syntax')
         if given != current:
-            raise errors.conflict(self.group, self.row.plural, name, MODIFIED)
+            raise errors.conflict(self.row.group, self.row.plural, name, MODIFIED)
         return True
 
     async def _replace(self, entry: Entry, new: Obj, old: Obj, ctx: Context, rules: Rules, validate: Admit) -> Stored | None:
@@ -299,6 +303,8 @@ class Registry:
         for field in rules.reset:
             _put_back(new, old, field)
         rules.prepare(new, old, ctx)
+        if self.kind_type is not None:
+            through_storage(new, self.kind_type)
         if self.strategy.generation and any(new.get(f) != old.get(f) for f in {**old, **new} if f not in ("metadata", "status")):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         meta.keep_on_update(new, old)
@@ -374,7 +380,7 @@ class Registry:
         for what, given, found, hint in checks:
             if given is not None and given != found:
                 text = f"the {what} in the precondition ({given}) does not match the {what} in record ({found}). {hint}"
-                raise errors.conflict(self.group, self.row.kind, metadata["name"], text)
+                raise errors.conflict(self.row.group, self.row.kind, metadata["name"], text)
 
     async def _delete(self, entry: Entry, old: Obj, ctx: Context, options: DeleteOptions) -> Stored | None:
         new: Obj = orjson.loads(splice(entry.value, entry.revision))

@@ -16,7 +16,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("ev",),
         storage_group="",
         definition=DEFINITION,
-        strategy=event.STRATEGY,
+        strategy=event.NEW_GROUP_STRATEGY,
         convert=event.CONVERT,
     ),
 )

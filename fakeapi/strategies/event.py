@@ -6,6 +6,7 @@ Expiry (--event-ttl) is the storage's.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fakeapi.errors import FieldError, invalid, required
@@ -29,15 +30,18 @@ _RENAMED_BACK = {v: k for k, v in _RENAMED.items()}
 
 def to_hub(obj: Obj) -> Obj:
     """events.k8s.io/v1 to core/v1."""
-    return {_RENAMED.get(k, k): v for k, v in obj.items()} | {"apiVersion": "v1"}
+    always = dict.fromkeys(_REPORTERS, "")
+    return always | {_RENAMED.get(k, k): v for k, v in obj.items()} | {"apiVersion": "v1"}
 
 
 def from_hub(obj: Obj) -> Obj:
     """core/v1 to events.k8s.io/v1."""
-    return {_RENAMED_BACK.get(k, k): v for k, v in obj.items()} | {"apiVersion": "events.k8s.io/v1"}
+    shown = {k: v for k, v in obj.items() if v != "" or k not in _REPORTERS}  # omitempty in this group only
+    return {_RENAMED_BACK.get(k, k): v for k, v in shown.items()} | {"apiVersion": "events.k8s.io/v1"}
 
 
 CONVERT = {"v1": (to_hub, from_hub)}
+_REPORTERS = ("reportingComponent", "reportingInstance")
 _NAMESPACE_TEXT = "does not match event.namespace"
 
 
@@ -195,4 +199,15 @@ STRATEGY = Strategy(
     create_on_update=True,
     main_reset=(),
     status_reset=(),
+)
+
+# The other group knows the same fields by its own names.
+NEW_GROUP_STRATEGY = replace(
+    STRATEGY,
+    fields={
+        **{f"regarding.{f}": path("involvedObject", f) for f in _INVOLVED},
+        "reason": path("reason"),
+        "reportingController": path("reportingComponent"),
+        "type": path("type"),
+    },
 )

@@ -53,7 +53,10 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 
 def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    return _validate(new, ctx) if ctx.subresource == "finalize" else []
+    if ctx.subresource != "finalize":
+        return []
+    finalizers = (new.get("spec") or {}).get("finalizers") or ()
+    return [e for i, f in enumerate(finalizers) for e in check_finalizer(f"spec.finalizers[{i}]", f)]
 
 
 def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
@@ -65,7 +68,7 @@ def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 
 def _begin_delete(obj: Obj, ctx: Context) -> bool:
-    """A namespace is emptied before it goes (registry/core/namespace/storage): the first DELETE marks it, later ones wait."""
+    """A namespace is emptied before it goes (registry/core/namespace): the first DELETE marks it, later ones wait."""
     if not obj["metadata"].get("deletionTimestamp"):
         obj["metadata"]["deletionTimestamp"] = ctx.now
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}

@@ -54,6 +54,7 @@ STRATEGY = Strategy(
     name=name_is_dns_subdomain,
     generation=True,
     unconditional_update=False,
+    status_reset=("spec", "metadata"),
     printer=table(
         NAME,
         column("Validations", lambda o: len((o.get("spec") or {}).get("validations") or ()), "integer"),

@@ -22,9 +22,9 @@ def _prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
 
 
 def keep_metadata(new: Obj, old: Obj) -> None:
-    """A status update that takes nothing of the metadata but the revision, not even the managed fields."""
-    own = {f: new["metadata"][f] for f in ("resourceVersion",) if f in new["metadata"]}
-    new["metadata"] = {**old["metadata"], **own}
+    """A status update that takes nothing of the metadata but the revision and the managed fields."""
+    own = {f: new["metadata"][f] for f in ("resourceVersion", "managedFields") if f in new["metadata"]}
+    new["metadata"] = {k: v for k, v in old["metadata"].items() if k != "managedFields"} | own
 
 
 def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
@@ -75,4 +75,5 @@ STRATEGY = Strategy(
         AGE,
     ),
     delete_returns_object=True,
+    status_reset=("spec", "metadata"),
 )
