@@ -26,6 +26,7 @@ OWNER = OwnerKind(DAEMON_SETS, "apps/v1", "DaemonSet")
 GENERATION_LABEL = "pod-template-generation"
 GENERATION_MARK = "deprecated.daemonset.template.generation"
 BURST = 250
+FAILED_SECONDS, FAILED_CAP = 1.0, 900.0
 # util.AddOrUpdateDaemonPodTolerations: what every daemon pod tolerates. key, effect
 _TOLERATED = (("node.kubernetes.io/not-ready", "NoExecute"), ("node.kubernetes.io/unreachable", "NoExecute"),
               ("node.kubernetes.io/disk-pressure", "NoSchedule"), ("node.kubernetes.io/memory-pressure", "NoSchedule"),
@@ -227,6 +228,7 @@ async def reconcile(work: Work) -> float | None:
     current, _ = await sync(work, owner, revisions, wanted)
     revision = current["metadata"]["labels"][REVISION_LABEL]
     found = plan(owner, list(work.list(NODES)), pods, revision, work.clock.now())
+    found.failed = _due(work, owner, found)
     for pod in found.failed:
         meta = pod["metadata"]
         work.event(owner, "Warning", "FailedDaemonPod", f"Found failed daemon pod {meta['namespace']}/{meta['name']} "
@@ -242,6 +244,25 @@ async def reconcile(work: Work) -> float | None:
         if error is not None:
             raise error
     return found.again
+
+
+def _due(work: Work, owner: Obj, found: Plan) -> list[Obj]:
+    """The failed pods whose node may have another one now: 1 s after the first failure, doubled up to 15 minutes."""
+    due, now = [], work.clock.monotonic()
+    for pod in found.failed:
+        key = (owner["metadata"]["uid"], node_of(pod))
+        tries, last = work.state.get(key, (0, 0.0))
+        wait = min(FAILED_SECONDS * 2.0 ** (tries - 1), FAILED_CAP) if tries else 0.0
+        # A node that has been well for twice as long starts anew.
+        if tries and now - last > 2 * FAILED_CAP:
+            tries, wait = 0, 0.0
+        if now - last >= wait:
+            work.state[key] = (tries + 1, now)
+            due.append(pod)
+        else:
+            left = last + wait - now
+            found.again = left if found.again is None else min(left, found.again)
+    return due
 
 
 def pod_for(owner: Obj, node: str, revision: str) -> Obj:

@@ -8,23 +8,26 @@ metrics and the orphan-pod finalizer sweep.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakeapi.clock import parse_rfc3339, rfc3339
 from fakeapi.selectors import LabelSelector, SelectorError, from_label_selector
 from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import JOBS, PODS
-from fakenodes.controllers.base import Controller, Watch, Work, service_account
-from fakenodes.controllers.claiming import OwnerKind, claim_all, selecting, to_owner
+from fakenodes.controllers.base import Controller, Watch, Watching, Work, itself, service_account
+from fakenodes.controllers.claiming import OwnerKind, claim_all, owner_key, selecting, to_owner
 from fakenodes.controllers.jobrules import Indexes, condition_true, failure_action, index_of, success_rule
 from fakenodes.controllers.pods import from_template, is_ready, phase
+from fakenodes.informer import key_of
 from fakenodes.owners import by_controller, controller_reference
 
 OWNER = OwnerKind(JOBS, "batch/v1", "Job")
 FINALIZER = "batch.kubernetes.io/job-tracking"
 INDEX_MARK = "batch.kubernetes.io/job-completion-index"
 FAILURES_MARK = "batch.kubernetes.io/job-index-failure-count"
+# Queue keys of pods that have lost their Job.
+ORPHAN = "pod|"
 BACKOFF, BACKOFF_CAP = 10.0, 600.0
 
 
@@ -232,6 +235,9 @@ def _end(pod: Obj) -> float:
 
 async def reconcile(work: Work) -> float | None:
     """Count ends, carry out the plan, write the status; finished Jobs only let their pods go."""
+    if work.key.startswith(ORPHAN):
+        await _let_go(work, work.key.removeprefix(ORPHAN))
+        return None
     job = work.get(JOBS, work.key)
     if job is None or job["spec"].get("managedBy", "kubernetes.io/job-controller") != "kubernetes.io/job-controller":
         return None
@@ -243,7 +249,7 @@ async def reconcile(work: Work) -> float | None:
     now = work.clock.now()
     found = plan(job, pods, now)
     status = _started(work, job, now)
-    deleted = await asyncio.gather(*(_delete(work, job, p) for p in found.delete))
+    deleted = await asyncio.gather(*(_delete(work, job, p, found.target is not None) for p in found.delete))
     error = await _create(work, job, found)
     status = await _count(work, job, status, found, pods, sum(deleted))
     status = _finish(work, job, status, found, pods, now)
@@ -291,9 +297,8 @@ async def _count(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[
     by_uid = {p["metadata"]["uid"]: p for p in pods}
     noted = {k: list((status.get("uncountedTerminatedPods") or {}).get(k) or ()) for k in ("succeeded", "failed")}
     ends = {"succeeded": found.succeeded, "failed": found.failed}
-    if (found.target is not None and found.target[0] == "FailureTarget") or job["spec"].get("suspend"):
-        # Pods that go with a failing Job have failed; those of a suspended one have not.
-        ends["failed"] = [*found.failed, *(found.delete if not job["spec"].get("suspend") else ())]
+    if found.target is not None and found.target[0] == "FailureTarget":
+        ends["failed"] = [*found.failed, *found.delete]
     for name, some in ends.items():
         noted[name] += [p["metadata"]["uid"] for p in some if p["metadata"]["uid"] not in noted[name]]
     status["active"] = len(found.active) - deleted + len(found.create)
@@ -356,7 +361,17 @@ async def _untrack(work: Work, pod: Obj) -> None:
             raise
 
 
-async def _delete(work: Work, job: Obj, pod: Obj) -> int:
+async def _let_go(work: Work, key: str) -> None:
+    """A pod whose Job is gone, or not its owner any more, is not held back for counting."""
+    pod = work.get(PODS, key)
+    if pod is not None and tracked(pod) and not owner_key(work.shared.watching, pod, OWNER):
+        await _untrack(work, pod)
+
+
+async def _delete(work: Work, job: Obj, pod: Obj, failing: bool) -> int:
+    if not failing and tracked(pod):
+        # Pods that are merely too many count neither as failed nor, when they end well, as succeeded.
+        await _untrack(work, pod)
     if await work.delete(PODS, pod):
         work.event(job, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
     return 1
@@ -413,7 +428,25 @@ async def _create_one(work: Work, job: Obj, number: int | None, failures: Mappin
     return None
 
 
+def _job_changed(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
+    """The Job; when it is gone, its pods."""
+    found = list(itself(watching, old, new))
+    if new is None and old is not None:
+        found += [ORPHAN + key_of(p) for p in watching.find(PODS, "controller", old["metadata"]["uid"])]
+    return found
+
+
+_OWNERS = to_owner(OWNER, selecting(JOBS, selector_of))
+
+
+def _pod_changed(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
+    found = list(_OWNERS(watching, old, new))
+    if new is not None and tracked(new) and not owner_key(watching, new, OWNER):
+        found.append(ORPHAN + key_of(new))
+    return found
+
+
 JOB = Controller(
     "job-controller", "job", service_account("job-controller"),
-    (Watch(JOBS), Watch(PODS, to_owner(OWNER, selecting(JOBS, selector_of)), {"controller": by_controller})),
+    (Watch(JOBS, _job_changed), Watch(PODS, _pod_changed, {"controller": by_controller})),
     reconcile)

@@ -87,7 +87,8 @@ def test_a_watch_goes_on_from_a_version(kind: str) -> None:
         seen = []
         async for event in client.watch(CONFIG_MAPS, "default", resource_version=start, timeout_seconds=5):
             seen.append((event.type, event.object["data"]))
-            assert event.raw.startswith(b"{") and b'"kind":"ConfigMap"' in event.raw
+            assert event.raw.startswith(b"{")
+            assert b'"kind":"ConfigMap"' in event.raw
             if event.type == "DELETED":
                 break
         text = {"text": "line\nbreak"}

@@ -1,0 +1,81 @@
+"""Claims in use by pods, and volumes bound to claims, wait for their users before they go.
+
+Stands for kube-controller-manager's pvcprotection and pvprotection controllers: they add the finalizer where it lacks
+and take it off when the object is being deleted and nobody uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fakenodes.client.base import GVR, ClientError, Obj
+from fakenodes.client.gvrs import CLAIMS, PODS, VOLUMES
+from fakenodes.controllers.base import Controller, Watch, Watching, Work, service_account
+from fakenodes.controllers.pods import is_terminated
+
+CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
+VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+
+
+def claims_of(pod: Obj) -> list[str]:
+    """The keys of the claims that a pod uses, ephemeral volumes' too."""
+    meta = pod["metadata"]
+    found = []
+    for volume in pod["spec"].get("volumes") or ():
+        if "persistentVolumeClaim" in volume:
+            found.append(f"{meta['namespace']}/{volume['persistentVolumeClaim']['claimName']}")
+        elif "ephemeral" in volume:
+            found.append(f"{meta['namespace']}/{meta['name']}-{volume['name']}")
+    return found
+
+
+def plan(finalizers: list[str], own: str, going: bool, used: bool) -> list[str]:
+    """The finalizers that the object should have."""
+    if going:
+        return finalizers if used else [x for x in finalizers if x != own]
+    return finalizers if own in finalizers else [*finalizers, own]
+
+
+async def _protect(work: Work, gvr: GVR, obj: Obj, own: str, used: bool) -> None:
+    meta = obj["metadata"]
+    before = meta.get("finalizers") or []
+    after = plan(before, own, bool(meta.get("deletionTimestamp")), used)
+    if after == before:
+        return
+    rest = {k: v for k, v in meta.items() if k != "finalizers"}
+    try:
+        await work.update(gvr, {**obj, "metadata": {**rest, "finalizers": after} if after else rest})
+    except ClientError as error:
+        if error.code != 404:
+            raise
+
+
+async def protect_claim(work: Work) -> float | None:
+    """A claim is used by pods that are on a node and not over."""
+    claim = work.get(CLAIMS, work.key)
+    if claim is not None:
+        pods = work.find(PODS, "claim", work.key)
+        used = any(p["spec"].get("nodeName") and not is_terminated(p) for p in pods)
+        await _protect(work, CLAIMS, claim, CLAIM_FINALIZER, used)
+    return None
+
+
+async def protect_volume(work: Work) -> float | None:
+    """A volume is used while it is bound."""
+    volume = work.get(VOLUMES, work.key)
+    if volume is not None:
+        await _protect(work, VOLUMES, volume, VOLUME_FINALIZER, (volume.get("status") or {}).get("phase") == "Bound")
+    return None
+
+
+def _claims_of_pod(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
+    """A pod that is over or gone lets go of its claims."""
+    return claims_of(old) if old is not None and (new is None or is_terminated(new)) else ()
+
+
+CLAIM_PROTECTION = Controller(
+    "persistentvolumeclaim-protection-controller", "pvc-protection", service_account("pvc-protection-controller"),
+    (Watch(CLAIMS), Watch(PODS, _claims_of_pod, {"claim": claims_of})), protect_claim, workers=1)
+VOLUME_PROTECTION = Controller(
+    "persistentvolume-protection-controller", "pv-protection", service_account("pv-protection-controller"),
+    (Watch(VOLUMES),), protect_volume, workers=1)
