@@ -23,6 +23,8 @@ from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
 from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
+from fakeapi.crds.controller import Definitions
+from fakeapi.crds.conversion import ask_nobody
 from fakeapi.errors import ApiError
 from fakeapi.handlers import paths, routes
 from fakeapi.handlers.scope import Scope
@@ -62,8 +64,8 @@ class ApiServer:
         self.definitions = definitions.load(config.minor)
         self.table = builtin(config.minor)
         self.discovery = discovery.Views(self.table)
-        self.openapi = openapi.Views(self.table, f"v1.{config.minor}.2")
-        self.registries: dict[tuple[str, str], Registry] = {}
+        self.openapi = openapi.Views(self.table, f"v1.{config.minor}.2", lambda row, version: row.custom.schema if row.custom else None)
+        self.registries: dict[tuple[str, str, str], Registry] = {}
         self.scopes: dict[tuple[str, str, str], Scope] = {}
         self.reader = Reader(self)
         self.authorizer = authorization.build(config, self.reader)
@@ -73,6 +75,7 @@ class ApiServer:
         self.accounts = Accounts(config, self.reader, self.clock, account_key) if account_key else None
         check = self.accounts.authenticate if self.accounts else None
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
+        self.custom = Definitions(self, ask_nobody)
         self.closing = asyncio.Event()
         self.started = self.clock.now()
 
@@ -82,6 +85,7 @@ class ApiServer:
         """Make what exists from the start; what is there already stays as it is."""
         for row, obj in poststart.objects(self.table, facts):
             await self._insert(row, obj)
+        await self.custom.start()
 
     async def _insert(self, row: Resource, obj: Obj) -> None:
         from fakeapi import meta
@@ -97,6 +101,7 @@ class ApiServer:
     async def stop(self) -> None:
         """End every watch and close the store."""
         self.closing.set()
+        await self.custom.stop()
         for registry in self.registries.values():
             registry.cache.stop()
         await self.storage.close()
@@ -105,7 +110,7 @@ class ApiServer:
 
     async def registry(self, row: Resource) -> Registry:
         """The row's store, made and filled on first use."""
-        found = self.registries.get((row.group, row.plural))
+        found = self.registries.get(registry_key(row))
         if found is None or found.row is not row:
             found = await self._make_registry(row)
         return found
@@ -114,24 +119,25 @@ class ApiServer:
         kind_type = self.kind_type(row, row.storage_version)
         strategy = row.strategy
         zero = {"kind": row.kind, "apiVersion": api_version(row.group, row.storage_version), "metadata": {}}
+        storage = row.custom.storage(self.storage) if row.custom else self.storage
         cache = WatchCache(
-            self.storage,
+            storage,
             storage_prefix(row),
             namespaced=row.namespaced,
             fields=lambda obj: {name: value(obj) for name, value in strategy.fields.items()},
             index="spec.nodeName" if "spec.nodeName" in strategy.fields else "",
             empty=zero,
         )
-        registry = Registry(row, self.storage, cache, clock=self.clock, rng=self.rng, kind_type=kind_type)
+        registry = Registry(row, storage, cache, clock=self.clock, rng=self.rng, kind_type=kind_type)
         await cache.start()
         make = ALLOCATORS.get((row.group, row.plural))
         if make is not None:
             registry.hold(make(self.config, self.rng, [item.load() for item in cache.list().items]))
-        winner = self.registries.get((row.group, row.plural))
+        winner = self.registries.get(registry_key(row))
         if winner is not None and winner.row is row:
             cache.stop()
             return winner
-        self.registries[row.group, row.plural] = registry
+        self.registries[registry_key(row)] = registry
         return registry
 
     async def registry_of(self, group: str, plural: str) -> Registry:
@@ -144,7 +150,14 @@ class ApiServer:
 
     def kind_type(self, row: Resource, version: str) -> Any:
         """The Type of a row's objects in that version."""
-        return self.definitions.type(f"{row.definition}.{version}.{row.kind}")
+        return row.custom.type if row.custom else self.definitions.type(f"{row.definition}.{version}.{row.kind}")
+
+    def retire(self, row: Resource) -> None:
+        """A row is no longer served: let go of its store, end its watches."""
+        self.scopes.pop((row.group, row.storage_version, row.plural), None)
+        registry = self.registries.pop(registry_key(row), None)
+        if registry is not None:
+            registry.cache.stop()
 
     async def scope(self, row: Resource, version: str) -> Scope:
         """What handlers need to serve a row in a version."""
@@ -266,7 +279,7 @@ class Reader:
         return known.values
 
     async def _cache(self, group: str, resource: str) -> WatchCache | None:
-        found = self._server.registries.get((group, resource))
+        found = self._server.registries.get((group, resource, ""))
         if found is not None:
             return found.cache
         table = self._server.table
@@ -285,6 +298,11 @@ class _Parsed:
 
 
 _NOTHING: Mapping[tuple[str, str], Any] = {}
+
+
+def registry_key(row: Resource) -> tuple[str, str, str]:
+    """A store a resource; one a version for custom resources, whose versions are rows of their own."""
+    return row.group, row.plural, row.storage_version if row.custom else ""
 
 
 def api_version(group: str, version: str) -> str:

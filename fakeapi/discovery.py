@@ -107,7 +107,7 @@ def storage_version_hash(row: Resource) -> str:
     if row.virtual:
         return ""
     group = row.group if row.storage_group is None else row.storage_group
-    digest = hashlib.sha256(f"{group}/{row.storage_version}/{row.kind}".encode()).digest()
+    digest = hashlib.sha256(f"{group}/{row.hashed_version or row.storage_version}/{row.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
 
 

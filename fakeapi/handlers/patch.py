@@ -104,7 +104,7 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
         if why:
             raise errors.invalid_object("", "", "", [errors.invalid("patch", text, why)])
         _complain(duplicate_fields(data, body), request, lambda: text)
-        return _decoded(merged, request, type_, lambda: text)
+        return _decoded(scope, merged, request, type_, lambda: text)
 
     def run(doc: Obj) -> Any:
         apply = merge_patch if kind == MERGE else json_patch
@@ -118,7 +118,7 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
     repeated = duplicate_fields(data)
     complaints = [f"json patch {text}" for text in repeated] + unknown_members(data) if kind == JSON else repeated
     _complain(complaints, request, shown)
-    return _decoded(merged, request, type_, shown)
+    return _decoded(scope, merged, request, type_, shown)
 
 
 def _complain(found: list[str], request: Request, shown: Callable[[], str]) -> None:
@@ -131,15 +131,21 @@ def _complain(found: list[str], request: Request, shown: Callable[[], str]) -> N
         request.warnings += found
 
 
-def _decoded(merged: Any, request: Request, type_: Type, shown: Callable[[], str]) -> Obj:
+def _decoded(scope: Scope, merged: Any, request: Request, type_: Type, shown: Callable[[], str]) -> Obj:
     """Type the patched document; a failure is upstream's 422 with an empty kind."""
+
+    kind, api_version = old["kind"], old["apiVersion"]
 
     def refuse(why: str) -> ApiError:
         return errors.invalid_object("", "", "", [errors.invalid("patch", shown(), why)])
 
     if not isinstance(merged, dict):
         raise refuse(f"json: cannot unmarshal {gojson.kind_of(merged)} into Go value of type {type_.go}")
-    return typed(merged, type_, request, found_kind="", version="", wrap=refuse)
+    merged = {"kind": kind, "apiVersion": api_version} | merged
+    if (merged["kind"], merged["apiVersion"]) != (kind, api_version):
+        found = merged["kind"], merged["apiVersion"]
+        raise refuse(f'no kind "{found[0]}" is registered for version "{found[1]}" in scheme "{codec.SCHEME}"')
+    return typed(merged, type_, request, found_kind="", version="", wrap=refuse, custom=scope.custom(type_))
 
 
 class Applier:
@@ -165,7 +171,9 @@ class Applier:
             now=rfc3339(request.now),
             reset=strategy.status_reset if request.info.subresource == "status" else strategy.main_reset,
         )
-        return typed(merged, self.type, request, found_kind=self.kind, version=self.api_version)
+        return typed(
+            merged, self.type, request, found_kind=self.kind, version=self.api_version, custom=self.scope.custom(self.type)
+        )
 
     def _parse(self, data: bytes) -> Obj:
         try:

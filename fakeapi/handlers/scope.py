@@ -18,9 +18,9 @@ from fakeapi.codec import Form
 from fakeapi.errors import ApiError
 from fakeapi.registry import Registry, Rules
 from fakeapi.request import Answer, Request
-from fakeapi.resources.base import Resource
+from fakeapi.resources.base import Custom, Resource
 from fakeapi.schema.decode import DecodeError, decode, strict_errors
-from fakeapi.schema.duplicates import has_duplicates
+from fakeapi.schema.duplicates import duplicate_fields, has_duplicates
 from fakeapi.schema.types import Type
 from fakeapi.strategies.base import Context, Obj
 
@@ -60,7 +60,11 @@ class Scope:
     @property
     def type_is_built_in(self) -> bool:
         """Whether strategic merge patches are known here."""
-        return bool(self.type.name)
+        return self.row.custom is None
+
+    def custom(self, type_: Type) -> Custom | None:
+        """What reads the resource's objects where they are custom ones (type_: of the document that is read)."""
+        return self.row.custom if type_ is self.type else None
 
     def to_hub(self, obj: Obj) -> Obj:
         """The object in the storage version."""
@@ -148,8 +152,35 @@ async def read_object(
     value = codec.recognize(data, media, kind, scope.definition_of)
     if value.get("apiVersion") in versions:
         value["apiVersion"] = f"{group}/{version}"
-    check_kind(scope, value, kind, group, version)
-    return typed(value, type_ or scope.type, request, found_kind=kind, version=version, data=data if media == codec.JSON else b"")
+    custom = scope.custom(type_ or scope.type)
+    if custom is None:
+        check_kind(scope, value, kind, group, version)
+    else:
+        check_custom_kind(scope, value)
+    source = data if media == codec.JSON else b""
+    return typed(value, type_ or scope.type, request, found_kind=kind, version=version, data=source, custom=custom)
+
+
+def check_custom_kind(scope: Scope, value: Obj) -> None:
+    """The same for custom resources: what their scheme does not know it cannot convert; the kind is validation's. ApiError 400."""
+    kind, given = value.get("kind") or scope.row.kind, value.get("apiVersion") or scope.api_version
+    group, version = codec.split_version(given)
+    if group != scope.row.group or (version != scope.version and scope.server.table.find(group, version, scope.row.plural) is None):
+        raise errors.bad_request(f"the API version in the data ({given}) does not match the expected API version ({scope.api_version})")
+    if version != scope.version:
+        raise errors.bad_request(f"the API version in the data ({given}) does not match the expected API version ({scope.api_version})")
+    value["kind"], value["apiVersion"] = kind, given
+
+
+def _check_yaml(data: bytes, request: Request, refuse: Callable[[str], ApiError]) -> None:
+    """Keys that YAML sets twice: refused by Strict, warned of by Warn. ApiError 400."""
+    mode = request.option("fieldValidation") or "Warn"
+    repeated = gojson.yaml_duplicates(data) if mode != "Ignore" else []
+    if repeated:
+        text = gojson.unmarshal_errors(repeated)
+        if mode == "Strict":
+            raise refuse(f"strict decoding error: {text}")
+        request.warnings.append(text)
 
 
 def check_kind(scope: Scope, value: Obj, kind: str, group: str, version: str) -> None:
@@ -193,24 +224,30 @@ def typed(
     wrap: Callable[[str], ApiError] | None = None,
 ) -> Obj:
     """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError 4xx.
+    custom: Custom | None = None,
 
-    data: the JSON text of value, to find fields that are there twice."""
+    data: the JSON text of value, to find fields that are there twice. custom: reads the object in place of the type."""
     wrap = wrap or (lambda why: codec.cannot_handle(found_kind, version, found_kind, why))
     mode = request.option("fieldValidation") or "Warn"
     try:
         twice = bool(data) and mode != "Ignore" and has_duplicates(data, value)
-        decoded = decode(value, type_, source=data or None)
-        found = strict_errors(data, type_) if twice else decoded.unknown
+        if custom is not None:
+            cleared = isinstance(value.get("metadata"), dict) and value["metadata"].get("managedFields") == []
+            found = (duplicate_fields(data) if twice else []) + custom.read(value)
+            obj: Obj = value
+        else:
+            decoded = decode(value, type_, source=data or None)
+            found = strict_errors(data, type_) if twice else decoded.unknown
+            obj = decoded.value
+            cleared = isinstance(value.get("metadata"), dict) and value["metadata"].get("managedFields") == []
     except DecodeError as error:
         raise wrap(str(error)) from None
     if mode != "Ignore":
         if found and mode == "Strict":
             raise wrap(f"strict decoding error: {', '.join(found)}")
         request.warnings += found
-    obj: Obj = decoded.value
     metadata = obj.setdefault("metadata", {})
-    given = value.get("metadata")
-    if isinstance(given, dict) and given.get("managedFields") == []:
+    if cleared:
         metadata["managedFields"] = []  # omitempty drops it, but to the field manager it means: stop tracking
     return obj
 

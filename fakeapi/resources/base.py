@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from fakeapi.schema.types import Type
+from fakeapi.storage.base import Storage
 from fakeapi.strategies.base import Strategy
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -18,6 +20,30 @@ READ_ONLY = ("get", "list", "watch")
 
 Convert = Callable[[dict[str, Any]], dict[str, Any]]
 Conversion = tuple[Convert, Convert]
+
+
+class Custom(Protocol):
+    """What a row of a CustomResourceDefinition knows in place of an OpenAPI definition: one version's objects.
+
+    type: compiled from the schema. schema: as published. warning: told to every request, "" for none. scale: the
+    definition's scale stanza. terminating: nothing may be created any more.
+    """
+
+    @property
+    def type(self) -> Type: ...
+    @property
+    def schema(self) -> Mapping[str, Any] | None: ...
+    @property
+    def warning(self) -> str: ...
+    @property
+    def scale(self) -> Mapping[str, str] | None: ...
+    @property
+    def terminating(self) -> bool: ...
+    def read(self, value: dict[str, Any]) -> list[str]:
+        """Prune and normalise in place; texts of unknown fields. DecodeError."""
+
+    def storage(self, inner: Storage) -> Storage:
+        """The store, giving and taking this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +78,8 @@ class Resource:
     are one store of core/v1 events); convert then names every version of this row.
     convert: version -> (to_hub, from_hub), in-place-free functions for versions other than the storage version.
     virtual: nothing is stored (reviews, bindings): handlers/connect.py answers.
+    custom: of a CustomResourceDefinition's rows, which are one a version, each its own storage version; the version
+    that is really stored is hashed_version (in discovery's storageVersionHash).
     """
 
     group: str
@@ -72,6 +100,8 @@ class Resource:
     storage_key: str = ""
     convert: Mapping[str, Conversion] = field(default_factory=dict)
     virtual: bool = False
+    custom: Custom | None = None
+    hashed_version: str = ""
 
     def __post_init__(self) -> None:
         for name, value in (

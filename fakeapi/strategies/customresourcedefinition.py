@@ -1,143 +1,115 @@
-"""CustomResourceDefinition: names, scope, versions; schemas are looked into elsewhere.
+"""CustomResourceDefinitions: defaults, what a write may change, and the start of a deletion.
 
-Stands for apiextensions-apiserver's registry/customresourcedefinition, the v1 defaults and the object-level half of
-apis/apiextensions/validation. Left out: structural schemas, printer columns, conversion webhooks' details.
+Stands for apiextensions' registry/customresourcedefinition and apis/apiextensions/v1/defaults.go. What makes a definition
+served, and its conditions, is crds/; checks of the definition are crds/checks.py's.
 """
 
 from __future__ import annotations
 
-from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required
-from fakeapi.names import check, is_dns1035_label, is_dns1123_subdomain, name_is_dns_subdomain
-from fakeapi.strategies.base import Context, Obj, Strategy
-from fakeapi.strategies.webhooks import default_service
+from typing import Any
 
-_SCOPES = ("Cluster", "Namespaced")
-_ONE = "must have exactly one version marked as storage version"
-_NAMES = ("plural", "singular", "kind", "listKind")
+from fakeapi.strategies.base import Column, Context, Obj, Printer, Strategy
+from fakeapi.crds import checks
+from fakeapi.crds.lifecycle import FINALIZER, condition_of, set_condition
 
 
-def _default(obj: Obj) -> None:
-    spec = obj["spec"] = obj.get("spec") or {}
-    names = spec["names"] = spec.get("names") or {}
-    if names.get("kind"):
-        if not names.get("singular"):
-            names["singular"] = names["kind"].lower()
-        if not names.get("listKind"):
-            names["listKind"] = names["kind"] + "List"
-    conversion = spec.get("conversion")
-    if conversion is None:
-        conversion = spec["conversion"] = {"strategy": "None"}
-    default_service(((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service"))
+def default(obj: Obj) -> None:
+    """SetDefaults_CustomResourceDefinition."""
+    spec = obj.setdefault("spec", {})
+    names = spec.setdefault("names", {})
+    kind = names.get("kind", "")
+    if not names.get("singular"):
+        names["singular"] = kind.lower()
+    if not names.get("listKind") and kind:
+        names["listKind"] = kind + "List"
+    conversion = spec.setdefault("conversion", {"strategy": "None"})
+    service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
+    if service is not None:
+        service.setdefault("port", 443)
+    status = obj.setdefault("status", {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}})
+    stored = stored_version(obj)
+    if not status.get("storedVersions") and stored:
+        status["storedVersions"] = [stored]
 
 
-def _stored(spec: Obj) -> list[str]:
-    return [v.get("name", "") for v in spec.get("versions") or () if v.get("storage")]
+def stored_version(obj: Obj) -> str:
+    """The version that spec says to store; "" for none."""
+    found: Any = next((v.get("name") for v in obj["spec"].get("versions") or () if v.get("storage")), "")
+    return str(found)
 
 
 def _prepare_create(obj: Obj, ctx: Context) -> None:
-    stored = _stored(obj["spec"])
-    names = {"plural": "", "kind": ""}
-    obj["status"] = {"conditions": None, "acceptedNames": names, "storedVersions": stored or None}
+    obj["status"] = {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": None}
+    _add_stored(obj)
 
 
 def _prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
-    status = new["status"] = dict(old.get("status") or {})
-    known = list(status.get("storedVersions") or ())
-    status["storedVersions"] = known + [v for v in _stored(new["spec"]) if v not in known]
+    if "status" in new:
+        new["status"] = {**new["status"]}
+    _add_stored(new)
 
 
-def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
-    new["spec"] = old["spec"]
+def _add_stored(obj: Obj) -> None:
+    status, stored = obj["status"], stored_version(obj)
+    known = status.get("storedVersions") or []
+    if stored and stored not in known:
+        status["storedVersions"] = [*known, stored]
 
 
-def _names(names: Obj) -> list[FieldError]:
-    found: list[FieldError] = []
-    for field in _NAMES:
-        value, at = names.get(field, ""), f"spec.names.{field}"
-        if not value:
-            found.append(required(at))
-            continue
-        messages = is_dns1035_label(value.lower())
-        if messages:
-            found.append(invalid(at, value, ",".join(messages)))
-    for field in ("shortNames", "categories"):
-        for i, value in enumerate(names.get(field) or ()):
-            messages = is_dns1035_label(value)
-            if messages:
-                found.append(invalid(f"spec.names.{field}[{i}]", value, ",".join(messages)))
-    if names.get("kind") and names.get("kind") == names.get("listKind"):
-        text = "kind and listKind may not be the same"
-        found.append(invalid("spec.names.listKind", names["listKind"], text))
-    return found
+def _begin_delete(obj: Obj, ctx: Context) -> bool:
+    """The first DELETE marks; the objects go first, then the last finalizer takes the definition away."""
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return False
+    metadata["deletionTimestamp"] = ctx.now
+    if FINALIZER not in (metadata.get("finalizers") or ()):
+        metadata["finalizers"] = [*(metadata.get("finalizers") or ()), FINALIZER]
+    text = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+    set_condition(obj["status"], "Terminating", "True", "InstanceDeletionPending", text, ctx.now)
+    return True
 
 
-def _versions(spec: Obj) -> list[FieldError]:
-    versions = spec.get("versions")
-    found: list[FieldError] = []
-    seen: set[str] = set()
-    for i, version in enumerate(versions or ()):
-        name = version.get("name", "")
-        messages = is_dns1035_label(name)
-        if messages:
-            found.append(invalid(f"spec.versions[{i}].name", name, ",".join(messages)))
-        if name in seen:
-            found.append(duplicate(f"spec.versions[{i}].name", name))
-        seen.add(name)
-        if (version.get("schema") or {}).get("openAPIV3Schema") is None:
-            at = f"spec.versions[{i}].schema.openAPIV3Schema"
-            found.append(required(at, "schemas are required"))
-    if len(_stored(spec)) != 1:
-        found.append(invalid("spec.versions", versions, _ONE))
-    return found
+def _cells(obj: Obj, now: float) -> list[Any]:
+    spec = obj["spec"]
+    served = sorted(v["name"] + ("(storage)" if v.get("storage") else "") for v in spec["versions"] if v.get("served"))
+    established = condition_of(obj["status"], "Established")
+    return [
+        obj["metadata"]["name"],
+        spec["scope"],
+        ",".join(served),
+        obj["metadata"].get("creationTimestamp", ""),
+        spec["group"],
+        spec["names"]["kind"],
+        ",".join(spec["names"].get("shortNames") or ()),
+        established is not None and established["status"] == "True",
+    ]
 
 
-def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
-    spec, name = obj["spec"], obj["metadata"].get("name", "")
-    names, group, scope = spec.get("names") or {}, spec.get("group", ""), spec.get("scope", "")
-    found: list[FieldError] = []
-    if name != f"{names.get('plural', '')}.{group}":
-        found.append(invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
-    if not group:
-        found.append(required("spec.group"))
-    elif is_dns1123_subdomain(group):
-        found += check("spec.group", group, [",".join(is_dns1123_subdomain(group))])
-    elif "." not in group:
-        found.append(invalid("spec.group", group, "should be a domain with at least one dot"))
-    if not scope:
-        found.append(required("spec.scope"))
-    elif scope not in _SCOPES:
-        found.append(not_supported("spec.scope", scope, _SCOPES))
-    found += _versions(spec) + _names(names)
-    stored = (obj.get("status") or {}).get("storedVersions")
-    if not stored:
-        found.append(invalid("status.storedVersions", stored, "must have at least one stored version"))
-    return found
-
-
-def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    found = _validate(new, ctx)
-    established = any(
-        c.get("type") == "Established" and c.get("status") == "True"
-        for c in (old.get("status") or {}).get("conditions") or ()
-    )
-    spec, before = new["spec"], old["spec"]
-    fixed = [("group", spec.get("group"), before.get("group"))]
-    if established:
-        fixed.append(("scope", spec.get("scope"), before.get("scope")))
-        fixed.append(("names.kind", spec["names"].get("kind"), before["names"].get("kind")))
-    fixed.append(("names.plural", spec["names"].get("plural"), before["names"].get("plural")))
-    return found + [invalid(f"spec.{f}", a, "field is immutable") for f, a, b in fixed if a != b]
-
+PRINTER = Printer(
+    (
+        Column("Name", format="name", description="Name must be unique within a namespace."),
+        Column("Scope", description="Cluster/Namespaced"),
+        Column("Versions", description="Served versions"),
+        Column("Created At", "date", description="When the object was created."),
+        Column("Group", priority=1, description="API group"),
+        Column("Kind", priority=1, description="CustomResource kind"),
+        Column("ShortNames", priority=1, description="Short names"),
+        Column("Established", "boolean", priority=1, description="Established status"),
+    ),
+    _cells,
+)
 
 STRATEGY = Strategy(
-    default=_default,
+    default=default,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    prepare_status=_prepare_status,
-    validate=_validate,
-    validate_update=_validate_update,
-    name=name_is_dns_subdomain,
+    validate=lambda obj, ctx: checks.create(obj),
+    validate_update=lambda new, old, ctx: checks.update(new, old),
+    validate_status=lambda new, old, ctx: checks.update_status(new, old),
+    warnings=lambda new, old, ctx: checks.warnings(new, old),
     generation=True,
+    printer=PRINTER,
     unconditional_update=False,
     delete_returns_object=True,
+    begin_delete=_begin_delete,
 )
