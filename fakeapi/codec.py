@@ -99,8 +99,10 @@ def _view(clause: _Clause) -> tuple[str, str] | None:
 
 
 @lru_cache(maxsize=1024)
-def negotiate(accept: str, stream: bool = False) -> Form | ApiError:
-    """The form of the answer for an Accept header; an ApiError (406) to raise where nothing fits."""
+def negotiate(accept: str, stream: bool = False, watchable: bool = True) -> Form | ApiError:
+    """The form of the answer for an Accept header; an ApiError (406) to raise where nothing fits.
+
+    stream: the answer is a watch; watchable: the path could answer one, which the 406 tells."""
     if not accept:
         return PLAIN
     known = False
@@ -115,7 +117,7 @@ def negotiate(accept: str, stream: bool = False) -> Form | ApiError:
                 return Form(media, *view)
     if known:
         return errors.not_acceptable(STREAM_TYPES if stream else MEDIA_TYPES)
-    text = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(MEDIA_TYPES + STREAM_TYPES)
+    text = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(MEDIA_TYPES + (STREAM_TYPES if watchable else ()))
     return errors.generic(406, "NotAcceptable", text, {})
 
 

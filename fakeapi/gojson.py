@@ -182,9 +182,9 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def parse_yaml(data: bytes) -> Any:
-    """The (first) YAML document as JSON would have it: keys are strings. JsonError with go-yaml's message."""
+    """The first YAML document as JSON would have it: keys are strings. JsonError with go-yaml's message."""
     try:
-        value = yaml.load(data, Loader=_Loader)
+        value = next(iter(yaml.load_all(data, Loader=_Loader)), None)
     except yaml.YAMLError as error:
         raise JsonError(_yaml_message(error)) from error
     except (ValueError, RecursionError) as error:
@@ -193,9 +193,38 @@ def parse_yaml(data: bytes) -> Any:
 
 
 def _yaml_message(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
+    """go-yaml's wording: marks count from zero, a scanner's error is told one line further down, line 0 is not told."""
+    marks = (getattr(error, "context_mark", None), getattr(error, "problem_mark", None))
+    line = next((mark.line for mark in marks if mark is not None and mark.line), 0)
+    if line and isinstance(error, yaml.scanner.ScannerError):
+        line += 1
     problem = getattr(error, "problem", None) or str(error)
-    return f"yaml: line {mark.line + 1}: {problem}" if mark else f"yaml: {problem}"
+    return f"yaml: line {line}: {problem}" if line else f"yaml: {problem}"
+
+
+def yaml_duplicates(data: bytes) -> list[str]:
+    """Keys that a mapping of the first document has twice: `line 5: key "data" already set in map`."""
+    found: list[str] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                walk(item)
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    found.append(f"line {key.start_mark.line + 1}: key {go_quote(str(key.value))} already set in map")
+                seen.add(key.value)
+                walk(value)
+
+    walk(next(iter(yaml.compose_all(data, Loader=_Loader)), None))
+    return found
+
+
+def unmarshal_errors(found: list[str]) -> str:
+    """go-yaml's TypeError."""
+    return "\n  ".join(["yaml: unmarshal errors:", *found])
 
 
 def _stringly(value: Any) -> Any:

@@ -35,13 +35,39 @@ def generate_name(base: str, rng: random.Random) -> str:
 
 def fill_on_create(obj: Obj, *, now: str, rng: random.Random) -> None:
     """What a new object gets: uid, creation time, a generated name; what clients may not bring is dropped."""
+    wipe_system_fields(obj)
     metadata = obj["metadata"]
-    for field in _SYSTEM:
-        metadata.pop(field, None)
     metadata["uid"] = new_uid(rng)
     metadata["creationTimestamp"] = now
     if metadata.get("generateName") and not metadata.get("name"):
         metadata["name"] = generate_name(metadata["generateName"], rng)
+
+
+def wipe_system_fields(obj: Obj) -> None:
+    """WipeObjectMetaSystemFields: what only the server sets."""
+    for field in _SYSTEM:
+        obj["metadata"].pop(field, None)
+
+
+def dedup_owners(obj: Obj, warnings: list[str], after_admission: bool = False) -> None:
+    """dedupOwnerReferences: equal references are kept once, with a warning that names their uids."""
+    owners = obj["metadata"].get("ownerReferences")
+    if not owners or len(owners) < 2:
+        return
+    kept: list[Obj] = []
+    repeated: list[str] = []
+    for owner in owners:
+        if owner in kept:
+            repeated.append(owner.get("uid", ""))
+        else:
+            kept.append(owner)
+    if repeated:
+        when = " after mutating admission happens" if after_admission else ""
+        warnings.append(
+            f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, and may "
+            f"reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {', '.join(dict.fromkeys(repeated))}"
+        )
+        obj["metadata"]["ownerReferences"] = kept
 
 
 def keep_on_update(new: Obj, old: Obj) -> None:

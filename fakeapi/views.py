@@ -88,11 +88,14 @@ def row(obj: Obj, printer: Printer, now: float, include: str, version: str) -> d
 
 def table(objects: Iterable[Obj], metadata: Obj, printer: Printer | None, form: Form, now: float, include: str, columns: bool = True) -> Obj:
     """The Table of some objects; metadata is the list's (or {resourceVersion} of a single object)."""
-    printer = printer or DEFAULT_PRINTER
+    shown = printer or DEFAULT_PRINTER
+    rows = [row(obj, shown, now, include, form.version) for obj in objects]
+    if not rows and printer is None:
+        rows = None  # upstream's default convertor never makes the slice
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{form.version}",
         "metadata": metadata,
-        "columnDefinitions": column_definitions(printer) if columns else None,
-        "rows": [row(obj, printer, now, include, form.version) for obj in objects] or None,
+        "columnDefinitions": column_definitions(shown) if columns else None,
+        "rows": rows,
     }

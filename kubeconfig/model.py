@@ -109,7 +109,7 @@ def _material(source: dict[str, Any], key: str, directory: Path) -> bytes:
     if not source.get(key):
         return b""
     try:
-        return (directory / source[key]).read_bytes()
+        return (directory / str(source[key])).read_bytes()
     except OSError as error:
         raise KubeconfigError(f"cannot read {source[key]}: {error.strerror}") from error
 

@@ -179,7 +179,7 @@ def _unhealthy_may_go(pod: Obj, budget: Obj) -> bool:
     spec, status = budget.get("spec", {}), budget.get("status", {})
     if spec.get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
-    return status.get("desiredHealthy", 0) > 0 and status.get("currentHealthy", 0) >= status["desiredHealthy"]
+    return 0 < status.get("desiredHealthy", 0) <= int(status.get("currentHealthy", 0))
 
 
 def spend(budget: Obj, pod: str, ctx: Context) -> None:

@@ -6,7 +6,7 @@ Stands for apiserver's endpoints/handlers/create.go: decode → default → mana
 
 from __future__ import annotations
 
-from fakeapi import errors
+from fakeapi import errors, meta
 from fakeapi.admission.base import CREATE, Attributes
 from fakeapi.clock import rfc3339
 from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
@@ -23,6 +23,8 @@ async def create(scope: Scope, request: Request) -> Answer:
     if obj["metadata"].get("resourceVersion"):
         raise errors.plain_500("resourceVersion should not be set on objects to be created")
     place(scope, request, obj)
+    meta.wipe_system_fields(obj)
+    meta.dedup_owners(obj, request.warnings)
     ctx = scope.context(request, is_dry_run(request))
     ctx.warnings = request.warnings
     obj = own(scope, request, obj)

@@ -35,9 +35,6 @@ JSON, MERGE, STRATEGIC, APPLY = (
     "application/apply-patch+yaml",
 )
 TYPES = (JSON, MERGE, STRATEGIC, APPLY)
-# What go-restful routes to the patch handler at all; other types get its own words.
-_ROUTED = (*TYPES, "application/apply-patch+cbor")
-
 
 def patch_type(scope: Scope, request: Request) -> str:
     """The patch's type. ApiError 415."""
@@ -104,7 +101,7 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
         if why:
             raise errors.invalid_object("", "", "", [errors.invalid("patch", text, why)])
         _complain(duplicate_fields(data, body), request, lambda: text)
-        return _decoded(scope, merged, request, type_, lambda: text)
+        return _decoded(scope, merged, old, request, type_, lambda: text)
 
     def run(doc: Obj) -> Any:
         apply = merge_patch if kind == MERGE else json_patch
@@ -118,7 +115,7 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
     repeated = duplicate_fields(data)
     complaints = [f"json patch {text}" for text in repeated] + unknown_members(data) if kind == JSON else repeated
     _complain(complaints, request, shown)
-    return _decoded(scope, merged, request, type_, shown)
+    return _decoded(scope, merged, old, request, type_, shown)
 
 
 def _complain(found: list[str], request: Request, shown: Callable[[], str]) -> None:
@@ -131,13 +128,13 @@ def _complain(found: list[str], request: Request, shown: Callable[[], str]) -> N
         request.warnings += found
 
 
-def _decoded(scope: Scope, merged: Any, request: Request, type_: Type, shown: Callable[[], str]) -> Obj:
+def _decoded(scope: Scope, merged: Any, old: Obj, request: Request, type_: Type, shown: Callable[[], str]) -> Obj:
     """Type the patched document; a failure is upstream's 422 with an empty kind."""
-
-    kind, api_version = old["kind"], old["apiVersion"]
 
     def refuse(why: str) -> ApiError:
         return errors.invalid_object("", "", "", [errors.invalid("patch", shown(), why)])
+
+    kind, api_version = old["kind"], old["apiVersion"]
 
     if not isinstance(merged, dict):
         raise refuse(f"json: cannot unmarshal {gojson.kind_of(merged)} into Go value of type {type_.go}")
@@ -176,10 +173,17 @@ class Applier:
         )
 
     def _parse(self, data: bytes) -> Obj:
+        mode = self.request.option("fieldValidation") or "Warn"
         try:
             value = gojson.parse_yaml(data)
+            repeated = gojson.yaml_duplicates(data) if mode != "Ignore" else []
         except gojson.JsonError as error:
             raise errors.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
+        if repeated:
+            text = gojson.unmarshal_errors(repeated)
+            if mode == "Strict":
+                raise errors.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {text}")
+            self.request.warnings.append(text)
         if value is None:
             return {}
         if not isinstance(value, dict):
@@ -189,4 +193,3 @@ class Applier:
         return value
 
 
-__all__ = ["APPLY", "TYPES", "Applier", "codec", "patch", "patched"]

@@ -127,7 +127,7 @@ def _without_discovery(accept: str) -> str:
 
 
 def _aggregated(server: ApiServer, request: Request, core: bool) -> Answer | None:
-    version = wanted_discovery(request.headers.get("accept", ""))
+    version = discovery.aggregated_version(request.headers.get("accept", ""))
     if not version:
         return None
     body, tag = server.discovery.aggregated(core, version)
@@ -137,20 +137,9 @@ def _aggregated(server: ApiServer, request: Request, core: bool) -> Answer | Non
     return Answer(200, body, discovery.aggregated_media_type(version), headers)
 
 
-def wanted_discovery(accept: str) -> str:
-    """The version of aggregated discovery that the Accept header puts first; "" for the plain form."""
-    for clause in accept.split(","):
-        media, *rest = (p.strip() for p in clause.split(";"))
-        parameters = dict(p.split("=", 1) for p in rest if "=" in p)
-        if parameters.get("as") == "APIGroupDiscoveryList" and parameters.get("g") == "apidiscovery.k8s.io":
-            if media == codec.JSON and parameters.get("v") in discovery.AGGREGATED_VERSIONS:
-                return parameters["v"]
-        elif media in (codec.JSON, codec.YAML, "*/*"):
-            return ""
-    return ""
-
-
 async def _openapi(server: ApiServer, request: Request) -> Answer:
+    if request.path.rstrip("/") == "/openapi":
+        return text_not_found()
     headers = request.headers
     found = openapi.serve(server.openapi, request.path, headers.get("accept", ""), headers.get("if-none-match", ""), request.option("hash"))
     return Answer(found.status, found.body, found.headers.pop("Content-Type", ""), found.headers)

@@ -156,12 +156,21 @@ def _carry(parent: Obj, wanted: Obj, scope: Scope) -> None:
         metadata["resourceVersion"] = given["resourceVersion"]
     else:
         metadata.pop("resourceVersion", None)
-    if given.get("uid"):
-        metadata["uid"] = given["uid"]
+    if given.get("uid") and given["uid"] != metadata["uid"]:
+        raise errors.conflict(scope.row.group, scope.row.plural, metadata["name"], uid_mismatch(scope, metadata, given["uid"]))
     entries = to_parent(metadata.get("managedFields") or [], given.get("managedFields") or [], scope.api_version, mappings(scope.api_version))
     metadata.pop("managedFields", None)
     if entries:
         metadata["managedFields"] = entries
+
+
+def uid_mismatch(scope: Scope, metadata: Obj, given: str) -> str:
+    """The text of a storage precondition that does not hold."""
+    key = scope.registry.cache.key(metadata.get("namespace", ""), metadata["name"])
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {given}, UID in object meta: {metadata['uid']}"
+    )
 
 
 SCALE: dict[str, Callable[[Scope, Request], Awaitable[Answer]]] = {"get": _get, "update": _put, "patch": _patch}

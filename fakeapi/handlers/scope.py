@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fakeapi import codec, errors, views
+from fakeapi import codec, errors, gojson, views
 from fakeapi.clock import rfc3339
 from fakeapi.codec import Form
 from fakeapi.errors import ApiError
@@ -126,7 +126,7 @@ class Scope:
 
 def accepted(request: Request, stream: bool = False) -> Form:
     """The form of the answer. ApiError 406."""
-    form = codec.negotiate(request.headers.get("accept", ""), stream)
+    form = codec.negotiate(request.headers.get("accept", ""), stream, watchable=not request.info.name)
     if isinstance(form, ApiError):
         raise form
     return form
@@ -150,6 +150,8 @@ async def read_object(
     if len(data) > MAX_BODY:
         raise errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
     value = codec.recognize(data, media, kind, scope.definition_of)
+    if media == codec.YAML:
+        _check_yaml(data, request, lambda why: codec.cannot_handle(kind, version, kind, why))
     if value.get("apiVersion") in versions:
         value["apiVersion"] = f"{group}/{version}"
     custom = scope.custom(type_ or scope.type)
@@ -197,10 +199,10 @@ def _kind_error(scope: Scope, given_kind: str, given_version: str, kind: str, gr
     target = f"{codec.go_package(group)}.{kind}"
     if not _registered(scope, found_group, found_version, given_kind):
         why = f'no kind "{given_kind}" is registered for version "{given_version}" in scheme "{codec.SCHEME}"'
-        return codec.cannot_handle(given_kind, given_version, kind, why)
+        return codec.cannot_handle(given_kind, found_version, kind, why)
     if given_kind != kind or found_group != group:
         why = f"converting ({found_version}.{given_kind}) to ({target}): unknown conversion"
-        return codec.cannot_handle(given_kind, given_version, kind, why)
+        return codec.cannot_handle(given_kind, found_version, kind, why)
     expected = f"{group}/{version}" if group else version
     return errors.bad_request(f"the API version in the data ({given_version}) does not match the expected API version ({expected})")
 
@@ -222,9 +224,9 @@ def typed(
     version: str,
     data: bytes = b"",
     wrap: Callable[[str], ApiError] | None = None,
+    custom: Custom | None = None,
 ) -> Obj:
     """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError 4xx.
-    custom: Custom | None = None,
 
     data: the JSON text of value, to find fields that are there twice. custom: reads the object in place of the type."""
     wrap = wrap or (lambda why: codec.cannot_handle(found_kind, version, found_kind, why))

@@ -5,7 +5,7 @@ Stands for apiserver's endpoints/handlers/update.go: managedFields and admission
 
 from __future__ import annotations
 
-from fakeapi import errors
+from fakeapi import errors, meta
 from fakeapi.admission.base import CREATE, UPDATE
 from fakeapi.clock import rfc3339
 from fakeapi.handlers.create import admission_attributes, field_manager, own, place
@@ -98,6 +98,7 @@ class Steps:
         attributes = admission_attributes(self.scope, self.request, self.ctx, operation, new, old)
         await server.admission.admit(attributes)
         assert attributes.obj is not None
+        meta.dedup_owners(attributes.obj, self.request.warnings, after_admission=True)
         await server.authorizer.check_grant(self.request, attributes.obj, old)
         return attributes.obj
 

@@ -15,6 +15,7 @@ How upstream words what this module reports (codec.py composes it; `Kind` and "v
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,6 +79,31 @@ def decoder(t: Type) -> Step:
     if step is None:
         step = t.decoder = _COMPILERS[t.kind](t)
     return step
+
+
+def through_storage(obj: Any, t: Type) -> None:
+    """What a trip through protobuf in storage does, in place: an empty list that is always encoded comes back as null.
+
+    managedFields are kept before that trip and own the list, so decode() leaves it. Lists inside lists are left alone:
+    where they may be null, they may not be empty."""
+    for path in _blank_lists(t):
+        inner = obj
+        for name in path[:-1]:
+            inner = inner.get(name) or {}
+        if inner.get(path[-1]) in ([], {}):
+            inner[path[-1]] = None
+
+
+@functools.cache
+def _blank_lists(t: Type) -> tuple[tuple[str, ...], ...]:
+    """Paths, of named fields alone, to the lists and maps that through_storage() blanks."""
+    found: list[tuple[str, ...]] = []
+    for name, below in t.fields.items():
+        if below.kind == "object" and below.name != t.name and name != "metadata":
+            found += [(name, *path) for path in _blank_lists(below)]
+        elif _is_blanked(t, below):
+            found.append((name,))
+    return tuple(found)
 
 
 def zero(t: Type) -> Any:
@@ -173,7 +199,7 @@ def _told_pairs(value: Pairs, at: At, run: Run, known: Mapping[str, Any] | None)
         yield key, item
 
 
-_KEEP, _DROP_ZERO, _NULL_WHEN_EMPTY = range(3)
+_KEEP, _DROP_ZERO = range(2)
 
 
 @dataclass(slots=True)
@@ -199,11 +225,13 @@ def _treatment(t: Type, f: Type) -> int:
     """What becomes of a zero value that was given."""
     if f.pointer:
         return _KEEP
-    if f.omitempty:
-        return _DROP_ZERO
-    # Storage in protobuf forgets the difference between empty and nil; CRDs and APIServices are stored as JSON.
+    return _DROP_ZERO if f.omitempty else _KEEP
+
+
+def _is_blanked(t: Type, f: Type) -> bool:
+    """Whether storage in protobuf turns an empty value into null; CRDs and APIServices are stored as JSON."""
     in_json = t.name.startswith(("io.k8s.apiextensions-apiserver", "io.k8s.kube-aggregator"))
-    return _NULL_WHEN_EMPTY if f.kind in ("list", "map") and not in_json else _KEEP
+    return f.kind in ("list", "map") and not (f.pointer or f.omitempty or in_json)
 
 
 def _object(t: Type) -> Step:
@@ -236,8 +264,6 @@ def _object(t: Type) -> Step:
             if treatment == _DROP_ZERO:
                 if not item or (f.kind == "object" and item == zero(f)):
                     continue
-            elif treatment == _NULL_WHEN_EMPTY and not item:
-                item = None
             result[key] = item
             ordered = ordered and index > last
             last = index

@@ -92,7 +92,8 @@ class Definitions:
         if name in _SPECIAL:
             kind, go = _SPECIAL[name]
             element = self.type(_EXTENSIONS + "JSONSchemaProps") if "JSONSchemaPropsOr" in name else None
-            return Type(kind, name, go, element=element, schema=schema)
+            # What has no schema of its own (RawExtension, JSON) is one field to server-side apply.
+            return Type(kind, name, go, map_type="atomic", element=element, schema=schema)
         return Type(
             "object",
             name,
