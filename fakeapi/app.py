@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 
 from fakeapi import admission, authorization, codec, discovery, errors, openapi, poststart
-from fakeapi.admission.base import Host, Obj, T
 from fakeapi.accounts import Accounts
+from fakeapi.admission.base import Host, Obj, T
 from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
 from fakeapi.clock import Clock, RealClock, rfc3339
@@ -28,11 +28,11 @@ from fakeapi.crds.conversion import ask_nobody
 from fakeapi.errors import ApiError
 from fakeapi.handlers import paths, routes
 from fakeapi.handlers.scope import Scope
-from fakeapi.registry import Allocator, Registry, encode
+from fakeapi.registry import Registry, encode
 from fakeapi.request import Answer, Request, RequestInfo, User, decode_path, parse, parse_query
 from fakeapi.resources.base import Resource
 from fakeapi.resources.table import builtin
-from fakeapi.schema import definitions
+from fakeapi.schema import decode, definitions
 from fakeapi.selectors import FieldSelector, FieldTerm
 from fakeapi.storage.base import KeyExists, Storage
 from fakeapi.watchcache import WatchCache
@@ -118,7 +118,7 @@ class ApiServer:
     async def _make_registry(self, row: Resource) -> Registry:
         kind_type = self.kind_type(row, row.storage_version)
         strategy = row.strategy
-        zero = {"kind": row.kind, "apiVersion": api_version(row.group, row.storage_version), "metadata": {}}
+        zero = {"kind": row.kind, "apiVersion": api_version(row.group, row.storage_version)} | (decode.zero(kind_type) or {}) | {"metadata": {}}
         storage = row.custom.storage(self.storage) if row.custom else self.storage
         cache = WatchCache(
             storage,
@@ -232,7 +232,7 @@ def _service_allocators(config: Config, rng: random.Random, services: list[Obj])
 
 
 # Who gives out the cluster-wide values of a resource.
-ALLOCATORS: dict[tuple[str, str], Callable[[Config, random.Random, list[Obj]], Allocator]] = {
+ALLOCATORS: dict[tuple[str, str], Callable[[Config, random.Random, list[Obj]], ServiceAllocators]] = {
     ("", "services"): _service_allocators,
 }
 

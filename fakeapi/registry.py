@@ -174,6 +174,7 @@ class Registry:
     def _check_create(self, obj: Obj, ctx: Context) -> list[FieldError]:
         metadata = obj["metadata"]
         found = meta.check(metadata, self.row.namespaced, self.name_rule)
+        found += [] if self.strategy.bare_finalizers else meta.check_finalizer_names(metadata)
         found += self.strategy.validate(obj, ctx)
         return found or meta.check(metadata, self.row.namespaced, names.name_is_path_segment)
 
@@ -279,7 +280,9 @@ class Registry:
         release = self.allocator.allocate(new, old, ctx) if self.allocator else None
         committed = False
         try:
-            found = meta.check_whole_update(new["metadata"], old["metadata"], self.row.namespaced)
+            found = meta.check_whole_update(
+                new["metadata"], old["metadata"], self.row.namespaced, self.strategy.bare_finalizers
+            )
             found += rules.validate(new, old, ctx)
             if found:
                 raise errors.invalid_object(self.group, self.row.kind, new["metadata"].get("name", ""), found)
@@ -358,7 +361,7 @@ class Registry:
                 raise self.missing(name)
             old: Obj = orjson.loads(splice(entry.value, entry.revision))
             if self.strategy.begin_delete is None:
-                self._check_preconditions(old, options)
+                self.check_preconditions(old, options)
             elif options.uid is not None and options.uid != old["metadata"]["uid"]:
                 raise self._uid_conflict(name, options.uid, old["metadata"]["uid"])
             await validate(None, old)
@@ -371,7 +374,8 @@ class Registry:
             if stored is not None:
                 return stored
 
-    def _check_preconditions(self, old: Obj, options: DeleteOptions) -> None:
+    def check_preconditions(self, old: Obj, options: DeleteOptions) -> None:
+        """The uid and resourceVersion that a delete insists on. ApiError 409."""
         metadata = old["metadata"]
         checks = (
             ("UID", options.uid, metadata["uid"], "The object might have been deleted and then recreated"),

@@ -13,6 +13,7 @@ from fakeapi.admission import (
     defaulttolerationseconds,
     namespacelifecycle,
     podpriority,
+    podresize,
     serviceaccount,
     storageobjectinuse,
 )
@@ -23,6 +24,7 @@ ORDER: tuple[tuple[str, Callable[[Host], Plugin], bool], ...] = (
     (namespacelifecycle.NAME, namespacelifecycle.NamespaceLifecycle, True),
     (serviceaccount.NAME, serviceaccount.ServiceAccount, True),
     (podpriority.NAME, podpriority.Priority, True),
+    (podresize.NAME, podresize.PodResize, True),
     (defaulttolerationseconds.NAME, defaulttolerationseconds.DefaultTolerationSeconds, True),
     (defaultstorageclass.NAME, defaultstorageclass.DefaultStorageClass, True),
     (storageobjectinuse.NAME, storageobjectinuse.StorageObjectInUseProtection, True),

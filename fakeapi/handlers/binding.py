@@ -16,8 +16,8 @@ from fakeapi.handlers.create import admission_attributes
 from fakeapi.registry import DeleteOptions
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
+from fakeapi.watchevents import splice
 
-_TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 _BUDGET = "Cannot evict pod as it would violate the pod's disruption budget."
 MAX_DISRUPTED = 2000
 
@@ -75,7 +75,8 @@ def assign(pod: Obj, body: Obj, ctx: Context) -> None:
     pod["spec"]["nodeName"] = node
     _merge(metadata, "annotations", body["metadata"].get("annotations") or {})
     labels = body["metadata"].get("labels") or {}
-    _merge(metadata, "labels", {k: v for k, v in labels.items() if k in _TOPOLOGY and k not in (metadata.get("labels") or {})})
+    _merge(metadata, "labels", {k: v for k, v in labels.items() if k not in (metadata.get("labels") or {})})
+    (pod.get("status") or {}).pop("nominatedNodeName", None)
     _scheduled(pod, ctx)
 
 
@@ -123,14 +124,16 @@ async def evict(scope: Scope, request: Request) -> Answer:
     ctx = scope.context(request, dry_run)
     options = DeleteOptions(options.grace, options.policy, options.uid, options.resource_version, dry_run)
     entry = await scope.registry.current(info.namespace, info.name)
-    pod = loads(entry.value)
+    pod = loads(splice(entry.value, entry.revision))
     attributes = admission_attributes(scope, request, ctx, CREATE, body, None)
     attributes.kind = "Eviction"
     await scope.server.admission.admit(attributes)
     await scope.server.admission.validate(attributes)
     if not ignores_budget(pod):
         await _spend(scope, request, ctx, pod)
+    scope.registry.check_preconditions(pod, options)
     if pod["spec"].get("nodeName") and not dry_run:
+        options = DeleteOptions(options.grace, options.policy, pod["metadata"]["uid"], None, dry_run)
         await scope.registry.change(info.namespace, info.name, ctx, lambda stored: _mark_disrupted(stored, ctx))
     await scope.registry.delete(info.namespace, info.name, ctx, options)
     return Answer(201, form.encode(created()), form.media)

@@ -61,7 +61,7 @@ def answer(scope: Scope, request: Request, page: ListResult, form: Form) -> Answ
         made: Obj = views.table(objects, metadata, scope.row.strategy.printer, form, request.now, include)
     elif form.view == "PartialObjectMetadataList":
         items = [views.partial(obj, form.version) for obj in objects]
-        made = {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{form.version}", "metadata": metadata, "items": items}
+        made = {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{form.version}", "metadata": metadata, "items": items or None}
     elif form.view:
         found = f"*{codec.go_package(scope.row.group)}.{list_kind(scope)}"
         raise errors.generic(406, "NotAcceptable", f"you requested {form.view}, but the requested object is a list ({found})")

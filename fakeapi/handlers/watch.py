@@ -6,12 +6,15 @@ stored JSON, another served version, Table (columns in the first event only) or 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 
 from fakeapi import codec, views
 from fakeapi.handlers.list import options_of
 from fakeapi.handlers.scope import Scope, accepted
 from fakeapi.request import Answer, Request
+from fakeapi.selectors import LabelSelector
 from fakeapi.strategies.base import Obj
 from fakeapi.watch import open_watch
 from fakeapi.watchevents import Form, Item
@@ -24,6 +27,8 @@ async def watch(scope: Scope, request: Request) -> Answer:
     options = options_of(scope, request, force_watch=True)
     include = views.check_include(request.option("includeObject")) if form.view == "Table" else ""
     where = Where(request.info.namespace if scope.row.namespaced else "", request.info.name)
+    if form.view == "PartialObjectMetadataList":
+        options = replace(options, labels=LabelSelector(never=True))  # upstream cannot convert an event's object to a list and sends none
     stream = open_watch(scope.registry.cache, where, options, _encoding(scope, request, form, include), scope.server.rng)
     return Answer(200, stream)
 
