@@ -1,0 +1,24 @@
+"""What all tests share: programs that a test needs are missing only on a developer's machine, never in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+ADVICE = {
+    "kubectl": "get it: https://kubernetes.io/docs/tasks/tools/ (1.28 or newer; Debian 13: apt-get install kubernetes-client)",
+    "etcd": "get it: apt-get install etcd-server",
+}
+
+
+def program(name: str) -> str:
+    """The path of a program. Without it the test is skipped, or fails when CI is set."""
+    path = shutil.which(name)
+    if path is None:
+        complaint = f"no {name} on this machine; {ADVICE[name]}"
+        if os.environ.get("CI"):
+            pytest.fail(complaint)
+        pytest.skip(complaint)
+    return path
