@@ -71,6 +71,7 @@ def dump(config: Config) -> str:
 
 def write(path: Path, config: Config) -> None:
     """Write with mode 0600 by rename: whoever sees the file can use it. KubeconfigError when that fails."""
+    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -79,6 +80,8 @@ def write(path: Path, config: Config) -> None:
         os.chmod(temporary, 0o600)
         os.replace(temporary, path)
     except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
         raise KubeconfigError(f"cannot write the kubeconfig {path}: {error.strerror}") from error
 
 

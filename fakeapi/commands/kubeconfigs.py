@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fakeapi.commands.common import say
-from kubeconfig import certificates, model
+from kubeconfig import model
 
 DEFAULT = Path("fakekube.kubeconfig")
 
@@ -58,6 +58,8 @@ def _merge(options: argparse.Namespace) -> None:
 
 
 def _generate(options: argparse.Namespace) -> None:
+    from kubeconfig import certificates
+
     ca_certificate, ca_key = options.cert_dir / "ca.crt", options.cert_dir / "ca.key"
     ca = certificates.KeyPair(ca_certificate.read_bytes(), ca_key.read_bytes())
     pair = certificates.sign(ca, options.user, options.group)
