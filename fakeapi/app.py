@@ -70,7 +70,7 @@ class ApiServer:
         self.reader = Reader(self)
         self.authorizer = authorization.build(config, self.reader)
         self.admission = admission.build(
-            Host(config, self.reader, self.authorizer, self.clock, self.table, self.definitions, self.registry_of)
+            Host(config, self.reader, self.authorizer, self.clock, self.table, self.definitions, self.call)
         )
         self.accounts = Accounts(config, self.reader, self.clock, account_key) if account_key else None
         check = self.accounts.authenticate if self.accounts else None

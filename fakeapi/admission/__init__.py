@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fakeapi.admission import (
+    defaultingressclass,
     defaultstorageclass,
     defaulttolerationseconds,
+    limitranger,
     namespacelifecycle,
+    nodetaint,
+    persistentvolumeclaimresize,
     podpriority,
-    podresize,
+    podsecurity,
+    podtopologylabels,
+    resourcequota,
+    runtimeclass,
     serviceaccount,
     storageobjectinuse,
 )
@@ -22,12 +29,20 @@ from fakeapi.admission.base import Chain, Host, Plugin
 # (upstream's name, how it is made, on by default)
 ORDER: tuple[tuple[str, Callable[[Host], Plugin], bool], ...] = (
     (namespacelifecycle.NAME, namespacelifecycle.NamespaceLifecycle, True),
+    (limitranger.NAME, limitranger.LimitRanger, True),
     (serviceaccount.NAME, serviceaccount.ServiceAccount, True),
+    (nodetaint.NAME, nodetaint.TaintNodesByCondition, True),
+    (podsecurity.NAME, podsecurity.PodSecurity, True),
     (podpriority.NAME, podpriority.Priority, True),
-    (podresize.NAME, podresize.PodResize, True),
     (defaulttolerationseconds.NAME, defaulttolerationseconds.DefaultTolerationSeconds, True),
     (defaultstorageclass.NAME, defaultstorageclass.DefaultStorageClass, True),
     (storageobjectinuse.NAME, storageobjectinuse.StorageObjectInUseProtection, True),
+    (persistentvolumeclaimresize.NAME, persistentvolumeclaimresize.PersistentVolumeClaimResize, True),
+    (runtimeclass.NAME, runtimeclass.RuntimeClass, True),
+    (defaultingressclass.NAME, defaultingressclass.DefaultIngressClass, True),
+    (podtopologylabels.NAME, podtopologylabels.PodTopologyLabels, True),
+    # Webhooks, policies and quotas come last: they see what all others made of the object.
+    (resourcequota.NAME, resourcequota.ResourceQuota, True),
 )
 
 

@@ -10,13 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from fakeapi.request import User
+from fakeapi.request import Answer, User
 
 if TYPE_CHECKING:
     from fakeapi.authorization import Authorizer
     from fakeapi.clock import Clock
     from fakeapi.config import Config
-    from fakeapi.registry import Registry
     from fakeapi.resources.table import Table
     from fakeapi.schema.definitions import Definitions
 
@@ -45,7 +44,10 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class Host:
-    """What the server lends to its plugins. registry(group, plural): the store of a resource; KeyError for an unknown one."""
+    """What the server lends to its plugins.
+
+    call(method, target, headers, body, user): a request to this server from inside it.
+    """
 
     config: Config
     reader: Reader
@@ -53,7 +55,7 @@ class Host:
     clock: Clock
     table: Table
     definitions: Definitions
-    registry: Callable[[str, str], Awaitable[Registry]]
+    call: Callable[[str, str, Mapping[str, str], bytes, User], Awaitable[Answer]]
 
 
 @dataclass(slots=True)

@@ -31,11 +31,16 @@ class DefaultStorageClass:
             return
         classes = [c for c in await self._reader.list("storage.k8s.io", "storageclasses") if is_default(c)]
         if classes:
-            newest = min(classes, key=lambda c: (_descending(c["metadata"].get("creationTimestamp", "")), c["metadata"]["name"]))
-            claim["spec"]["storageClassName"] = newest["metadata"]["name"]
+            claim["spec"]["storageClassName"] = newest(classes)["metadata"]["name"]
 
     async def validate(self, attributes: Attributes) -> None:
         """Nothing further."""
+
+
+def newest(objects: list[Obj]) -> Obj:
+    """The last to be created; of those of one second the first by name."""
+    by_name = sorted(objects, key=lambda o: str(o["metadata"]["name"]))
+    return max(by_name, key=lambda o: str(o["metadata"].get("creationTimestamp", "")))
 
 
 def is_default(storage_class: Obj) -> bool:
@@ -43,6 +48,3 @@ def is_default(storage_class: Obj) -> bool:
     annotations = storage_class["metadata"].get("annotations") or {}
     return any(annotations.get(key) == "true" for key in _ANNOTATIONS)
 
-
-def _descending(text: str) -> tuple[int, ...]:
-    return tuple(-ord(ch) for ch in text)

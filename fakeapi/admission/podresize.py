@@ -5,7 +5,6 @@ Stands for the checks of pkg/registry/core/pod/rest's resize path in 1.36 (node 
 
 from __future__ import annotations
 
-
 from fakeapi import errors, quantity
 from fakeapi.admission.base import UPDATE, Attributes, Host, Obj
 
