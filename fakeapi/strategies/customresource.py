@@ -25,6 +25,7 @@ def strategy(version: Version) -> Strategy:
     """The rules of a version's objects; compiles nothing yet."""
     validator = Validator(version)
     return Strategy(
+        bare_finalizers=True,
         default=version.default,
         prepare_create=_preparer(version),
         prepare_update=_prepare_update(version),
