@@ -15,6 +15,10 @@ from fakeapi.strategies import customresource
 from fakeapi.strategies.base import Obj
 
 
+# In the order in which upstream's discovery controller writes them.
+VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
+
 def make(kind: Kind, ask: Ask) -> list[Resource]:
     """The rows of a definition whose names are accepted."""
     converter = Converter(kind, ask)
@@ -36,6 +40,7 @@ def _row(version: Version, converter: Converter) -> Resource:
         storage_version=version.name,
         hashed_version=kind.storage.name,
         storage_key=kind.storage_key,
+        verbs=VERBS,
         subresources=_subresources(version),
         strategy=customresource.strategy(version),
         custom=CustomVersion(version, converter),

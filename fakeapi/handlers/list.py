@@ -55,7 +55,7 @@ def answer(scope: Scope, request: Request, page: ListResult, form: Form) -> Answ
     if not form.view and form.media == codec.JSON:
         return _plain(scope, page)
     objects = (scope.from_hub(item.load()) for item in page.items)
-    metadata = _metadata(scope, page)
+    metadata = page.metadata()
     if form.view == "Table":
         include = views.check_include(request.option("includeObject"))
         made: Obj = views.table(objects, metadata, scope.row.strategy.printer, form, request.now, include)
@@ -66,7 +66,7 @@ def answer(scope: Scope, request: Request, page: ListResult, form: Form) -> Answ
         found = f"*{codec.go_package(scope.row.group)}.{list_kind(scope)}"
         raise errors.generic(406, "NotAcceptable", f"you requested {form.view}, but the requested object is a list ({found})")
     else:
-        made = {**_head(scope, metadata), "items": [_bare(obj) for obj in objects]}
+        made = {**_head(scope, _metadata(scope, page)), "items": [_bare(obj) for obj in objects]}
     return Answer(200, form.encode(made), form.media)
 
 

@@ -109,6 +109,8 @@ async def _groups(server: ApiServer, request: Request) -> Answer:
 def _resources(server: ApiServer, request: Request, group: str, version: str) -> Answer:
     found = discovery.api_resource_list(server.table, group, version)
     if found is None:
+        if not server.table.has_builtin(group):
+            return text_not_found()
         raise errors.page_not_found()
     return _plain(request, found)
 

@@ -13,7 +13,7 @@ from fakeapi import errors
 from fakeapi.handlers import create, delete, get, list, patch, subresources, update, watch
 from fakeapi.handlers.scope import Scope
 from fakeapi.request import Answer, Request, RequestInfo
-from fakeapi.resources.base import Resource
+from fakeapi.resources.base import Custom, Resource
 
 if TYPE_CHECKING:
     from fakeapi.app import ApiServer
@@ -46,9 +46,13 @@ async def route(server: ApiServer, request: Request) -> Answer:
     info = request.info
     row = server.table.find(info.group, info.version, info.resource)
     if row is None:
-        if not server.table.versions(info.group) or (info.prefix == "apis" and not info.group):
+        if not server.table.has_builtin(info.group) or (info.prefix == "apis" and not info.group):
             return text_not_found()
         raise errors.page_not_found()
+    if row.custom is not None:
+        refusal = check_custom(row, row.custom, request)
+        if refusal is not None:
+            return refusal
     check_path(row, info)
     scope = await server.scope(row, info.version)
     if info.subresource:
@@ -56,6 +60,22 @@ async def route(server: ApiServer, request: Request) -> Answer:
     if row.virtual:
         return await subresources.virtual(scope, request)
     return await _main(scope, request)
+
+
+def check_custom(row: Resource, custom: Custom, request: Request) -> Answer | None:
+    """What apiextensions' handler refuses in its own words, and its warning. ApiError 404, 405."""
+    info = request.info
+    if bool(info.namespace) != row.namespaced and not (row.namespaced and not info.name and info.verb in ("list", "watch")):
+        return text_not_found()
+    if custom.warning:
+        request.warnings.append(custom.warning)
+    if info.subresource:
+        sub = row.subresource(info.subresource)
+        if sub is None:
+            raise errors.missing(row.group, row.plural, info.name)
+        if info.verb not in sub.verbs:
+            raise errors.method_not_supported(row.group, row.plural, info.verb)
+    return None
 
 
 async def _main(scope: Scope, request: Request) -> Answer:

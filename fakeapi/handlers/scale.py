@@ -7,11 +7,12 @@ the selector are is SCALES' row (or the CRD's scale stanza, which makes one).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from fakeapi import errors, selectors
+from fakeapi import errors, selectors, views
 from fakeapi.clock import rfc3339
 from fakeapi.codec import Form
 from fakeapi.handlers import patch as patching
@@ -22,23 +23,56 @@ from fakeapi.managedfields import manager
 from fakeapi.managedfields.scale import SCALE_VERSION, to_parent, to_scale
 from fakeapi.registry import Rules, Stored
 from fakeapi.request import Answer, Request
-from fakeapi.strategies.base import Obj
+from fakeapi.strategies.base import Column, Obj, Printer
 
 DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
 _METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-def scale_of(parent: Obj, api_version: str) -> Obj:
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where a parent has its number of replicas, what its status says of it, and its selector (text or LabelSelector)."""
+
+    spec: tuple[str, ...] = ("spec", "replicas")
+    status: tuple[str, ...] = ("status", "replicas")
+    selector: tuple[str, ...] = ("spec", "selector")
+
+    @property
+    def field(self) -> tuple[str, ...]:
+        """The replicas in managedFields' form."""
+        return tuple(f"f:{key}" for key in self.spec)
+
+
+_BUILT_IN = Paths()
+
+
+def paths_of(scope: Scope) -> Paths:
+    """By the definition's scale stanza, or as all built-in kinds have them."""
+    custom = scope.row.custom
+    if custom is None or custom.scale is None:
+        return _BUILT_IN
+    keys = (custom.scale.get(name, "") for name in ("specReplicasPath", "statusReplicasPath", "labelSelectorPath"))
+    return Paths(*(tuple(key for key in path.split(".") if key) for path in keys))
+
+
+def _at(obj: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        obj = obj.get(key) if isinstance(obj, dict) else None
+    return obj if keys else None
+
+
+def scale_of(parent: Obj, api_version: str, paths: Paths = _BUILT_IN) -> Obj:
     """The Scale that shows the parent (in its served version)."""
     metadata = {k: parent["metadata"][k] for k in _METADATA if k in parent["metadata"]}
-    spec, status = parent.get("spec") or {}, parent.get("status") or {}
-    entries = to_scale(parent["metadata"].get("managedFields") or [], mappings(api_version))
+    entries = to_scale(parent["metadata"].get("managedFields") or [], mappings(api_version, paths))
     if entries:
         metadata["managedFields"] = entries
-    shown: Obj = {"kind": "Scale", "apiVersion": SCALE_VERSION, "metadata": metadata, "spec": {}, "status": {"replicas": status.get("replicas", 0)}}
-    if spec.get("replicas"):
-        shown["spec"]["replicas"] = spec["replicas"]
-    text = selector_text(spec.get("selector"))
+    replicas = _at(parent, paths.status) or 0
+    shown: Obj = {"kind": "Scale", "apiVersion": SCALE_VERSION, "metadata": metadata, "spec": {}, "status": {"replicas": replicas}}
+    if _at(parent, paths.spec):
+        shown["spec"]["replicas"] = _at(parent, paths.spec)
+    selector = _at(parent, paths.selector)
+    text = selector if isinstance(selector, str) else selector_text(selector)
     if text:
         shown["status"]["selector"] = text
     return shown
@@ -52,9 +86,30 @@ def selector_text(selector: Any) -> str:
     return str(selectors.from_map(selector) if plain else selectors.from_label_selector(selector))
 
 
-def mappings(api_version: str) -> dict[str, tuple[str, ...] | None]:
+def mappings(api_version: str, paths: Paths = _BUILT_IN) -> dict[str, tuple[str, ...] | None]:
     """Where each served version of the parent keeps its replicas, for managedFields."""
-    return {api_version: ("f:spec", "f:replicas")}
+    return {api_version: paths.field}
+
+
+_COLUMNS = Printer(
+    (Column("Name", format="name"), Column("Desired", "integer"), Column("Available", "integer"), Column("Age", "date")),
+    lambda obj, now: [
+        obj["metadata"].get("name", ""),
+        obj["spec"].get("replicas", 0),
+        obj["status"]["replicas"],
+        views.age(obj["metadata"].get("creationTimestamp"), now),
+    ],
+)
+
+
+def _shown(scope: Scope, request: Request, form: Form, parent: Obj) -> Answer:
+    """The parent's Scale as the client wants to see it; as a Table where upstream has one for it."""
+    shown = scale_of(parent, scope.api_version, paths_of(scope))
+    if form.view == "Table" and scope.row.custom is not None:
+        include = views.check_include(request.option("includeObject"))
+        metadata = {"resourceVersion": shown["metadata"].get("resourceVersion", "")}
+        shown = views.table([shown], metadata, _COLUMNS, form, request.now, include)
+    return Answer(200, form.encode(shown), form.media)
 
 
 async def _get(scope: Scope, request: Request) -> Answer:
@@ -67,9 +122,7 @@ async def _get(scope: Scope, request: Request) -> Answer:
 
 def _show(scope: Scope, parent: Obj, form: Form) -> Answer:
     """The Scale as clients see it, which is without managedFields."""
-    shown = scale_of(scope.from_hub(parent), scope.api_version)
-    shown["metadata"].pop("managedFields", None)
-    return Answer(200, form.encode(shown), form.media)
+    return _shown(scope, request, form, scope.from_hub(parent))
 
 
 async def _put(scope: Scope, request: Request) -> Answer:
@@ -130,9 +183,10 @@ async def _write(scope: Scope, request: Request, transform: Callable[[Obj], Obj]
     async def step(old: Obj | None) -> Obj:
         assert old is not None
         parent = scope.from_hub(orjson.loads(orjson.dumps(old)))
-        shown = scale_of(parent, scope.api_version)
+        shown = scale_of(parent, scope.api_version, paths_of(scope))
         wanted = transform(shown)
-        _check(wanted, request)
+        if scope.row.custom is None:
+            _check(wanted, request)
         _carry(parent, wanted, scope)
         return await steps.admit(scope.to_hub(parent), old)
 
@@ -150,15 +204,22 @@ def _check(wanted: Obj, request: Request) -> None:
 
 
 def _carry(parent: Obj, wanted: Obj, scope: Scope) -> None:
-    parent["spec"]["replicas"] = (wanted.get("spec") or {}).get("replicas", 0)
+    paths = paths_of(scope)
+    holder = parent
+    for key in paths.spec[:-1]:
+        holder = holder.setdefault(key, {})
+    holder[paths.spec[-1]] = (wanted.get("spec") or {}).get("replicas", 0)
     metadata, given = parent["metadata"], wanted["metadata"]
+    current = metadata.get("resourceVersion", "")
     if given.get("resourceVersion"):
         metadata["resourceVersion"] = given["resourceVersion"]
     else:
         metadata.pop("resourceVersion", None)
+        if scope.row.custom is not None:
+            metadata["resourceVersion"] = current
     if given.get("uid") and given["uid"] != metadata["uid"]:
         raise errors.conflict(scope.row.group, scope.row.plural, metadata["name"], uid_mismatch(scope, metadata, given["uid"]))
-    entries = to_parent(metadata.get("managedFields") or [], given.get("managedFields") or [], scope.api_version, mappings(scope.api_version))
+    entries = to_parent(metadata.get("managedFields") or [], given.get("managedFields") or [], scope.api_version, mappings(scope.api_version, paths))
     metadata.pop("managedFields", None)
     if entries:
         metadata["managedFields"] = entries

@@ -49,6 +49,7 @@ def definitions(row: Resource, version: str, schema: Mapping[str, Any] | None) -
     kind = definition_name(row.group, version, row.kind)
     made: dict[str, Any] = {"type": "object"}
     if schema is not None:
+        schema = _unfolded(schema)
         metadata = _referring("ObjectMeta", f"Standard object's metadata. {_CONVENTIONS}#metadata")
         properties = {**schema.get("properties", {}), **_TYPE_META, "metadata": metadata}
         made = {**schema, "properties": dict(sorted(properties.items()))}
@@ -70,6 +71,19 @@ def definitions(row: Resource, version: str, schema: Mapping[str, Any] | None) -
         "x-kubernetes-group-version-kind": _gvk(row, version, row.list_kind),
     }
     return {kind: made, definition_name(row.group, version, row.list_kind): listed}
+
+
+def _unfolded(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A structural schema with what its x-kubernetes-int-or-string stands for spelled out."""
+    made = dict(schema)
+    if made.get("properties"):
+        made["properties"] = {name: _unfolded(inner) for name, inner in made["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(made.get(key), Mapping):
+            made[key] = _unfolded(made[key])
+    if made.get("x-kubernetes-int-or-string") and "anyOf" not in made and not any("anyOf" in part for part in made.get("allOf", ())):
+        made["anyOf"] = [{"type": "integer"}, {"type": "string"}]
+    return made
 
 
 def without_validations(schema: Mapping[str, Any]) -> dict[str, Any]:

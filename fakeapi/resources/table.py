@@ -43,6 +43,10 @@ class Table:
         """Served versions of a group, preferred first; empty for a group that is not served."""
         return sorted(self._versions.get(group, ()), key=lambda version: version_order(group, version))
 
+    def has_builtin(self, group: str) -> bool:
+        """Whether a resource of the group is a built-in one."""
+        return any(row.custom is None for rows in self._versions.get(group, {}).values() for row in rows)
+
     def resources(self, group: str, version: str) -> list[Resource]:
         """The rows of a group version, by plural."""
         return list(self._versions.get(group, {}).get(version, ()))

@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 _UUID = r"^[0-9a-f]{8}-?[0-9a-f]{4}-?%s-?%s-?[0-9a-f]{12}$"
 _ANY4, _VARIANT = "[0-9a-f]{4}", "[89ab][0-9a-f]{3}"
 _HOSTNAME = re.compile(
-    r"^([a-zA-Z0-9\u00a1-\uffff]((-?[a-zA-Z0-9\u00a1-\uffff]{0,62})?[a-zA-Z0-9\u00a1-\uffff]))"
-    r"(\.([a-zA-Z0-9\u00a1-\uffff](-?[a-zA-Z0-9\u00a1-\uffff]{0,62})?[a-zA-Z0-9\u00a1-\uffff]))*"
-    r"(\.([a-zA-Z\u00a1-\uffff]){2,63})?$|^[a-zA-Z0-9]$"
+    r"^[a-zA-Z0-9\u00a1-\uffff]([-a-zA-Z0-9\u00a1-\uffff]*[a-zA-Z0-9\u00a1-\uffff])?"
+    r"(\.[a-zA-Z0-9\u00a1-\uffff]([-a-zA-Z0-9\u00a1-\uffff]*[a-zA-Z0-9\u00a1-\uffff])?)*\Z"
 )
 _CARD = re.compile(
     r"^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.strategies.base import Column, Context, Obj, Printer, Strategy
+from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.crds import checks
-from fakeapi.crds.lifecycle import FINALIZER, condition_of, set_condition
+from fakeapi.crds.lifecycle import FINALIZER, set_condition
 
 
 def default(obj: Obj) -> None:
@@ -69,37 +69,8 @@ def _begin_delete(obj: Obj, ctx: Context) -> bool:
     return True
 
 
-def _cells(obj: Obj, now: float) -> list[Any]:
-    spec = obj["spec"]
-    served = sorted(v["name"] + ("(storage)" if v.get("storage") else "") for v in spec["versions"] if v.get("served"))
-    established = condition_of(obj["status"], "Established")
-    return [
-        obj["metadata"]["name"],
-        spec["scope"],
-        ",".join(served),
-        obj["metadata"].get("creationTimestamp", ""),
-        spec["group"],
-        spec["names"]["kind"],
-        ",".join(spec["names"].get("shortNames") or ()),
-        established is not None and established["status"] == "True",
-    ]
-
-
-PRINTER = Printer(
-    (
-        Column("Name", format="name", description="Name must be unique within a namespace."),
-        Column("Scope", description="Cluster/Namespaced"),
-        Column("Versions", description="Served versions"),
-        Column("Created At", "date", description="When the object was created."),
-        Column("Group", priority=1, description="API group"),
-        Column("Kind", priority=1, description="CustomResource kind"),
-        Column("ShortNames", priority=1, description="Short names"),
-        Column("Established", "boolean", priority=1, description="Established status"),
-    ),
-    _cells,
-)
-
 STRATEGY = Strategy(
+    bare_finalizers=True,
     default=default,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
@@ -108,7 +79,6 @@ STRATEGY = Strategy(
     validate_status=lambda new, old, ctx: checks.update_status(new, old),
     warnings=lambda new, old, ctx: checks.warnings(new, old),
     generation=True,
-    printer=PRINTER,
     unconditional_update=False,
     delete_returns_object=True,
     begin_delete=_begin_delete,
