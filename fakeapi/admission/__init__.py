@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fakeapi.admission import (
+    certificateapproval,
+    certificatesigning,
+    certificatesubjectrestriction,
+    clustertrustbundleattest,
     defaultingressclass,
     defaultstorageclass,
     defaulttolerationseconds,
@@ -39,6 +43,10 @@ ORDER: tuple[tuple[str, Callable[[Host], Plugin], bool], ...] = (
     (storageobjectinuse.NAME, storageobjectinuse.StorageObjectInUseProtection, True),
     (persistentvolumeclaimresize.NAME, persistentvolumeclaimresize.PersistentVolumeClaimResize, True),
     (runtimeclass.NAME, runtimeclass.RuntimeClass, True),
+    (certificateapproval.NAME, certificateapproval.CertificateApproval, True),
+    (certificatesigning.NAME, certificatesigning.CertificateSigning, True),
+    (clustertrustbundleattest.NAME, clustertrustbundleattest.ClusterTrustBundleAttest, True),
+    (certificatesubjectrestriction.NAME, certificatesubjectrestriction.CertificateSubjectRestriction, True),
     (defaultingressclass.NAME, defaultingressclass.DefaultIngressClass, True),
     (podtopologylabels.NAME, podtopologylabels.PodTopologyLabels, True),
     # Webhooks, policies and quotas come last: they see what all others made of the object.

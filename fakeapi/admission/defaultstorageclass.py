@@ -38,9 +38,13 @@ class DefaultStorageClass:
 
 
 def newest(objects: list[Obj]) -> Obj:
-    """The last to be created; of those of one second the first by name."""
-    by_name = sorted(objects, key=lambda o: str(o["metadata"]["name"]))
-    return max(by_name, key=lambda o: str(o["metadata"].get("creationTimestamp", "")))
+    """The last to be created; of those of one second (where upstream goes by name) the last to be written."""
+    return max(objects, key=_made)
+
+
+def _made(obj: Obj) -> tuple[str, int]:
+    metadata = obj["metadata"]
+    return metadata.get("creationTimestamp", ""), int(metadata.get("resourceVersion") or 0)
 
 
 def is_default(storage_class: Obj) -> bool:
