@@ -153,8 +153,20 @@ class ApiServer:
         return row.custom.type if row.custom else self.definitions.type(f"{row.definition}.{version}.{row.kind}")
 
     def retire(self, row: Resource) -> None:
+        if row.custom is not None:
+            await self._follow_other_versions(row)
         """A row is no longer served: let go of its store, end its watches."""
         self.scopes.pop((row.group, row.storage_version, row.plural), None)
+    async def _follow_other_versions(self, row: Resource) -> None:
+        """All versions of a custom resource are followed from the same moment, so that a watch may change between them."""
+        for version in self.table.versions(row.group):
+            other = self.table.find(row.group, version, row.plural)
+            if other is not None and other is not row and other.custom is not None:
+                try:
+                    await self.registry(other)
+                except ApiError as error:
+                    log.debug("following %s/%s %s: %s", row.group, version, row.plural, error)
+
         registry = self.registries.pop(registry_key(row), None)
         if registry is not None:
             registry.cache.stop()

@@ -138,13 +138,16 @@ class Registry:
         raise AssertionError("unreachable")
 
     async def _create(self, obj: Obj, ctx: Context, validate: Admit) -> Stored:
+        if self.row.custom is not None and self.row.custom.terminating:
+            text = "create not allowed while custom resource definition is terminating"
+            raise errors.forbidden_object(self.row.group, self.row.plural, obj["metadata"].get("name", ""), text)
         meta.fill_on_create(obj, now=ctx.now, rng=self.rng)
         self._prepare_create(obj, ctx)
         release = self.allocator.allocate(obj, None, ctx) if self.allocator else None
         try:
             found = self._check_create(obj, ctx)
             if found:
-                raise errors.invalid_object(self.group, self.row.kind, obj["metadata"].get("name", ""), found)
+                raise errors.invalid_object(self.group, obj["kind"], obj["metadata"].get("name", ""), found)
             await validate(obj, None)
             ctx.warnings += self.strategy.warnings(obj, None, ctx)
             stored = await self._write_new(obj, ctx)
@@ -285,7 +288,7 @@ class Registry:
             )
             found += rules.validate(new, old, ctx)
             if found:
-                raise errors.invalid_object(self.group, self.row.kind, new["metadata"].get("name", ""), found)
+                raise errors.invalid_object(self.group, new["kind"], new["metadata"].get("name", ""), found)
             ctx.warnings += self.strategy.warnings(new, old, ctx) if rules is self.main else []
             await validate(new, old)
             stored = await self._write(entry, new, old, ctx)

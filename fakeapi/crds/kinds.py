@@ -163,7 +163,7 @@ class Kind:
 
 
 def _order(version: str) -> Any:
-    return version_order("", version)
+    return version_order("custom", version)
 
 
 def _says(schema: Any, key: str) -> bool:

@@ -43,7 +43,7 @@ def patch_type(scope: Scope, request: Request) -> str:
     served = TYPES if scope.type_is_built_in else (JSON, MERGE, APPLY)
     if media in served:
         return media
-    if media.strip().lower() in TYPES:
+    if media.strip().lower() in TYPES or not scope.type_is_built_in:
         raise errors.unsupported_media_type(served)
     raise errors.generic(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 

@@ -103,8 +103,9 @@ _COLUMNS = Printer(
 
 
 def _shown(scope: Scope, request: Request, form: Form, parent: Obj) -> Answer:
-    """The parent's Scale as the client wants to see it; as a Table where upstream has one for it."""
-    shown = scale_of(parent, scope.api_version, paths_of(scope))
+    """The parent's Scale as clients see it: without managedFields; custom ones also as a Table."""
+    shown = scale_of(scope.from_hub(parent), scope.api_version, paths_of(scope))
+    shown["metadata"].pop("managedFields", None)
     if form.view == "Table" and scope.row.custom is not None:
         include = views.check_include(request.option("includeObject"))
         metadata = {"resourceVersion": shown["metadata"].get("resourceVersion", "")}
@@ -117,12 +118,7 @@ async def _get(scope: Scope, request: Request) -> Answer:
     entry = await scope.registry.current(request.info.namespace, request.info.name)
     parent = orjson.loads(entry.value)
     parent["metadata"]["resourceVersion"] = str(entry.revision)
-    return _show(scope, parent, form)
-
-
-def _show(scope: Scope, parent: Obj, form: Form) -> Answer:
-    """The Scale as clients see it, which is without managedFields."""
-    return _shown(scope, request, form, scope.from_hub(parent))
+    return _shown(scope, request, form, parent)
 
 
 async def _put(scope: Scope, request: Request) -> Answer:
@@ -193,7 +189,7 @@ async def _write(scope: Scope, request: Request, transform: Callable[[Obj], Obj]
     info = request.info
     rules = Rules(scope.row.strategy.prepare_update, scope.row.strategy.validate_update, scope.registry.main.reset)
     stored: Stored = await scope.registry.update(info.namespace, info.name, ctx, step, rules=rules, validate=steps.validate)
-    return _show(scope, orjson.loads(stored.raw), form)
+    return _shown(scope, request, form, orjson.loads(stored.raw))
 
 
 def _check(wanted: Obj, request: Request) -> None:
