@@ -23,9 +23,11 @@ from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
 from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
+from fakeapi.control import Control
 from fakeapi.crds.controller import Definitions
 from fakeapi.crds.conversion import ask_nobody
 from fakeapi.errors import ApiError
+from fakeapi.expiry import Expiry
 from fakeapi.handlers import paths, routes
 from fakeapi.handlers.scope import Scope
 from fakeapi.registry import Registry, encode
@@ -35,6 +37,7 @@ from fakeapi.resources.table import builtin
 from fakeapi.schema import decode, definitions
 from fakeapi.selectors import FieldSelector, FieldTerm
 from fakeapi.storage.base import KeyExists, Storage
+from fakeapi.tap import Tap
 from fakeapi.watchcache import WatchCache
 from fakeapi.watchevents import Predicate
 
@@ -76,6 +79,9 @@ class ApiServer:
         check = self.accounts.authenticate if self.accounts else None
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
         self.custom = Definitions(self, ask_nobody)
+        self.expiry = Expiry(storage, self.clock)
+        self.tap: Tap | None = None
+        self.control: Control | None = None
         self.closing = asyncio.Event()
         self.started = self.clock.now()
 
@@ -86,6 +92,7 @@ class ApiServer:
         for row, obj in poststart.objects(self.table, facts):
             await self._insert(row, obj)
         await self.custom.start()
+        await self.expiry.start()
 
     async def _insert(self, row: Resource, obj: Obj) -> None:
         from fakeapi import meta
@@ -101,10 +108,18 @@ class ApiServer:
     async def stop(self) -> None:
         """End every watch and close the store."""
         self.closing.set()
+        await self.expiry.stop()
         await self.custom.stop()
         for registry in self.registries.values():
             registry.cache.stop()
         await self.storage.close()
+
+    async def restored(self) -> None:
+        """The store's contents were swapped: what is derived from them and not a watch cache starts over."""
+        for registry in list(self.registries.values()):
+            make = ALLOCATORS.get((registry.row.group, registry.row.plural))
+            if make is not None:
+                registry.hold(make(self.config, self.rng, [item.load() for item in registry.cache.list().items]))
 
     # -- the parts a handler asks for ------------------------------------------------------------------------------
 
@@ -138,7 +153,19 @@ class ApiServer:
             cache.stop()
             return winner
         self.registries[registry_key(row)] = registry
+        if row.custom is not None:
+            await self._follow_other_versions(row)
         return registry
+
+    async def _follow_other_versions(self, row: Resource) -> None:
+        """All versions of a custom resource are followed from the same moment, so that a watch may change between them."""
+        for version in self.table.versions(row.group):
+            other = self.table.find(row.group, version, row.plural)
+            if other is not None and other is not row and other.custom is not None:
+                try:
+                    await self.registry(other)
+                except ApiError as error:
+                    log.debug("following %s/%s %s: %s", row.group, version, row.plural, error)
 
     async def registry_of(self, group: str, plural: str) -> Registry:
         """The store of a resource by name. KeyError: no served version has it."""
@@ -153,20 +180,8 @@ class ApiServer:
         return row.custom.type if row.custom else self.definitions.type(f"{row.definition}.{version}.{row.kind}")
 
     def retire(self, row: Resource) -> None:
-        if row.custom is not None:
-            await self._follow_other_versions(row)
         """A row is no longer served: let go of its store, end its watches."""
         self.scopes.pop((row.group, row.storage_version, row.plural), None)
-    async def _follow_other_versions(self, row: Resource) -> None:
-        """All versions of a custom resource are followed from the same moment, so that a watch may change between them."""
-        for version in self.table.versions(row.group):
-            other = self.table.find(row.group, version, row.plural)
-            if other is not None and other is not row and other.custom is not None:
-                try:
-                    await self.registry(other)
-                except ApiError as error:
-                    log.debug("following %s/%s %s: %s", row.group, version, row.plural, error)
-
         registry = self.registries.pop(registry_key(row), None)
         if registry is not None:
             registry.cache.stop()
@@ -186,11 +201,17 @@ class ApiServer:
         try:
             request.user = await self.authenticator.authenticate(request)
         except ApiError as error:
-            return self.refuse(error, request)
+            answer = self.refuse(error, request)
+            if self.tap is not None:
+                self.tap.refused(request, answer)
+            return answer
         return await self.serve(request)
 
     async def serve(self, request: Request) -> Answer:
-        """Everything after authentication. Never raises."""
+        """Everything after authentication, as far as the tap lets it happen. Never raises."""
+        return await (self._serve(request) if self.tap is None else self.tap(request, self._serve))
+
+    async def _serve(self, request: Request) -> Answer:
         try:
             await self.authorizer.impersonate(request)
             await self.authorizer.check(request)
@@ -221,7 +242,10 @@ class ApiServer:
         acting = [(k, v) for k, v in headers.items() if k.startswith("impersonate-")]
         info = parse(method, path, query)
         request = Request(method, path, query, headers, read, info, user, now=self.clock.now(), impersonation=acting)
-        return await self.serve(request)
+        answer = await self.serve(request)
+        if answer.status == 0:
+            raise ConnectionResetError("the connection was closed without an answer")
+        return answer
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -233,8 +257,8 @@ class ApiServer:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         acting = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k.startswith(b"impersonate-")]
         info: RequestInfo = parse(method, path, query)
-        request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now(), impersonation=acting)
-        await _send(await self.handle(request), receive, send)
+        request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now(), outside=True, impersonation=acting)
+        await _send(await self.handle(request), receive, send, scope.get("fakekube.abort", _no_abort))
 
 
 def _service_allocators(config: Config, rng: random.Random, services: list[Obj]) -> ServiceAllocators:
@@ -351,8 +375,16 @@ def _reader(receive: Receive) -> Callable[[], Awaitable[bytes]]:
     return read
 
 
-async def _send(answer: Answer, receive: Receive, send: Send) -> None:
-    """An Answer over ASGI; a stream ends when the client goes away."""
+def _no_abort() -> None:
+    """A server that cannot close connections just leaves them without an answer."""
+
+
+async def _send(answer: Answer, receive: Receive, send: Send, abort: Callable[[], None]) -> None:
+    """An Answer over ASGI; a stream ends when the client goes away, and breaks off when its source does."""
+    if answer.status == 0:
+        abort()
+        await _until_disconnect(receive)
+        return
     headers = [(b"content-type", answer.content_type.encode())] if answer.content_type else []
     headers += _STANDARD_HEADERS
     headers += [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in answer.headers.items()]
@@ -368,6 +400,9 @@ async def _send(answer: Answer, receive: Receive, send: Send) -> None:
     gone = asyncio.ensure_future(_until_disconnect(receive))
     try:
         await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
+        if pump.done() and pump.exception() is not None:
+            abort()
+            await gone
     finally:
         for task in (pump, gone):
             task.cancel()

@@ -17,10 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fakeapi.clock import Clock, RealClock
+from fakeapi.clock import VirtualClock
 from fakeapi.config import Config
 from fakeapi.loopthread import LoopThread
-from fakeapi.running import Running, Snapshot
+from fakeapi.control import Snapshot
+from fakeapi.running import Running
 from fakenodes.components import Plan
 from kubeconfig import model
 
@@ -105,7 +106,7 @@ class Cluster:
         self._running: Running | None = None
         self._directory = ""
         self._api_client: Any = None
-        self.clock: Clock = RealClock()
+        self._clock = VirtualClock()
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -115,10 +116,9 @@ class Cluster:
         self._thread = LoopThread(f"fakekube {self.name}")
         atexit.register(self.stop)
         try:
-            self._running = self._thread.run(Running.start(self._config, self._plan, self.clock))
+            self._running = self._thread.run(Running.start(self._config, self._plan, self._clock))
             self._directory = tempfile.mkdtemp(prefix="fakekube-")
             model.write(Path(self.kubeconfig), self._running.launched.kubeconfig(name=self.name))
-            self._ready = self.snapshot()
         except BaseException:
             self.stop()
             raise
@@ -212,7 +212,8 @@ class Cluster:
 
     def reset(self) -> None:
         """Go back to the state when the cluster was ready."""
-        self.restore(self._ready)
+        thread, running = self._live
+        thread.run(running.reset())
 
     @property
     def runtime(self) -> Runtime:

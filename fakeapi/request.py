@@ -50,6 +50,7 @@ class RequestInfo:
 class Request:
     """One request on its way through the chain; headers are lower-case. `read` gives the body.
 
+    outside: it came over a socket and not from a component of this process.
     impersonation: every Impersonate-* header as (lower-case name, value), since they may be repeated.
     """
 
@@ -63,6 +64,7 @@ class Request:
     peer: bytes = b""
     warnings: list[str] = field(default_factory=list)
     now: float = 0.0
+    outside: bool = False
     impersonation: list[tuple[str, str]] = field(default_factory=list)
 
     def option(self, name: str, default: str = "") -> str:
@@ -78,7 +80,7 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back. A body that is an iterator is sent in chunks as they come."""
+    """What goes back. A body that is an iterator is sent in chunks as they come; status 0 closes the connection."""
 
     status: int
     body: bytes | AsyncIterator[bytes] = b""

@@ -1,42 +1,40 @@
-"""A whole running cluster on the current event loop: API server and components, and going back to an earlier state.
+"""A whole running cluster on the current event loop: API server, components, and their controls.
 
-What Cluster, `fakekube up` and the admin endpoint share. Leaves out snapshots of a cluster in etcd, which others may
-write to.
+What Cluster and `fakekube up` run.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
 
 from fakeapi.clock import Clock
 from fakeapi.components import components
 from fakeapi.config import Config
+from fakeapi.control import Control, gone
 from fakeapi.launch import Launched, launch
-from fakeapi.storage.base import Entry
-from fakeapi.storage.memory import MemoryStorage
 from fakenodes.components import Components, Plan
-
-
-class SnapshotError(Exception):
-    """The store cannot go back in time; the message is one line for a person."""
+from fakenodes.kubelet.hollow import Hollow
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A state to go back to: every object with its own revisions."""
+class Parts:
+    """What a snapshot keeps of the components: the nodes that run, and what their containers do."""
 
-    entries: tuple[Entry, ...]
-    revision: int
+    roster: tuple[Hollow, ...]
+    runtime: Any
 
 
-class Running:
+class Running(Control):
     """start() it, stop() it. Everything is to be called on its event loop."""
 
     def __init__(self, launched: Launched, plan: Plan, clock: Clock) -> None:
+        super().__init__(launched.server, clock)
         self.launched = launched
-        self.clock = clock
         self.plan = plan
         self.components: Components = components(launched, plan, clock)
+        self._restarting: asyncio.Future[None] | None = None
 
     @classmethod
     async def start(cls, config: Config, plan: Plan, clock: Clock) -> Running:
@@ -45,6 +43,8 @@ class Running:
         try:
             await running.components.start()
             await running.components.ready()
+            await running.settle()
+            running.ready()
         except BaseException:
             await running.stop()
             raise
@@ -52,25 +52,30 @@ class Running:
 
     async def stop(self) -> None:
         """End everything."""
+        await gone(self._restarting)
         await self.components.stop()
         await self.launched.stop()
 
-    def snapshot(self) -> Snapshot:
-        """The state now. SnapshotError."""
-        storage = self._storage()
-        return Snapshot(tuple(storage.entries()), storage._revision)
+    @property
+    def drained(self) -> bool:
+        if self._restarting is not None and not self._restarting.done():
+            return False
+        return self.components.drained
 
-    async def restore(self, snapshot: Snapshot) -> None:
-        """Go back: objects with their own resourceVersions, a later revision, every watch ended. SnapshotError."""
-        storage = self._storage()
+    def _parts(self) -> Parts:
+        nodes = self.components.nodes
+        return Parts(nodes.roster(), nodes.runtime.state()) if nodes is not None else Parts((), None)
+
+    async def _halt(self) -> None:
+        await gone(self._restarting)
         await self.components.stop()
-        storage.replace(snapshot.entries)
-        self.components = components(self.launched, self.plan, self.clock)
-        await self.components.start()
-        await self.components.ready()
 
-    def _storage(self) -> MemoryStorage:
-        storage = self.launched.server.storage
-        if not isinstance(storage, MemoryStorage):
-            raise SnapshotError("a cluster in etcd has no snapshots: others may write to it")
-        return storage
+    async def _resume(self, parts: Parts) -> None:
+        """Begin to start anew. It goes on beside what the caller does next, as a process that comes back would."""
+        old = self.components.nodes
+        if old is not None:
+            old.runtime.set_state(parts.runtime)
+            self.plan = replace(self.plan, runtime=old.runtime)
+        self.plan = replace(self.plan, roster=parts.roster, quiet=True)
+        self.components = components(self.launched, self.plan, self.clock)
+        self._restarting = asyncio.ensure_future(self.components.start())

@@ -20,10 +20,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 IDLE_SECONDS = 120
 BACKLOG = 2048
 PEER = "fakekube.peer"
+ABORT = "fakekube.abort"
 
 
 class PeerProtocol(HttpToolsProtocol):
-    """HTTP over a connection whose client certificate (DER, b"" without one) is in scope["fakekube.peer"]."""
+    """HTTP over a connection whose client certificate (DER, b"" without one) is in scope["fakekube.peer"].
+
+    scope["fakekube.abort"] closes the connection at once.
+    """
 
     peer: bytes = b""
 
@@ -40,6 +44,7 @@ class PeerProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope[PEER] = self.peer  # type: ignore[typeddict-unknown-key]
+        self.scope[ABORT] = self.transport.abort  # type: ignore[typeddict-unknown-key]
 
 
 class _Server(uvicorn.Server):

@@ -18,7 +18,7 @@ from fakenodes.controllers import CONTROLLERS
 from fakenodes.controllers.base import Options
 from fakenodes.controllers.runner import Manager, choose
 from fakenodes.informer import InformerFactory
-from fakenodes.kubelet.hollow import HollowNodes
+from fakenodes.kubelet.hollow import Hollow, HollowNodes
 from fakenodes.kubelet.node import Endpoint
 from fakenodes.kubelet.runtime.script import Runtime
 from fakenodes.scheduler.scheduler import Scheduler
@@ -35,12 +35,18 @@ Clients = Callable[[str], Client]
 
 @dataclass(slots=True)
 class Plan:
-    """What to run: the --controllers selection ("" for none), the scheduler, and how many nodes with which names."""
+    """What to run: the --controllers selection ("" for none), the scheduler, and how many nodes with which names.
+
+    roster: the nodes one by one, in place of a number. quiet: take over what an earlier run of the components left on the
+    server, without a word.
+    """
 
     controllers: str = "*"
     scheduler: bool = True
     nodes: int = 3
     node_prefix: str = NODE_PREFIX
+    roster: tuple[Hollow, ...] | None = None
+    quiet: bool = False
     options: Options = field(default_factory=Options)
     runtime: Runtime | None = None
     endpoint: Endpoint | None = None
@@ -71,11 +77,28 @@ class Components:
         if plan.scheduler:
             self.scheduler = Scheduler()
             self._run("scheduler", self._run_scheduler())
-        if plan.nodes:
-            self.nodes = HollowNodes(self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint)
-            for number in range(plan.nodes):
-                self.nodes.add_node(f"{plan.node_prefix}{number}")
+        self._hollow()
+        if self.nodes is not None:
             self._run("nodes", self._run_nodes())
+
+    def _hollow(self) -> None:
+        plan = self.plan
+        roster = plan.roster
+        if roster is None:
+            roster = tuple(Hollow(f"{plan.node_prefix}{number}") for number in range(plan.nodes))
+        if not roster:
+            return
+        self.nodes = HollowNodes(self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint, quiet=plan.quiet)
+        for hollow in roster:
+            self.nodes.add_node(hollow.name, hollow.labels, hollow.capacity)
+            if hollow.stopped:
+                self.nodes.stop_node(hollow.name)
+
+    @property
+    def drained(self) -> bool:
+        """Nothing is left to do before time goes on."""
+        parts = (self.manager, self.scheduler, self.nodes)
+        return all(part is None or part.drained for part in parts)
 
     async def ready(self, seconds: float = 30.0) -> None:
         """Wait until nodes are registered and Pods can be created in the default namespace. TimeoutError."""

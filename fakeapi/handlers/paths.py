@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from fakeapi import codec, discovery, errors, openapi
+from fakeapi import admin, codec, discovery, errors, openapi
 from fakeapi.handlers import tokens
 from fakeapi.handlers.routes import text_not_found
 from fakeapi.request import Answer, Request
@@ -45,7 +45,7 @@ async def route(server: ApiServer, request: Request) -> Answer:
     page = PAGES.get(parts[0] if parts[0] in _PREFIXES else path)
     if page is None:
         return text_not_found()
-    if parts[0] not in ("healthz", "livez", "readyz") and request.method != "GET":
+    if parts[0] not in ("healthz", "livez", "readyz", "fakekube") and request.method != "GET":
         raise errors.not_allowed()
     return await page(server, request)
 
@@ -167,5 +167,6 @@ PAGES: dict[str, Page] = {
     "api": _core,
     "apis": _groups,
     "openapi": _openapi,
+    "fakekube": admin.page,
 }
 _PREFIXES = frozenset(k for k in PAGES if not k.startswith("/"))

@@ -114,6 +114,11 @@ class MemoryStorage:
     def listen(self, prefix: str, listener: Listener) -> Callable[[], None]:
         return self._listeners.add(prefix, listener)
 
+    @property
+    def newest(self) -> int:
+        """The revision now."""
+        return self._revision
+
     def entries(self) -> Iterator[Entry]:
         """Every entry as it is now, in key order: what a snapshot or a backup keeps."""
         return (self._entries[key] for key in self._keys)

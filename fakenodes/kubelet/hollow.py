@@ -11,6 +11,7 @@ import heapq
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fakeapi.clock import Clock, rfc3339_micro
@@ -36,8 +37,21 @@ BUSY = 64  # pods that wait to be looked at, beyond which short-lived statuses a
 RETRY_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Hollow:
+    """One node to run. stopped: its kubelet is silent."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    stopped: bool = False
+
+
 class HollowNodes:
-    """The nodes `<prefix>0` ... of this process and the pods on them. runtime: what containers do."""
+    """The nodes `<prefix>0` ... of this process and the pods on them. runtime: what containers do.
+
+    quiet: nodes that the server has already are taken over as they are, without a word of a kubelet that starts.
+    """
 
     def __init__(
         self,
@@ -47,8 +61,10 @@ class HollowNodes:
         rng: random.Random | None = None,
         runtime: Runtime | None = None,
         endpoint: Endpoint | None = None,
+        quiet: bool = False,
     ) -> None:
         self.runtime = runtime or Runtime()
+        self._quiet = quiet
         self.kubelets: dict[str, Kubelet] = {}
         self.workers: dict[str, PodWorker] = {}
         self._client_for = client_for
@@ -65,8 +81,8 @@ class HollowNodes:
 
     @property
     def drained(self) -> bool:
-        """No pod is to be looked at now."""
-        return self._queue.drained
+        """No pod is to be looked at now, and every event is told."""
+        return self._queue.drained and all(k.recorder.drained for k in self.kubelets.values())
 
     def add_node(self, name: str, labels: Mapping[str, str] | None = None,
                  capacity: Mapping[str, str] | None = None) -> Node:  # fmt: skip
@@ -80,6 +96,13 @@ class HollowNodes:
             node, client, recorder, self._clock, self.runtime, lambda uid: self._neighbours(name, uid)
         )
         return node
+
+    def roster(self) -> tuple[Hollow, ...]:
+        """The nodes as they are now, for another HollowNodes to take over."""
+        return tuple(
+            Hollow(k.node.name, k.node.labels, k.node.capacity, k.node.name in self.stopped)
+            for k in self.kubelets.values()
+        )
 
     async def run(self, informers: InformerFactory) -> None:
         """Register the nodes that were added and run their pods until cancelled."""
@@ -108,7 +131,8 @@ class HollowNodes:
 
         async def registrar(some: Iterator[Kubelet]) -> None:
             for kubelet in some:
-                await self.start_node(kubelet.node.name)
+                if kubelet.node.name not in self.stopped:
+                    await self.start_node(kubelet.node.name)
 
         await asyncio.gather(*(registrar(waiting) for _ in range(REGISTRARS)))
 
@@ -117,18 +141,31 @@ class HollowNodes:
         kubelet = self.kubelets[name]
         while True:
             try:
-                await self._register(kubelet)
+                taken = self._quiet and await self._take_over(kubelet)
+                if not taken:
+                    await self._register(kubelet)
                 break
             except (ClientError, OSError) as error:
                 log.info("node %s: %s", name, error)
                 await self._clock.sleep(RETRY_SECONDS)
         self.stopped.discard(name)
-        kubelet.recorder.record(_event_target(name), "Normal", "Starting", "Starting kubelet.")
-        message = f"Node {name} status is now: NodeReady"
-        kubelet.recorder.record(_event_target(name), "Normal", "NodeReady", message)
+        if not taken:
+            kubelet.recorder.record(_event_target(name), "Normal", "Starting", "Starting kubelet.")
+            message = f"Node {name} status is now: NodeReady"
+            kubelet.recorder.record(_event_target(name), "Normal", "NodeReady", message)
         now = self._clock.monotonic()
         self._beat(now + self._rng.uniform(0, nodes.RENEW_SECONDS), name, "lease")
         self._beat(now + self._rng.uniform(0.5, 1.0) * nodes.STATUS_SECONDS, name, "status")
+
+    async def _take_over(self, kubelet: Kubelet) -> bool:
+        """Whether the server has the node; it is this kubelet's from now on."""
+        try:
+            kubelet.node.obj = await kubelet.client.get(NODES, kubelet.node.name)
+        except ClientError as error:
+            if error.code != 404:
+                raise
+            return False
+        return True
 
     async def _register(self, kubelet: Kubelet) -> None:
         node, client, now = kubelet.node, kubelet.client, self._clock.now()
@@ -174,13 +211,13 @@ class HollowNodes:
         """Send what is due; all nodes take turns."""
         while True:
             now = self._clock.monotonic()
-            if not self._beats:
+            due, _, name, what = self._beats[0] if self._beats else (None, 0, "", "")
+            if due is None or due > now:
                 self._lag.clear()
+                timer = self._clock.call_later(due - now, self._lag.set) if due is not None else None
                 await self._lag.wait()
-                continue
-            due, _, name, what = self._beats[0]
-            if due > now:
-                await self._clock.sleep(min(due - now, 1.0))
+                if timer is not None:
+                    timer.cancel()
                 continue
             heapq.heappop(self._beats)
             if name not in self.kubelets or name in self.stopped:

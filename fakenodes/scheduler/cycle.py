@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 from fakenodes.scheduler.framework import (
     Bind,
@@ -44,6 +44,8 @@ from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
 MIN_FEASIBLE = 100
 MIN_PERCENTAGE = 5
 SIGNATURE_LIMIT = 4096
+
+P = TypeVar("P")
 
 
 def nodes_to_find(total: int, percentage: int = 0) -> int:
@@ -111,6 +113,17 @@ class Nominations:
         return [pod for uid, pod in self._pods.items() if self._nodes[uid] == node and pod.priority < priority]
 
 
+_KNOWN: dict[tuple[type, type], bool] = {}
+
+
+def _is(plugin: Plugin, point: type[P]) -> TypeGuard[P]:
+    """Whether the plugin takes part at an extension point; asked once a class, since runtime protocols are slow."""
+    key = (type(plugin), point)
+    if key not in _KNOWN:
+        _KNOWN[key] = isinstance(plugin, point)
+    return _KNOWN[key]
+
+
 class Profile:
     """A set of plugins under a scheduler name, sorted by extension point."""
 
@@ -121,31 +134,31 @@ class Profile:
         self.handle = handle
         made = [(factory(handle), weight) for factory, weight in plugins]
         self._plugins = [plugin for plugin, _ in made]
-        self.pre_enqueue = [p for p in self._plugins if isinstance(p, PreEnqueue)]
-        self.sort = next(p for p in self._plugins if isinstance(p, QueueSort))
-        self.pre_filters = [p for p in self._plugins if isinstance(p, PreFilter)]
-        self.extensions = [p for p in self._plugins if isinstance(p, PreFilterExtensions)]
-        filters = [p for p in self._plugins if isinstance(p, Filter)]
-        split = next((i for i, plugin in enumerate(filters) if not isinstance(plugin, Signer)), len(filters))
+        self.pre_enqueue = [p for p in self._plugins if _is(p, PreEnqueue)]
+        self.sort = next(p for p in self._plugins if _is(p, QueueSort))
+        self.pre_filters = [p for p in self._plugins if _is(p, PreFilter)]
+        self.extensions = [p for p in self._plugins if _is(p, PreFilterExtensions)]
+        filters = [p for p in self._plugins if _is(p, Filter)]
+        split = next((i for i, plugin in enumerate(filters) if not _is(plugin, Signer)), len(filters))
         self.signed_filters, self.filters = filters[:split], filters[split:]
-        self.post_filters = [p for p in self._plugins if isinstance(p, PostFilter)]
-        pre_scores = [p for p in self._plugins if isinstance(p, PreScore)]
-        self.signed_pre_scores = [p for p in pre_scores if isinstance(p, Signer)]
-        self.pre_scores = [p for p in pre_scores if not isinstance(p, Signer)]
-        scores = [(plugin, weight or 1) for plugin, weight in made if isinstance(plugin, Score)]
-        signed = [(plugin, weight) for plugin, weight in scores if isinstance(plugin, Signer)]
-        self.signed_plain = [(p, w) for p, w in signed if not isinstance(p, Normalize)]
-        self.signed_normalized = [(p, w) for p, w in signed if isinstance(p, Normalize)]
+        self.post_filters = [p for p in self._plugins if _is(p, PostFilter)]
+        pre_scores = [p for p in self._plugins if _is(p, PreScore)]
+        self.signed_pre_scores = [p for p in pre_scores if _is(p, Signer)]
+        self.pre_scores = [p for p in pre_scores if not _is(p, Signer)]
+        scores = [(plugin, weight or 1) for plugin, weight in made if _is(plugin, Score)]
+        signed = [(plugin, weight) for plugin, weight in scores if _is(plugin, Signer)]
+        self.signed_plain = [(p, w) for p, w in signed if not _is(p, Normalize)]
+        self.signed_normalized = [(p, w) for p, w in signed if _is(p, Normalize)]
         self.scores = [
-            (p, w, p.normalize if isinstance(p, Normalize) else None) for p, w in scores if not isinstance(p, Signer)
+            (p, w, p.normalize if _is(p, Normalize) else None) for p, w in scores if not _is(p, Signer)
         ]
-        self.reserves = [p for p in self._plugins if isinstance(p, Reserve)]
-        self.permits = [p for p in self._plugins if isinstance(p, Permit)]
-        self.pre_binds = [p for p in self._plugins if isinstance(p, PreBind)]
-        self.binds = [p for p in self._plugins if isinstance(p, Bind)]
-        self.post_binds = [p for p in self._plugins if isinstance(p, PostBind)]
-        self.hints = {p.name: p for p in self._plugins if isinstance(p, EventHints)}
-        named = {p.name: p for p in self._plugins if isinstance(p, Signer)}
+        self.reserves = [p for p in self._plugins if _is(p, Reserve)]
+        self.permits = [p for p in self._plugins if _is(p, Permit)]
+        self.pre_binds = [p for p in self._plugins if _is(p, PreBind)]
+        self.binds = [p for p in self._plugins if _is(p, Bind)]
+        self.post_binds = [p for p in self._plugins if _is(p, PostBind)]
+        self.hints = {p.name: p for p in self._plugins if _is(p, EventHints)}
+        named = {p.name: p for p in self._plugins if _is(p, Signer)}
         self._signers = list(named.values())
         self._signatures: dict[tuple[Any, ...], int] = {}
         self._last_signature = 0

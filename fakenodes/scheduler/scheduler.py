@@ -53,12 +53,15 @@ class Scheduler:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._nominations = Nominations()
         self._binds = asyncio.Semaphore(BINDS_AT_ONCE)
+        self._begun = False
         self.snapshot = Snapshot()
 
     @property
     def drained(self) -> bool:
         """No pod is ready to be tried and no binding under way."""
-        return not self._tasks and not self._queue.places().get("active", 0)
+        if not self._begun:
+            return True
+        return not self._tasks and not self._queue.places().get("active", 0) and self._recorder.drained
 
     async def run(self, client: Client, informers: InformerFactory, clock: Clock, rng: random.Random) -> None:
         """Schedule until cancelled. client acts as system:kube-scheduler; the factory need not be started."""
@@ -76,14 +79,16 @@ class Scheduler:
         hints = {name: plugin for cycle in self._cycles.values() for name, plugin in cycle.profile.hints.items()}
         self._queue = SchedulingQueue(clock, first.sort.sort_key, hints, self._gates)
         self._watch(informers)
+        flushing = asyncio.ensure_future(self._queue.run())
+        self._begun = True
         try:
             await informers.start()
-            self._start(self._queue.run())
             await self._loop()
         finally:
-            for task in list(self._tasks):
+            ending = [flushing, *self._tasks]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
             await recorder.stop()
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:

@@ -164,6 +164,14 @@ class Runtime:
         """Let images that match (`nginx:*`, `*/busybox`) follow the script; later patterns win."""
         self._patterns.insert(0, (pattern, script))
 
+    def state(self) -> tuple[list[tuple[str, Script]], bool]:
+        """For set_state."""
+        return list(self._patterns), self._jobs_exit
+
+    def set_state(self, state: tuple[list[tuple[str, Script]], bool]) -> None:
+        """Go back to the patterns of then."""
+        self._patterns, self._jobs_exit = list(state[0]), state[1]
+
     def load(self, found: Obj) -> None:
         """Take patterns from a YAML file's content: `{images: {pattern: {exitCode: 1}}, jobsExit: true}`."""
         for pattern, fields_ in (found.get("images") or {}).items():
