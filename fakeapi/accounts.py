@@ -15,11 +15,11 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 
 from fakeapi import names
-from fakeapi.admission.base import Obj, Reader
 from fakeapi.authentication import AUTHENTICATED, TokenError
 from fakeapi.clock import Clock
 from fakeapi.config import Config
 from fakeapi.gofmt import go_quote
+from fakeapi.reader import Obj, Reader
 from fakeapi.request import User
 
 PREFIX = "system:serviceaccount:"

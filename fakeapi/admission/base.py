@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
+from fakeapi.reader import Obj, Reader, T
 from fakeapi.request import Answer, User
 
 if TYPE_CHECKING:
@@ -19,27 +20,7 @@ if TYPE_CHECKING:
     from fakeapi.resources.table import Table
     from fakeapi.schema.definitions import Definitions
 
-Obj = dict[str, Any]
-T = TypeVar("T")
-
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
-
-
-class Reader(Protocol):
-    """How a plugin looks at other objects: the newest state, never changed in place."""
-
-    async def get(self, group: str, resource: str, namespace: str, name: str) -> Obj | None:
-        """One object or None."""
-
-    async def list(self, group: str, resource: str, namespace: str = "") -> list[Obj]:
-        """All objects of a resource (in a namespace)."""
-
-    async def select(self, group: str, resource: str, field: str, value: str) -> list[Obj]:
-        """Those that an exact field selector finds."""
-
-    async def parsed(self, group: str, resource: str, parse: Callable[[Obj], T]) -> Mapping[tuple[str, str], T]:
-        """parse(obj) of every object by (namespace, name), in key order. The same mapping as long as nothing has changed;
-        parse (a module's function) is called once for each state of an object."""
 
 
 @dataclass(slots=True)
@@ -59,8 +40,42 @@ class Host:
 
 
 @dataclass(slots=True)
+class Memory:
+    """What a plugin remembers between the two rounds of mutation: which of its hooks to run again if need be.
+
+    reinvocable: those that ran and may run again; wanted: those of them that shall; output: the object after the last one.
+    """
+
+    reinvocable: set[str] = field(default_factory=set)
+    wanted: set[str] = field(default_factory=set)
+    output: bytes | None = None
+
+    def require(self) -> None:
+        """The object has changed: run again what came before."""
+        self.wanted |= self.reinvocable
+        self.reinvocable = set()
+
+
+@dataclass(slots=True)
+class Again:
+    """admission.ReinvocationContext. needed: a plugin wants a second round; running: this is it."""
+
+    needed: bool = False
+    running: bool = False
+    memories: dict[str, Memory] = field(default_factory=dict)
+
+    def of(self, plugin: str) -> Memory:
+        """The plugin's memory."""
+        return self.memories.setdefault(plugin, Memory())
+
+
+@dataclass(slots=True)
 class Attributes:
-    """One request as admission sees it. obj is None on DELETE and CONNECT, old is None on CREATE; obj may be changed in mutation."""
+    """One request as admission sees it.
+
+    obj is None on DELETE, old is None on CREATE; obj may be changed in mutation. kind_group and kind_version: of the
+    kind, where they are not the resource's (Scale, Eviction, options of CONNECT). options: the request's *Options object.
+    """
 
     operation: str
     group: str
@@ -78,6 +93,9 @@ class Attributes:
     warnings: list[str] = field(default_factory=list)
     namespaced: bool = True
     now: str = ""
+    kind_group: str = ""
+    kind_version: str = ""
+    again: Again = field(default_factory=Again)
 
 
 class Plugin(Protocol):
@@ -100,10 +118,15 @@ class Chain:
         self.plugins = plugins
 
     async def admit(self, attributes: Attributes) -> None:
-        """Run every plugin's mutation. ApiError from the first that refuses."""
-        for plugin in self.plugins:
-            if plugin.handles(attributes):
-                await plugin.admit(attributes)
+        """Run every plugin's mutation, and once more where one asks for it. ApiError from the first that refuses."""
+        again = attributes.again
+        while True:
+            for plugin in self.plugins:
+                if plugin.handles(attributes):
+                    await plugin.admit(attributes)
+            if again.running or not again.needed:
+                return
+            again.running = True
 
     async def validate(self, attributes: Attributes) -> None:
         """Run every plugin's validation. ApiError from the first that refuses."""
@@ -113,3 +136,5 @@ class Chain:
 
 
 Step = Callable[[Attributes], Awaitable[None]]
+
+__all__ = ["CONNECT", "CREATE", "DELETE", "UPDATE", "Attributes", "Chain", "Host", "Obj", "Plugin", "Reader", "T"]

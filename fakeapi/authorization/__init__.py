@@ -5,12 +5,12 @@ Stands for apiserver's pkg/authorization/union, the superuser rule of system:mas
 
 from __future__ import annotations
 
-from fakeapi.admission.base import Reader
 from fakeapi.authorization import node, rbac
 from fakeapi.authorization.base import Attributes, Decision, Mode, Rules, attributes_of
 from fakeapi.authorization.escalation import BINDINGS, ROLES, Escalation
 from fakeapi.authorization.impersonation import Impersonation, refusal, wanted_user
 from fakeapi.config import Config
+from fakeapi.reader import Reader
 from fakeapi.request import Request, User
 
 MASTERS = "system:masters"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 
-from fakeapi.admission.base import Obj, Reader
 from fakeapi.authorization.base import Attributes, Decision, Rules
 from fakeapi.authorization.rbac import compile_rule
 from fakeapi.bootstrap.policy import CLUSTER_ROLES
 from fakeapi.bootstrap.rbac import rule as policy_rule
+from fakeapi.reader import Obj, Reader
 from fakeapi.request import User
 
 PREFIX = "system:node:"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fakeapi.admission.base import Obj, Reader
 from fakeapi.authorization.base import Attributes, Decision, Rules
+from fakeapi.reader import Obj, Reader
 from fakeapi.request import User
 
 GROUP = "rbac.authorization.k8s.io"

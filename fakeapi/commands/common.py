@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -56,6 +57,8 @@ def say(text: str) -> None:
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
     """Run main(stop) on a new event loop; stop is set by SIGINT and SIGTERM. UserErrors become one line and status 1."""
+    # asyncio tells of every client that hangs up on TLS; that is no news.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:
         return _runner(_until_signal(main))
     except UserError as error:

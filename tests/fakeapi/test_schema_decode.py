@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from fakeapi.schema import definitions, gotext
-from fakeapi.schema.decode import DecodeError, decode, strict_errors
+from fakeapi.schema.decode import DecodeError, decode, strict_errors, through_storage
 from fakeapi.schema.duplicates import duplicate_fields
 from fakeapi.schema.types import Type
 
@@ -30,7 +30,8 @@ NORMALISED = [
     ("ConfigMap", {"data": {"a": None}, "metadata": {}}, {"metadata": {}, "data": {"a": ""}}),
     ("Secret", {"data": {"a": "Y\nQ==", "b": None}}, {"metadata": {}, "data": {"a": "YQ==", "b": None}}),
     ("Pod", {"spec": {}}, {"metadata": {}, "spec": {"containers": None}, "status": {}}),
-    ("Pod", {"spec": {"containers": []}}, {"metadata": {}, "spec": {"containers": None}, "status": {}}),
+    # [] stays until storage blanks it (through_storage), since managedFields own it
+    ("Pod", {"spec": {"containers": []}}, {"metadata": {}, "spec": {"containers": []}, "status": {}}),
     (
         "Service",
         {"spec": {"ports": [{"port": 80}, {"targetPort": "http", "port": 1, "nodePort": 0}]}},
@@ -271,3 +272,10 @@ def test_base64(text: str, want: str | int) -> None:
         return
     with pytest.raises(ValueError, match=f"^illegal base64 data at input byte {want}$"):
         gotext.base64(text)
+
+
+def test_storage_blanks_empty_lists_that_are_always_encoded() -> None:
+    slice_type = definitions.load(36).type("io.k8s.api.discovery.v1.EndpointSlice")
+    given = {"metadata": {}, "addressType": "IPv4", "endpoints": [], "ports": None}
+    through_storage(given, slice_type)
+    assert given["endpoints"] is None
