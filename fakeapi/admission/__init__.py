@@ -17,6 +17,7 @@ from fakeapi.admission import (
     defaultstorageclass,
     defaulttolerationseconds,
     limitranger,
+    mutatingwebhook,
     namespacelifecycle,
     nodetaint,
     persistentvolumeclaimresize,
@@ -27,6 +28,7 @@ from fakeapi.admission import (
     runtimeclass,
     serviceaccount,
     storageobjectinuse,
+    validatingwebhook,
 )
 from fakeapi.admission.base import Chain, Host, Plugin
 
@@ -50,6 +52,8 @@ ORDER: tuple[tuple[str, Callable[[Host], Plugin], bool], ...] = (
     (defaultingressclass.NAME, defaultingressclass.DefaultIngressClass, True),
     (podtopologylabels.NAME, podtopologylabels.PodTopologyLabels, True),
     # Webhooks, policies and quotas come last: they see what all others made of the object.
+    (mutatingwebhook.NAME, mutatingwebhook.MutatingAdmissionWebhook, True),
+    (validatingwebhook.NAME, validatingwebhook.ValidatingAdmissionWebhook, True),
     (resourcequota.NAME, resourcequota.ResourceQuota, True),
 )
 
