@@ -43,13 +43,11 @@ async def create(scope: Scope, request: Request) -> Answer:
 
 def place(scope: Scope, request: Request, obj: Obj) -> None:
     """EnsureObjectNamespaceMatchesRequestNamespace: the URL's namespace is the object's. ApiError 400."""
-    metadata, wanted = obj["metadata"], request.info.namespace if scope.row.namespaced else ""
-    given = metadata.get("namespace", "")
-    if given and not wanted:
-        if scope.row.namespaced or request.info.namespace:
-            raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    metadata, wanted = obj["metadata"], request.info.namespace
+    if not scope.row.namespaced:
+        metadata.pop("namespace", None)
         return
-    if given and given != wanted:
+    if metadata.get("namespace") and metadata["namespace"] != wanted:
         raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
     if wanted:
         metadata["namespace"] = wanted
@@ -97,4 +95,21 @@ def admission_attributes(scope: Scope, request: Request, ctx: Context, operation
         warnings=request.warnings,
         namespaced=scope.row.namespaced,
         now=ctx.now,
+        options=_options(request, operation),
     )
+
+
+_OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
+
+
+def _options(request: Request, operation: str) -> Obj:
+    """The request's options as webhooks are shown them."""
+    found: Obj = {"kind": _OPTIONS.get(operation, "CreateOptions"), "apiVersion": "meta.k8s.io/v1"}
+    query = request.query
+    if query:
+        if "dryRun" in query:
+            found["dryRun"] = query["dryRun"]
+        for name in ("fieldManager", "fieldValidation"):
+            if query.get(name):
+                found[name] = query[name][0]
+    return found
