@@ -20,6 +20,7 @@ NameRule = Callable[[str, bool], list[str]]
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_BASE = 58
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
+_BARE_FINALIZERS = ("kubernetes", _ORPHAN, _FOREGROUND)
 _SYSTEM = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 
 
@@ -130,8 +131,8 @@ def check_owners(owners: list[Obj]) -> list[FieldError]:
     """ValidateOwnerReferences: complete, no Event as an owner, at most one controller."""
     found: list[FieldError] = []
     controller = ""
-    for i, owner in enumerate(owners):
-        found += _check_owner(f"metadata.ownerReferences[{i}]", owner)
+    for owner in owners:
+        found += _check_owner("metadata.ownerReferences", owner)
         if owner.get("controller"):
             current = f"{owner.get('kind', '')}/{owner.get('name', '')}"
             if controller:
@@ -143,13 +144,12 @@ def check_owners(owners: list[Obj]) -> list[FieldError]:
 
 
 def _check_owner(path: str, owner: Obj) -> list[FieldError]:
-    found = []
     version = owner.get("apiVersion", "")
-    if not version:
-        found.append(errors.required(f"{path}.apiVersion", "must not be empty"))
-    elif version.count("/") > 1 or version.endswith("/"):
-        found.append(errors.invalid(f"{path}.apiVersion", version, "must be <group>/<version> or <version>"))
-    found += [errors.required(f"{path}.{f}", "must not be empty") for f in ("kind", "name", "uid") if not owner.get(f)]
+    _, _, last = version.rpartition("/")
+    found = []
+    if not last or version.count("/") > 1:
+        found.append(errors.invalid(f"{path}.apiVersion", version, "version must not be empty"))
+    found += [errors.invalid(f"{path}.{f}", "", "must not be empty") for f in ("kind", "name", "uid") if not owner.get(f)]
     if (version, owner.get("kind")) == ("v1", "Event"):
         found.append(errors.invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner"))
     return found
@@ -162,6 +162,15 @@ def check_finalizers(finalizers: list[str]) -> list[FieldError]:
     if _ORPHAN in finalizers and _FOREGROUND in finalizers:
         found.append(errors.invalid(path, finalizers, f"finalizer {_ORPHAN} and {_FOREGROUND} cannot be both set"))
     return found
+
+
+def check_finalizer_names(metadata: Obj) -> list[FieldError]:
+    """validateKubeFinalizerName: what core's ValidateObjectMeta adds to apimachinery's; a bare name must be a known one."""
+    return [
+        errors.invalid(f"metadata.finalizers[{i}]", name, "name is neither a standard finalizer name nor is it fully qualified")
+        for i, name in enumerate(metadata.get("finalizers") or ())
+        if "/" not in name and name not in _BARE_FINALIZERS
+    ]
 
 
 def check_managed_fields(entries: list[Obj]) -> list[FieldError]:
@@ -215,12 +224,13 @@ def check_update(new: Obj, old: Obj) -> list[FieldError]:
     return found
 
 
-def check_whole_update(new: Obj, old: Obj, namespaced: bool) -> list[FieldError]:
+def check_whole_update(new: Obj, old: Obj, namespaced: bool, bare_finalizers: bool = True) -> list[FieldError]:
     """What upstream finds in metadata on update: the generic store looks once, the kind's own strategy once more, and each
     time both at the object and at the change; so a bad label is told four times and a changed uid twice."""
     generic = check(new, namespaced, names.name_is_path_segment)
     change = check_update(new, old)
-    if not generic and not change:
+    finalizers = [] if bare_finalizers else check_finalizer_names(new)
+    if not generic and not change and not finalizers:
         return []
     own = [e for e in generic if not e.field.startswith("metadata.name")]
-    return [*generic, *change, *change, *own]
+    return [*generic, *change, *change, *finalizers, *own, *finalizers]

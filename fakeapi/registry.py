@@ -164,8 +164,6 @@ class Registry:
         metadata.pop("resourceVersion", None)
         if self.strategy.generation:
             metadata["generation"] = 1
-        else:
-            metadata.pop("generation", None)
         if self.has_status and not self.strategy.keeps_status:
             obj.pop("status", None)
             if self.status_required:

@@ -5,55 +5,22 @@ Stands for apiserver's endpoints/handlers/response.go and registry/rest/table.go
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from fakeapi import errors
-from fakeapi.clock import parse_rfc3339
 from fakeapi.codec import Form
 from fakeapi.strategies.base import Column, Obj, Printer
+from fakeapi.strategies.podspec.printing import CREATED_TEXT, NAME_TEXT
 
 INCLUDE = ("None", "Metadata", "Object")
 
 
-def age(timestamp: str | None, now: float) -> str:
-    """How long ago, as duration.HumanDuration prints it; `<unknown>` without a time."""
-    if not timestamp:
-        return "<unknown>"
-    return human_duration(now - parse_rfc3339(timestamp))
-
-
-def human_duration(seconds: float) -> str:
-    """duration.HumanDuration: `5s`, `3m20s`, `5h`, `2d3h`, `3y`."""
-    total = int(seconds)
-    if total < -1:
-        return "<invalid>"
-    total = max(total, 0)
-    minutes, hours, days = total // 60, total // 3600, total // 86400
-    if total < 120:
-        return f"{total}s"
-    if minutes < 10:
-        return f"{minutes}m{total % 60}s" if total % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    if days < 730:
-        return f"{days}d"
-    years = days // 365
-    if days < 2920:
-        return f"{years}y{days % 365}d" if days % 365 else f"{years}y"
-    return f"{years}y"
-
-
 DEFAULT_PRINTER = Printer(
     (
-        Column("Name", format="name", description="Name must be unique within a namespace."),
-        Column("Created At", type="date", description="CreationTimestamp is a timestamp representing the server time when this object was created."),
+        Column("Name", format="name", description=NAME_TEXT),
+        Column("Created At", type="date", description=CREATED_TEXT),
     ),
     lambda obj, now: [obj["metadata"].get("name", ""), obj["metadata"].get("creationTimestamp", "")],
 )
@@ -61,12 +28,18 @@ DEFAULT_PRINTER = Printer(
 
 def column_definitions(printer: Printer) -> list[dict[str, Any]]:
     """The Table's columnDefinitions."""
-    return [{"name": c.name, "type": c.type, "format": c.format, "description": c.description, "priority": c.priority} for c in printer.columns]
+    fields = ("name", "type", "format", "description", "priority")
+    return [{field: getattr(column, field) for field in fields} for column in printer.columns]
 
 
-def partial(obj: Obj, version: str = "v1") -> Obj:
-    """The object's metadata alone."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": obj.get("metadata", {})}
+def partial(obj: Obj, version: str = "v1", hidden: Iterable[str] = ()) -> Obj:
+    """The object's metadata alone, without the annotations that are hidden."""
+    metadata = obj.get("metadata", {})
+    annotations = metadata.get("annotations")
+    if annotations and any(name in annotations for name in hidden):
+        kept = {k: v for k, v in annotations.items() if k not in hidden}
+        metadata = {k: v for k, v in metadata.items() if k != "annotations"} | ({"annotations": kept} if kept else {})
+    return {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": metadata}
 
 
 def check_include(value: str) -> str:
@@ -77,25 +50,47 @@ def check_include(value: str) -> str:
     return value or "Metadata"
 
 
-def row(obj: Obj, printer: Printer, now: float, include: str, version: str) -> dict[str, Any]:
-    """One Table row."""
-    made: dict[str, Any] = {"cells": printer.cells(obj, now)}
-    if printer.conditions is not None and (conditions := printer.conditions(obj)):
-        made["conditions"] = conditions
-    made["object"] = obj if include == "Object" else partial(obj, version) if include == "Metadata" else None
-    return made
+def _same(obj: Obj) -> Obj:
+    return obj
 
 
-def table(objects: Iterable[Obj], metadata: Obj, printer: Printer | None, form: Form, now: float, include: str, columns: bool = True) -> Obj:
+@dataclass(frozen=True, slots=True)
+class Tabling:
+    """How rows are made. printer: None for the default columns. served: an object as includeObject=Object shows it;
+    cells and metadata are those of the stored one, as upstream's are the internal one's. hidden: annotations that only
+    served versions have."""
+
+    printer: Printer | None
+    form: Form
+    now: float
+    include: str
+    served: Callable[[Obj], Obj] = _same
+    hidden: tuple[str, ...] = ()
+
+    def row(self, obj: Obj) -> dict[str, Any]:
+        """One Table row."""
+        printer = self.printer or DEFAULT_PRINTER
+        made: dict[str, Any] = {"cells": printer.cells(obj, self.now)}
+        if printer.conditions is not None and (conditions := printer.conditions(obj)):
+            made["conditions"] = conditions
+        made["object"] = self._shown(obj)
+        return made
+
+    def _shown(self, obj: Obj) -> Obj | None:
+        if self.include == "None":
+            return None
+        return self.served(obj) if self.include == "Object" else partial(obj, self.form.version, self.hidden)
+
+
+def table(objects: Iterable[Obj], metadata: Obj, how: Tabling, columns: bool = True) -> Obj:
     """The Table of some objects; metadata is the list's (or {resourceVersion} of a single object)."""
-    shown = printer or DEFAULT_PRINTER
-    rows = [row(obj, shown, now, include, form.version) for obj in objects]
-    if not rows and printer is None:
-        rows = None  # upstream's default convertor never makes the slice
+    rows = [how.row(obj) for obj in objects] or None
+    if rows is None and how.printer is not None:
+        rows = []  # upstream's default convertor never makes the slice
     return {
         "kind": "Table",
-        "apiVersion": f"meta.k8s.io/{form.version}",
+        "apiVersion": f"meta.k8s.io/{how.form.version}",
         "metadata": metadata,
-        "columnDefinitions": column_definitions(shown) if columns else None,
+        "columnDefinitions": column_definitions(how.printer or DEFAULT_PRINTER) if columns else None,
         "rows": rows,
     }

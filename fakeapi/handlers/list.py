@@ -54,19 +54,21 @@ def answer(scope: Scope, request: Request, page: ListResult, form: Form) -> Answ
     """A page of items as an answer. ApiError 406."""
     if not form.view and form.media == codec.JSON:
         return _plain(scope, page)
-    objects = (scope.from_hub(item.load()) for item in page.items)
-    metadata = page.metadata()
+    return shaped(scope, request, [item.load() for item in page.items], _metadata(scope, page), form)
+
+
+def shaped(scope: Scope, request: Request, objects: list[Obj], metadata: Obj, form: Form) -> Answer:
+    """Stored objects as a list in the form the client wants. ApiError 406."""
     if form.view == "Table":
-        include = views.check_include(request.option("includeObject"))
-        made: Obj = views.table(objects, metadata, scope.row.strategy.printer, form, request.now, include)
+        made: Obj = views.table(objects, metadata, scope.tabling(form, request))
     elif form.view == "PartialObjectMetadataList":
-        items = [views.partial(obj, form.version) for obj in objects]
+        items = [scope.partial(obj, form) for obj in objects]
         made = {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{form.version}", "metadata": metadata, "items": items or None}
     elif form.view:
         found = f"*{codec.go_package(scope.row.group)}.{list_kind(scope)}"
         raise errors.generic(406, "NotAcceptable", f"you requested {form.view}, but the requested object is a list ({found})")
     else:
-        made = {**_head(scope, _metadata(scope, page)), "items": [_bare(obj) for obj in objects]}
+        made = {**_head(scope, metadata), "items": [_bare(scope.from_hub(obj)) for obj in objects]}
     return Answer(200, form.encode(made), form.media)
 
 

@@ -55,9 +55,13 @@ async def route(server: ApiServer, request: Request) -> Answer:
             return refusal
     check_path(row, info)
     scope = await server.scope(row, info.version)
+    if row.custom is not None:
+        warn(scope, request)
     if info.subresource:
         return await _subresource(scope, request)
     if row.virtual:
+        if info.verb in row.verbs:
+            warn(scope, request)
         return await subresources.virtual(scope, request)
     return await _main(scope, request)
 
@@ -89,7 +93,16 @@ async def _main(scope: Scope, request: Request) -> Answer:
         raise errors.not_allowed()
     if scope.row.namespaced and not info.namespace and verb in ("create", "deletecollection"):
         raise errors.not_allowed()
+    if scope.row.custom is None:
+        warn(scope, request)
     return await HANDLERS[verb](scope, request)
+
+
+def warn(scope: Scope, request: Request) -> None:
+    """Tell that the version is deprecated. Upstream tells it of built-in kinds where a method exists, else always."""
+    text = scope.row.deprecation(scope.version, scope.server.config.minor)
+    if text:
+        request.warnings.append(text)
 
 
 def _deprecated_watch(info: RequestInfo) -> bool:

@@ -24,6 +24,7 @@ from fakeapi.managedfields.scale import SCALE_VERSION, to_parent, to_scale
 from fakeapi.registry import Rules, Stored
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Column, Obj, Printer
+from fakeapi.strategies.podspec.printing import since
 
 DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
 _METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
@@ -97,7 +98,7 @@ _COLUMNS = Printer(
         obj["metadata"].get("name", ""),
         obj["spec"].get("replicas", 0),
         obj["status"]["replicas"],
-        views.age(obj["metadata"].get("creationTimestamp"), now),
+        since(obj["metadata"].get("creationTimestamp"), now),
     ],
 )
 
@@ -109,7 +110,7 @@ def _shown(scope: Scope, request: Request, form: Form, parent: Obj) -> Answer:
     if form.view == "Table" and scope.row.custom is not None:
         include = views.check_include(request.option("includeObject"))
         metadata = {"resourceVersion": shown["metadata"].get("resourceVersion", "")}
-        shown = views.table([shown], metadata, _COLUMNS, form, request.now, include)
+        shown = views.table([shown], metadata, views.Tabling(_COLUMNS, form, request.now, include))
     return Answer(200, form.encode(shown), form.media)
 
 

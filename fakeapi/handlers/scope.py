@@ -106,21 +106,32 @@ class Scope:
         """An object's stored bytes in the served version."""
         return raw if self.same else orjson.dumps(self.from_hub(orjson.loads(raw)))
 
+    def tabling(self, form: Form, request: Request) -> views.Tabling:
+        """How the resource's objects become rows. ApiError 400."""
+        include = views.check_include(request.option("includeObject"))
+        strategy = self.row.strategy
+        return views.Tabling(strategy.printer, form, request.now, include, self.from_hub, strategy.hidden_annotations)
+
+    def partial(self, obj: Obj, form: Form) -> Obj:
+        """A stored object's metadata."""
+        return views.partial(obj, form.version, self.row.strategy.hidden_annotations)
+
     def answer(self, raw: bytes, request: Request, status: int = 200, form: Form | None = None) -> Answer:
         """One object as the client wants to see it. ApiError 406."""
         form = form or accepted(request)
         if not form.view and form.media == codec.JSON:
             return Answer(status, self.served(raw))
-        obj = self.from_hub(orjson.loads(raw))
+        obj = orjson.loads(raw)
         if form.view == "Table":
-            include = views.check_include(request.option("includeObject"))
             metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-            obj = views.table([obj], metadata, self.row.strategy.printer, form, request.now, include)
+            obj = views.table([obj], metadata, self.tabling(form, request))
         elif form.view == "PartialObjectMetadata":
-            obj = views.partial(obj, form.version)
+            obj = self.partial(obj, form)
         elif form.view:
             found = f"*{codec.go_package(self.row.group)}.{self.row.kind}"
             raise errors.generic(406, "NotAcceptable", f"you requested {form.view}, but the requested object is not a list ({found})")
+        else:
+            obj = self.from_hub(obj)
         return Answer(status, form.encode(obj), form.media)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fakeapi import errors
-from fakeapi.handlers import binding, reviews, scale, tokens
+from fakeapi.handlers import binding, components, reviews, scale, tokens
 from fakeapi.handlers.scope import Scope
 from fakeapi.request import Answer, Request
 from fakeapi.resources.base import Subresource
@@ -24,6 +24,7 @@ HANDLERS: dict[tuple[str, str, str], Handler] = {
 }
 VIRTUAL: dict[tuple[str, str], Handler] = {
     ("", "bindings"): binding.bind,
+    ("", "componentstatuses"): components.serve,
     **reviews.HANDLERS,
 }
 

@@ -15,7 +15,6 @@ from fakeapi.handlers.list import options_of
 from fakeapi.handlers.scope import Scope, accepted
 from fakeapi.request import Answer, Request
 from fakeapi.selectors import LabelSelector
-from fakeapi.strategies.base import Obj
 from fakeapi.watch import open_watch
 from fakeapi.watchevents import Form, Item
 from fakeapi.watchevents import Scope as Where
@@ -25,26 +24,27 @@ async def watch(scope: Scope, request: Request) -> Answer:
     """A stream of events, one JSON document a line."""
     form = accepted(request, stream=True)
     options = options_of(scope, request, force_watch=True)
-    include = views.check_include(request.option("includeObject")) if form.view == "Table" else ""
+    encoding = _encoding(scope, request, form)
     where = Where(request.info.namespace if scope.row.namespaced else "", request.info.name)
     if form.view == "PartialObjectMetadataList":
         options = replace(options, labels=LabelSelector(never=True))  # upstream cannot convert an event's object to a list and sends none
-    stream = open_watch(scope.registry.cache, where, options, _encoding(scope, request, form, include), scope.server.rng)
+    stream = open_watch(scope.registry.cache, where, options, encoding, scope.server.rng)
     return Answer(200, stream)
 
 
-def _encoding(scope: Scope, request: Request, form: codec.Form, include: str) -> Form | None:
-    """How each event's object is written; None is the stored bytes."""
+def _encoding(scope: Scope, request: Request, form: codec.Form) -> Form | None:
+    """How each event's object is written; None is the stored bytes. ApiError 400."""
     if form.view == "Table":
+        how = scope.tabling(form, request)
         return Form(
-            ("Table", scope.version, form.version, include),
-            lambda item: _table(scope, request, form, include, item, columns=False),
-            lambda item: _table(scope, request, form, include, item, columns=True),
+            ("Table", scope.version, form.version, how.include),
+            lambda item: _table(scope, how, item, columns=False),
+            lambda item: _table(scope, how, item, columns=True),
         )
     if form.view:
         return Form(
             ("Partial", scope.version, form.version),
-            lambda item: orjson.dumps(views.partial(_load(scope, item), form.version)),
+            lambda item: orjson.dumps(scope.partial(item.load(), form)),
             lasting=True,
         )
     if scope.same:
@@ -52,13 +52,7 @@ def _encoding(scope: Scope, request: Request, form: codec.Form, include: str) ->
     return Form((scope.version,), lambda item: scope.served(item.raw), lasting=True)
 
 
-def _load(scope: Scope, item: Item) -> Obj:
-    return scope.from_hub(item.load())
-
-
-def _table(scope: Scope, request: Request, form: codec.Form, include: str, item: Item, columns: bool) -> bytes:
-    obj = _load(scope, item)
+def _table(scope: Scope, how: views.Tabling, item: Item, columns: bool) -> bytes:
+    obj = item.load()
     metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-    now = scope.server.clock.now()
-    made = views.table([obj], metadata, scope.row.strategy.printer, form, now, include, columns)
-    return orjson.dumps(made)
+    return orjson.dumps(views.table([obj], metadata, replace(how, now=scope.server.clock.now()), columns))

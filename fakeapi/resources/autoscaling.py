@@ -8,6 +8,8 @@ from fakeapi.strategies import horizontalpodautoscaler
 GROUP = "autoscaling"
 DEFINITION = "io.k8s.api.autoscaling"
 
+_V2BETA2 = Served("v2beta2", until=25, deprecated=23, replacement="autoscaling/v2 HorizontalPodAutoscaler")
+
 ROWS: tuple[Resource, ...] = (
     Resource(
         group=GROUP,
@@ -15,7 +17,7 @@ ROWS: tuple[Resource, ...] = (
         plural="horizontalpodautoscalers",
         short_names=("hpa",),
         categories=("all",),
-        versions=(Served("v2"), Served("v1"), Served("v2beta2", until=25)),
+        versions=(Served("v2"), Served("v1"), _V2BETA2),
         storage_version="v2",
         subresources=(status("HorizontalPodAutoscaler"),),
         definition=DEFINITION,

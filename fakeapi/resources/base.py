@@ -48,11 +48,16 @@ class Custom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One version of a resource and the minors (of 1.x) that serve it by default; until is the last one, 0: still."""
+    """One version of a resource and the minors (of 1.x) that serve it by default; until is the last one, 0: still.
+
+    deprecated: the minor from which on every request is warned; replacement: what to use instead ("g/v Kind").
+    """
 
     version: str
     since: int = 0
     until: int = 0
+    deprecated: int = 0
+    replacement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,18 @@ class Resource:
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name."""
         return next((s for s in self.subresources if s.name == name), None)
+
+    def deprecation(self, version: str, minor: int) -> str:
+        """The Warning of every request for that version; "" for none (deprecation.WarningMessage)."""
+        if self.custom is not None:
+            return self.custom.warning
+        served = next((v for v in self.versions if v.version == version), None)
+        if served is None or not served.deprecated or minor < served.deprecated:
+            return ""
+        name = f"{self.group}/{version}" if self.group else version
+        gone = f", unavailable in v1.{served.until + 1}+" if served.until else ""
+        instead = f"; use {served.replacement}" if served.replacement else ""
+        return f"{name} {self.kind} is deprecated in v1.{served.deprecated}+{gone}{instead}"
 
     def serves(self, version: str, minor: int) -> bool:
         """Whether that minor serves this resource in this version."""

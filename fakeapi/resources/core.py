@@ -5,8 +5,9 @@ Bindings and component statuses are stored nowhere; handlers answer them.
 
 from __future__ import annotations
 
-from fakeapi.resources.base import Resource, Subresource, proxy, scale, status
+from fakeapi.resources.base import Resource, Served, Subresource, proxy, scale, status
 from fakeapi.strategies import (
+    componentstatus,
     configmap,
     endpoints,
     event,
@@ -42,9 +43,11 @@ ROWS: tuple[Resource, ...] = (
         plural="componentstatuses",
         short_names=("cs",),
         namespaced=False,
+        versions=(Served("v1", deprecated=19),),
         verbs=("get", "list"),
         definition=DEFINITION,
         virtual=True,
+        strategy=componentstatus.STRATEGY,
     ),
     Resource(
         group=GROUP,
@@ -58,6 +61,7 @@ ROWS: tuple[Resource, ...] = (
         group=GROUP,
         kind="Endpoints",
         plural="endpoints",
+        versions=(Served("v1", deprecated=33, replacement="discovery.k8s.io/v1 EndpointSlice"),),
         short_names=("ep",),
         definition=DEFINITION,
         strategy=endpoints.STRATEGY,

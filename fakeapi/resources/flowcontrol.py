@@ -15,12 +15,19 @@ from fakeapi.strategies import flowschema, prioritylevelconfiguration
 GROUP = "flowcontrol.apiserver.k8s.io"
 DEFINITION = "io.k8s.api.flowcontrol"
 
-VERSIONS = (
-    Served("v1", since=29),
-    Served("v1beta3", since=26, until=31),
-    Served("v1beta2", until=28),
-    Served("v1beta1", until=25),
-)
+
+def _versions(kind: str) -> tuple[Served, ...]:
+    """The versions of both kinds, each of which names the kind in its successor."""
+
+    def old(version: str, since: int, until: int, deprecated: int, successor: str) -> Served:
+        return Served(version, since, until, deprecated, f"{GROUP}/{successor} {kind}")
+
+    return (
+        Served("v1", since=29),
+        old("v1beta3", 26, 31, 29, "v1"),
+        old("v1beta2", 0, 28, 26, "v1beta3"),
+        old("v1beta1", 0, 25, 23, "v1beta2"),
+    )
 
 
 def _same(obj: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +56,7 @@ ROWS: tuple[Resource, ...] = (
         kind="FlowSchema",
         plural="flowschemas",
         namespaced=False,
-        versions=VERSIONS,
+        versions=_versions("FlowSchema"),
         subresources=(status("FlowSchema"),),
         definition=DEFINITION,
         strategy=flowschema.STRATEGY,
@@ -60,7 +67,7 @@ ROWS: tuple[Resource, ...] = (
         kind="PriorityLevelConfiguration",
         plural="prioritylevelconfigurations",
         namespaced=False,
-        versions=VERSIONS,
+        versions=_versions("PriorityLevelConfiguration"),
         subresources=(status("PriorityLevelConfiguration"),),
         definition=DEFINITION,
         strategy=prioritylevelconfiguration.STRATEGY,

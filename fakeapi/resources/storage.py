@@ -15,6 +15,8 @@ from fakeapi.strategies import (
 GROUP = "storage.k8s.io"
 DEFINITION = "io.k8s.api.storage"
 
+_CAPACITY_BETA = Served("v1beta1", until=26, deprecated=24, replacement="storage.k8s.io/v1 CSIStorageCapacity")
+
 ROWS: tuple[Resource, ...] = (
     Resource(
         group=GROUP,
@@ -36,7 +38,7 @@ ROWS: tuple[Resource, ...] = (
         group=GROUP,
         kind="CSIStorageCapacity",
         plural="csistoragecapacities",
-        versions=(Served("v1"), Served("v1beta1", until=26)),
+        versions=(Served("v1"), _CAPACITY_BETA),
         definition=DEFINITION,
         strategy=csistoragecapacity.STRATEGY,
     ),

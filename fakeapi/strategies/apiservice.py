@@ -83,6 +83,7 @@ def _available(obj: Obj) -> str:
 
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     default=_default,
     prepare_create=_prepare_create,
     validate=_validate,

@@ -106,6 +106,8 @@ class Strategy:
     graceful(obj, seconds)            grace period of a delete in seconds, None for at once (Pods only)
     begin_delete(obj, ctx)            a deletion that only marks the object (Namespaces): change it and answer True
     should_delete(new, old)           a further condition for an update to end a pending deletion (Namespaces' finalizers)
+    bare_finalizers                   finalizers need no domain: kinds outside pkg/apis/core's rules
+    hidden_annotations                annotations that stand for fields of the internal type: Tables do not show them
     keeps_status                      a create keeps the status that it is given (Nodes)
     subresources                      rules of further subresources that take the whole object, by name
     delete_warning                    told when a DELETE orphans because nothing else was asked for (Jobs)
@@ -133,6 +135,8 @@ class Strategy:
     begin_delete: Callable[[Obj, Context], bool] | None = None
     delete_warning: str = ""
     should_delete: Callable[[Obj, Obj], bool] | None = None
+    bare_finalizers: bool = False
+    hidden_annotations: tuple[str, ...] = ()
     keeps_status: bool = False
     subresources: Mapping[str, SubStrategy] = field(default_factory=dict)
     main_reset: tuple[str, ...] = ("status",)

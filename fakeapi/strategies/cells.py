@@ -10,6 +10,7 @@ from typing import Any
 
 from fakeapi.strategies.base import Column, Obj, Printer
 from fakeapi.strategies.podspec.printing import AGE as AGE
+from fakeapi.strategies.podspec.printing import NAME as NAME_COLUMN
 from fakeapi.strategies.podspec.printing import age
 
 Cell = Callable[[Obj], Any]
@@ -21,12 +22,14 @@ def name(obj: Obj) -> str:
     return found
 
 
-NAME = (Column("Name", format="name", description="Name of the object"), name)
+NAME = (NAME_COLUMN, name)
 
 
-def column(title: str, cell: Cell, kind: str = "string", *, wide: bool = False) -> tuple[Column, Cell]:
+def column(
+    title: str, cell: Cell, kind: str = "string", *, wide: bool = False, about: str = ""
+) -> tuple[Column, Cell]:
     """A column with its cell; wide: shown with -o wide only."""
-    return Column(title, kind, priority=1 if wide else 0, description=title), cell
+    return Column(title, kind, priority=1 if wide else 0, description=about or title), cell
 
 
 def table(*pairs: tuple[Column, Cell] | Column) -> Printer:

@@ -47,9 +47,15 @@ def _size(obj: Obj) -> int:
     return len(obj.get("data") or {}) + len(obj.get("binaryData") or {})
 
 
+_ABOUT_DATA = (
+    "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values "
+    "with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the "
+    "keys in the BinaryData field, this is enforced during validation process."
+)
+
 STRATEGY = Strategy(
     validate=_validate,
     validate_update=_validate_update,
     name=name_is_dns_subdomain,
-    printer=table(NAME, column("Data", _size), AGE),
+    printer=table(NAME, column("Data", _size, about=_ABOUT_DATA), AGE),
 )

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fakeapi import jsonpath, names, views
+from fakeapi import jsonpath, names
 from fakeapi.clock import parse_rfc3339
 from fakeapi.crds.kinds import Version
 from fakeapi.crds.validation import Validator
 from fakeapi.errors import FieldError
 from fakeapi.gofmt import go_quote
 from fakeapi.strategies.base import Column, Context, Obj, Printer, Strategy
+from fakeapi.strategies.podspec.printing import NAME, human_duration
 
 _STANDARD_FINALIZERS = frozenset(("orphan", "foregroundDeletion", "kubernetes"))
 
@@ -106,7 +107,6 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
 
 
 def _printer(version: Version) -> Printer | None:
@@ -164,7 +164,7 @@ def _date(value: Any, now: float) -> Any:
     if not isinstance(value, str):
         return None
     try:
-        return views.human_duration(now - parse_rfc3339(value))
+        return human_duration(now - parse_rfc3339(value))
     except ValueError:
         return "<invalid>"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.crds import checks
 from fakeapi.crds.lifecycle import FINALIZER, set_condition
+from fakeapi.strategies.base import Context, Obj, Strategy
 
 
 def default(obj: Obj) -> None:

@@ -219,5 +219,6 @@ STRATEGY = Strategy(
     warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,
+    hidden_annotations=(TEMPLATE_GENERATION,),
     printer=PRINTER,
 )

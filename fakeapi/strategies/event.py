@@ -185,6 +185,7 @@ def _source(obj: Obj) -> str:
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     validate=_validate,
     validate_update=_validate_update,
     name=name_is_dns_subdomain,

@@ -37,6 +37,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     validate=_validate,

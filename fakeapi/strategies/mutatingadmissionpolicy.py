@@ -40,6 +40,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     default=default_policy,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),

@@ -11,6 +11,7 @@ from fakeapi.strategies.base import Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     default=default_binding,
     validate=lambda obj, ctx: check_common_binding(obj.get("spec") or {}),
     validate_update=lambda new, old, ctx: check_common_binding(new.get("spec") or {}),

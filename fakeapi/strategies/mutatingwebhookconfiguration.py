@@ -11,6 +11,7 @@ from fakeapi.strategies.cells import AGE, NAME, column, count, table
 from fakeapi.strategies.webhooks import check_webhooks, default_webhooks
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     default=lambda obj: default_webhooks(obj, mutating=True),
     validate=lambda obj, ctx: check_webhooks(obj, ctx, mutating=True),
     validate_update=lambda new, old, ctx: check_webhooks(new, ctx, mutating=True),

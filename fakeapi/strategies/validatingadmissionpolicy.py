@@ -46,6 +46,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     default=default_policy,
     prepare_create=_prepare_create,
     prepare_status=_prepare_status,

@@ -35,6 +35,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 
 STRATEGY = Strategy(
+    bare_finalizers=True,
     default=default_binding,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),

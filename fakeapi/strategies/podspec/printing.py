@@ -13,10 +13,21 @@ from fakeapi.strategies.base import Column
 
 Obj = dict[str, Any]
 
-NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
-AGE = Column(
-    "Age", description=("CreationTimestamp is a timestamp representing the server time when this object was created.")
+# ObjectMeta's own texts, as its OpenAPI definition has them.
+_NAMES = "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+NAME_TEXT = (
+    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
+    "client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
+    f"idempotence and configuration definition. Cannot be updated. More info: {_NAMES}"
 )
+_CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
+CREATED_TEXT = (
+    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed "
+    "to be set in happens-before order across separate operations. Clients may not set this value. It is represented "
+    f"in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: {_CONVENTIONS}"
+)
+NAME = Column("Name", format="name", description=NAME_TEXT)
+AGE = Column("Age", description=CREATED_TEXT)
 CONTAINERS = Column("Containers", priority=1, description="Names of each container in the template.")
 IMAGES = Column("Images", priority=1, description="Images referenced by each container in the template.")
 
