@@ -31,3 +31,8 @@ STORAGE_CLASSES = GVR("storage.k8s.io", "v1", "storageclasses", namespaced=False
 VOLUME_ATTACHMENTS = GVR("storage.k8s.io", "v1", "volumeattachments", namespaced=False)
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles", namespaced=False)
 SIGNING_REQUESTS = GVR("certificates.k8s.io", "v1", "certificatesigningrequests", namespaced=False)
+SERVICE_CIDRS = GVR("networking.k8s.io", "v1", "servicecidrs", namespaced=False)
+IP_ADDRESSES = GVR("networking.k8s.io", "v1", "ipaddresses", namespaced=False)
+ACCESS_REVIEWS = GVR("authorization.k8s.io", "v1", "subjectaccessreviews", namespaced=False)
+CSI_DRIVERS = GVR("storage.k8s.io", "v1", "csidrivers", namespaced=False)
+CSI_NODES = GVR("storage.k8s.io", "v1", "csinodes", namespaced=False)

@@ -11,13 +11,16 @@ from fakenodes.controllers.garbage import GARBAGE
 from fakenodes.controllers.job import JOB
 from fakenodes.controllers.namespace import NAMESPACE
 from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
+from fakenodes.controllers.nodelifecycle import NODE_LIFECYCLE
+from fakenodes.controllers.podgc import POD_GC
 from fakenodes.controllers.protection import CLAIM_PROTECTION, VOLUME_PROTECTION
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
 from fakenodes.controllers.statefulset import STATEFULSET
+from fakenodes.controllers.tainteviction import TAINT_EVICTION
 from fakenodes.controllers.ttl import TTL_AFTER_FINISHED
 
 CONTROLLERS: tuple[Controller, ...] = (
     SERVICEACCOUNT, ROOT_CA_PUBLISHER, NAMESPACE, DEPLOYMENT, REPLICASET, REPLICATION, ENDPOINTS_CONTROLLER,
     ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET, JOB, CLAIM_PROTECTION,
-    VOLUME_PROTECTION, TTL_AFTER_FINISHED,
+    VOLUME_PROTECTION, TTL_AFTER_FINISHED, NODE_LIFECYCLE, TAINT_EVICTION, POD_GC,
 )
