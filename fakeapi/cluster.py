@@ -12,22 +12,31 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from fakeapi import manifests, waiting
 from fakeapi.clock import VirtualClock
 from fakeapi.config import Config
-from fakeapi.loopthread import LoopThread
 from fakeapi.control import Snapshot
+from fakeapi.faults import Faults
+from fakeapi.loopthread import LoopThread
+from fakeapi.progress import missing_of
+from fakeapi.requestlog import RequestLog
 from fakeapi.running import Running
+from fakeapi.waiting import Target
 from fakenodes.components import Plan
 from kubeconfig import model
 
 if TYPE_CHECKING:
+    from fakenodes.kubelet.hollow import HollowNodes
     from fakenodes.kubelet.runtime.script import Runtime
 
+Obj = dict[str, Any]
 KUBECTL_SECONDS = 60.0
 
 
@@ -60,6 +69,88 @@ def make_output(stdout: str, stderr: str, status: int) -> Output:
     output.stderr = stderr
     output.returncode = status
     return output
+
+
+class WaitTimeout(AssertionError):
+    """What was waited for did not come; the text says what is missing."""
+
+
+class ClusterClock:
+    """The cluster's time. It flows with the machine's unless frozen, and jumps when told."""
+
+    def __init__(self, thread: LoopThread, running: Running) -> None:
+        self._thread = thread
+        self._running = running
+
+    @property
+    def _clock(self) -> VirtualClock:
+        clock = self._running.clock
+        assert isinstance(clock, VirtualClock)
+        return clock
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock.now()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only advance() moves it."""
+        return not self._clock.flowing
+
+    def freeze(self) -> None:
+        """Stand still from now on."""
+        self._thread.call(self._clock.freeze)
+
+    def flow(self) -> None:
+        """Go on with the machine's clock."""
+        self._thread.call(self._clock.flow)
+
+    def advance(self, seconds: float | timedelta = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
+        """Let time jump. Every timer on the way runs in its turn; returns when all that follows from it has been done."""
+        first = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        self._thread.run(self._running.advance(first + 60.0 * minutes + 3600.0 * hours + 86400.0 * days))
+
+
+class Nodes:
+    """The hollow nodes of a cluster; iterating gives their names."""
+
+    def __init__(self, thread: LoopThread, running: Running) -> None:
+        self._thread = thread
+        self._running = running
+
+    def _hollow(self) -> HollowNodes:
+        nodes = self._running.components.nodes
+        assert nodes is not None, "the cluster was started without nodes"
+        return nodes
+
+    @property
+    def names(self) -> list[str]:
+        """The nodes' names."""
+        return list(self._hollow().kubelets) if self._running.components.nodes is not None else []
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def add(self, name: str, *, labels: Mapping[str, str] | None = None, capacity: Mapping[str, str] | None = None) -> None:
+        """Bring up one more; returns when it is registered."""
+
+        async def work() -> None:
+            nodes = self._hollow()
+            nodes.add_node(name, labels, capacity)
+            await nodes.start_node(name)
+
+        self._thread.run(work())
+
+    def stop(self, name: str) -> None:
+        """Let the node's kubelet fall silent; its containers run on unseen."""
+        self._thread.call(lambda: self._hollow().stop_node(name))
+
+    def start(self, name: str) -> None:
+        """Let a silent kubelet come back."""
+        self._thread.run(self._hollow().resume_node(name))
 
 
 class Cluster:
@@ -198,10 +289,51 @@ class Cluster:
             raise KubectlError(words, done.returncode, done.stdout, done.stderr)
         return make_output(done.stdout, done.stderr, done.returncode)
 
+    # -- objects ---------------------------------------------------------------------------------------------------
+
+    def apply(self, *sources: str | os.PathLike[str] | Mapping[str, Any], namespace: str = "default") -> list[Obj]:
+        """Apply manifests, in order: files, directories, YAML texts (with a line end in them), or objects.
+
+        What the server made of them. ManifestError names the first that it refuses."""
+        thread, running = self._live
+        objects = [obj for source in sources for obj in manifests.read(_source(source))]
+        return thread.run(manifests.apply(running.server, objects, namespace))
+
+    def wait(
+        self,
+        what: str | Callable[[], object],
+        until: str | Callable[[Obj], object] = "",
+        *,
+        namespace: str = "default",
+        selector: str = "",
+        timeout: float = 30.0,
+    ) -> list[Obj]:
+        """Wait until every one of `what` is as it should be, and there is at least one; what was found.
+
+        what: `deployment/web`, `pods`, `jobs.batch/once`, or a function that is asked again after every change. until: ""
+        is rolled out, ready, complete or bound by kind; `exists`; `deleted`; a condition (`Available`, `Ready=False`); a
+        field (`status.phase=Running`); or a function of one object. timeout: real seconds; WaitTimeout says what is
+        missing. WaitError for what makes no sense."""
+        deadline = time.monotonic() + timeout
+        thread, running = self._live
+        server = running.server
+        target = None if callable(what) else thread.call(lambda: waiting.target_of(server, what, namespace, selector))
+        while True:
+            since = thread.run(server.storage.revision())
+            found = thread.run(waiting.look(server, target)) if target else []
+            missing = _missing(target, until, found) if target else ("" if what() else "the condition does not hold")  # type: ignore[operator]
+            if not missing:
+                return found
+            left = deadline - time.monotonic()
+            if left <= 0:
+                lines = thread.run(waiting.lacking(server, target)) if target else []
+                raise WaitTimeout("\n  ".join([f"not so after {timeout:g} s: {missing}", *lines]))
+            thread.run(waiting.change(server, since, min(left, 0.2 if target is None else left)))
+
     # -- state -----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
-        """The state now, for restore(). SnapshotError for a store that cannot go back."""
+        """The state now, for restore(). ControlError for a store that cannot go back."""
         thread, running = self._live
         return thread.call(running.snapshot)
 
@@ -215,26 +347,79 @@ class Cluster:
         thread, running = self._live
         thread.run(running.reset())
 
+    def settle(self) -> None:
+        """Return when the components have nothing left to do at this moment."""
+        thread, running = self._live
+        thread.run(running.settle())
+
+    # -- what a test controls --------------------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> ClusterClock:
+        """The cluster's time."""
+        return ClusterClock(*self._live)
+
+    @property
+    def faults(self) -> Faults:
+        """Injected faults: `cluster.faults.add("error", verb="create", resource="pods", code=503, count=2)`."""
+        return self._live[1].faults
+
+    @property
+    def requests(self) -> RequestLog:
+        """Every request since the cluster was ready or reset: `cluster.requests.where(verb="patch")`."""
+        return self._live[1].requests
+
+    @property
+    def nodes(self) -> Nodes:
+        """The hollow nodes."""
+        return Nodes(*self._live)
+
     @property
     def runtime(self) -> Runtime:
-        """What the nodes' containers do: see fakenodes.kubelet.runtime."""
+        """What the nodes' containers do: `cluster.runtime.image("nginx:*", Script(ready_after=2))`."""
         nodes = self._live[1].components.nodes
         assert nodes is not None, "a cluster without nodes has no runtime"
         return nodes.runtime
+
+    def report(self, requests: int = 30) -> str:
+        """Pods, warnings and the latest requests from outside, for somebody who looks for a failure's cause."""
+        thread, running = self._live
+        lines = thread.run(waiting.report(running.server))
+        asked = running.requests.where(outside=True)
+        return "\n".join([*lines, f"latest requests of {len(asked)}:", *map(str, asked[-requests:])])
+
+
+def _missing(target: waiting.Target, until: str | Callable[[Obj], object], found: list[Obj]) -> str:
+    if until == "deleted":
+        return f"{target} is there" if found else ""
+    if not found:
+        return f"{target}: there is none"
+    test = (lambda o: "" if until(o) else "not as wanted") if callable(until) else missing_of(target.row.group, target.row.plural, until)
+    for obj in found:
+        missing = test(obj)
+        if missing:
+            return f"{Target(target.row, target.namespace, obj['metadata']['name'], '')}: {missing}"
+    return ""
+
+
+def _source(source: str | os.PathLike[str] | Mapping[str, Any]) -> str | Path | Obj:
+    if isinstance(source, Mapping):
+        return dict(source)
+    return source if isinstance(source, str) else Path(source)
 
 
 def _text(found: bytes | str | None) -> str:
     return found.decode("utf-8", "replace") if isinstance(found, bytes) else found or ""
 
 
-class AsyncCluster:
-    """A Cluster whose methods are awaited: the same calls with the same arguments."""
+class Twin:
+    """Awaitable twins of an object's methods: the same calls with the same arguments; attributes are as they are."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, twin_of: Any) -> None:
+        self._twin_of = twin_of
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._cluster, name)
+        found = getattr(self._twin_of, name)
         if not callable(found):
             return found
 
@@ -244,4 +429,20 @@ class AsyncCluster:
         return call
 
 
-Options = Mapping[str, Any]
+class AsyncCluster(Twin):
+    """What `async with Cluster() as cluster` gives: await cluster.kubectl("get", "pods")."""
+
+    @property
+    def clock(self) -> Twin:
+        """await cluster.clock.advance(hours=1)."""
+        return Twin(self._twin_of.clock)
+
+    @property
+    def nodes(self) -> Twin:
+        """await cluster.nodes.stop("node-0")."""
+        return Twin(self._twin_of.nodes)
+
+    @property
+    def api_client(self) -> Any:
+        """The official (blocking) client's ApiClient."""
+        return self._twin_of.api_client

@@ -66,6 +66,7 @@ class Components:
         self._rng = random.Random(plan.seed)
         self._tasks: list[asyncio.Task[None]] = []
         self._factories: list[InformerFactory] = []
+        self._hollow()
 
     async def start(self) -> None:
         """Start what the plan names. ValueError for a controller that does not exist."""
@@ -77,7 +78,6 @@ class Components:
         if plan.scheduler:
             self.scheduler = Scheduler()
             self._run("scheduler", self._run_scheduler())
-        self._hollow()
         if self.nodes is not None:
             self._run("nodes", self._run_nodes())
 
