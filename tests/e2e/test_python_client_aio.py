@@ -74,12 +74,11 @@ def test_a_watch_resumes_from_a_resource_version(kubeconfig: Path) -> None:
         await core.patch_namespaced_config_map("settings", namespace, {"data": {"color": "red"}})
         await core.delete_namespaced_config_map("settings", namespace)
         start = created.metadata.resource_version
+        only: dict[str, Any] = {"namespace": namespace, "field_selector": "metadata.name=settings", "timeout_seconds": SECONDS}
         seen = []
         for count in (1, 2):  # the second watch goes on where the first one stopped
             async with watch.Watch() as stream:
-                async for event in stream.stream(
-                    core.list_namespaced_config_map, namespace, resource_version=start, timeout_seconds=SECONDS
-                ):
+                async for event in stream.stream(core.list_namespaced_config_map, resource_version=start, **only):
                     seen.append((event["type"], event["object"].data["color"]))
                     start = event["object"].metadata.resource_version
                     if len(seen) == count:
