@@ -16,6 +16,6 @@ class Rules:
         """The rules; None when there are none."""
         return None
 
-    def validate(self, obj: Any, old: Any) -> tuple[list[FieldError], list[str]]:
+    def validate(self, obj: Any, old: Any, prefix: str = "") -> tuple[list[FieldError], list[str]]:
         """Errors and warnings."""
         return [], []
