@@ -6,7 +6,6 @@ Stands for plugin/pkg/admission/network/defaultingressclass.
 from __future__ import annotations
 
 from fakeapi.admission.base import CREATE, Attributes, Host, Obj
-from fakeapi.admission.defaultstorageclass import newest
 
 NAME = "DefaultIngressClass"
 _DEFAULT = "ingressclass.kubernetes.io/is-default-class"
@@ -34,7 +33,9 @@ class DefaultIngressClass:
             return
         classes = [c for c in await self._reader.list(_GROUP, "ingressclasses") if is_default(c)]
         if classes:
-            spec["ingressClassName"] = newest(classes)["metadata"]["name"]
+            by_name = sorted(classes, key=lambda c: str(c["metadata"]["name"]))
+            newest = max(by_name, key=lambda c: str(c["metadata"].get("creationTimestamp", "")))
+            spec["ingressClassName"] = newest["metadata"]["name"]
 
     async def validate(self, attributes: Attributes) -> None:
         """Nothing further."""

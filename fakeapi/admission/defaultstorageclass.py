@@ -31,18 +31,14 @@ class DefaultStorageClass:
             return
         classes = [c for c in await self._reader.list("storage.k8s.io", "storageclasses") if is_default(c)]
         if classes:
-            claim["spec"]["storageClassName"] = newest(classes)["metadata"]["name"]
+            claim["spec"]["storageClassName"] = max(classes, key=_made)["metadata"]["name"]
 
     async def validate(self, attributes: Attributes) -> None:
         """Nothing further."""
 
 
-def newest(objects: list[Obj]) -> Obj:
-    """The last to be created; of those of one second (where upstream goes by name) the last to be written."""
-    return max(objects, key=_made)
-
-
 def _made(obj: Obj) -> tuple[str, int]:
+    """When it was made; of those of one second (where upstream goes by name) the last to be written is the newest."""
     metadata = obj["metadata"]
     return metadata.get("creationTimestamp", ""), int(metadata.get("resourceVersion") or 0)
 

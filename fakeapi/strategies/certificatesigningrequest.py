@@ -6,10 +6,11 @@ Stands for pkg/registry/certificates/certificates and pkg/apis/certificates/vali
 from __future__ import annotations
 
 import base64
+import re
 
 from cryptography import x509
 
-from fakeapi.errors import FieldError, invalid, not_supported, required
+from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from fakeapi.names import check, is_dns1123_label, is_dns1123_subdomain, name_is_path_segment
 from fakeapi.strategies.base import Context, Obj, Printer, Strategy, SubStrategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
@@ -41,6 +42,8 @@ _USAGES = (
     "timestamping",
 )
 _DECISIONS = ("Approved", "Denied")
+_FINAL = (*_DECISIONS, "Failed")
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _MIN_SECONDS = 600
 
 
@@ -58,16 +61,17 @@ def _prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
 
 
 def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
-    """/approval changes decisions only, /status all but decisions."""
+    """/approval changes conditions only, /status all but decisions: what was decided is put back where it is left out."""
     new["spec"] = old["spec"]
-    status, before = dict(new.get("status") or {}), old.get("status") or {}
+    before = old.get("status") or {}
+    status = dict(new.get("status") or {})
     conditions = status.get("conditions") or []
     if ctx.subresource == "approval":
-        others = [c for c in before.get("conditions") or () if c.get("type") not in _DECISIONS]
-        status = {**before, "conditions": others + [c for c in conditions if c.get("type") in _DECISIONS]}
+        status = {**before, "conditions": conditions}
     else:
-        decided = [c for c in before.get("conditions") or () if c.get("type") in _DECISIONS]
-        status["conditions"] = decided + [c for c in conditions if c.get("type") not in _DECISIONS]
+        given = {c.get("type") for c in conditions}
+        kept = [c for c in before.get("conditions") or () if c.get("type") in _DECISIONS and c.get("type") not in given]
+        status["conditions"] = kept + conditions
     known = {c.get("type"): c for c in before.get("conditions") or ()}
     status["conditions"] = [_timed(c, known.get(c.get("type")), ctx.now) for c in status["conditions"]]
     if not status["conditions"]:
@@ -115,6 +119,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     if not usages:
         found.append(required("spec.usages"))
     found += [not_supported(f"spec.usages[{i}]", u, _USAGES) for i, u in enumerate(usages) if u not in _USAGES]
+    found += [duplicate(f"spec.usages[{i}]", u) for i, u in enumerate(usages) if u in usages[:i]]
     found += _signer(spec.get("signerName", ""))
     seconds = spec.get("expirationSeconds")
     if seconds is not None and seconds < _MIN_SECONDS:
@@ -123,23 +128,66 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     return found
 
 
-def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+def _check_conditions(conditions: list[Obj]) -> list[FieldError]:
     found: list[FieldError] = []
-    conditions = (new.get("status") or {}).get("conditions") or []
-    types = [c.get("type", "") for c in conditions]
+    seen: list[str] = []
     for i, condition in enumerate(conditions):
         at, kind, state = f"status.conditions[{i}]", condition.get("type", ""), condition.get("status", "")
         if not kind:
             found.append(required(f"{at}.type"))
         if not state:
             found.append(required(f"{at}.status"))
-        elif kind in (*_DECISIONS, "Failed") and state != "True":
+        elif kind in _FINAL and state != "True":
             found.append(not_supported(f"{at}.status", state, ("True",)))
         elif state not in ("True", "False", "Unknown"):
             found.append(not_supported(f"{at}.status", state, ("False", "True", "Unknown")))
-    if all(d in types for d in _DECISIONS):
-        at = f"status.conditions[{types.index('Denied')}].type"
-        found.append(invalid(at, "Denied", "Approved and Denied conditions are mutually exclusive"))
+        if kind in _DECISIONS and any(d in seen for d in _DECISIONS if d != kind):
+            found.append(invalid("status.conditions", kind, "Approved and Denied conditions are mutually exclusive"))
+        if kind in seen:
+            found.append(duplicate(f"{at}.type", kind))
+        seen.append(kind)
+    return found
+
+
+def _check_certificate(encoded: str) -> list[FieldError]:
+    """PEM with certificates and nothing else."""
+    at, told = "status.certificate", "<certificate data>"
+    if not encoded:
+        return []
+    pem = base64.b64decode(encoded).decode("latin-1")
+    kinds = _PEM.findall(pem)
+    other = next((k for k in kinds if k != "CERTIFICATE"), None)
+    if other is not None:
+        return [invalid(at, told, f'only CERTIFICATE PEM blocks are allowed, found "{other}"')]
+    if not kinds:
+        return [invalid(at, told, "must contain at least one CERTIFICATE PEM block")]
+    try:
+        x509.load_pem_x509_certificates(pem.encode("latin-1"))
+    except ValueError as error:
+        return [invalid(at, told, f"x509: malformed certificate: {error}")]
+    return []
+
+
+def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """Decisions stay, and only /approval makes them; a certificate is set once, by /status."""
+    status, before = new.get("status") or {}, old.get("status") or {}
+    conditions, known = status.get("conditions") or [], before.get("conditions") or []
+    certificate, issued = status.get("certificate") or "", before.get("certificate") or ""
+    found = _check_conditions(conditions) if conditions != known else []
+    found += _check_certificate(certificate) if certificate != issued else []
+    for kind in _FINAL:
+        given, had = ([c for c in group if c.get("type") == kind] for group in (conditions, known))
+        text = ""
+        if len(given) < len(had):
+            text = "updates may not remove a condition of type"
+        elif kind in _DECISIONS and ctx.subresource != "approval" and given != had:
+            text = f"updates may not {'add' if len(given) > len(had) else 'modify'} a condition of type"
+        if text:
+            found.append(forbidden("status.conditions", f'{text} "{kind}"'))
+    if certificate != issued and ctx.subresource == "approval":
+        found.append(forbidden("status.certificate", "updates may not set certificate content"))
+    elif certificate != issued and issued:
+        found.append(forbidden("status.certificate", "updates may not modify existing certificate content"))
     return found
 
 

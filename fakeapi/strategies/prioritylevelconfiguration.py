@@ -40,21 +40,22 @@ def _prepare_create(obj: Obj, ctx: Context) -> None:
     obj["status"] = {}
 
 
-def _numbers(at: str, owner: Obj) -> list[FieldError]:
-    found: list[FieldError] = []
-    shares, lend = owner.get("nominalConcurrencyShares"), owner.get("lendablePercent")
-    if shares is not None and shares < 0:
-        found.append(invalid(f"{at}.nominalConcurrencyShares", shares, "must be a non-negative integer"))
-    if lend is not None and not 0 <= lend <= 100:
-        found.append(invalid(f"{at}.lendablePercent", lend, "must be between 0 and 100, inclusive"))
-    return found
+def _shares(at: str, owner: Obj) -> list[FieldError]:
+    shares = owner.get("nominalConcurrencyShares")
+    if shares is None or shares >= 0:
+        return []
+    return [invalid(f"{at}.nominalConcurrencyShares", shares, "must be a non-negative integer")]
+
+
+def _lent(at: str, owner: Obj) -> list[FieldError]:
+    lend = owner.get("lendablePercent")
+    if lend is None or 0 <= lend <= 100:
+        return []
+    return [invalid(f"{at}.lendablePercent", lend, "must be between 0 and 100, inclusive")]
 
 
 def _limited(at: str, limited: Obj) -> list[FieldError]:
-    found = _numbers(at, limited)
-    borrow = limited.get("borrowingLimitPercent")
-    if borrow is not None and borrow < 0:
-        found.append(invalid(f"{at}.borrowingLimitPercent", borrow, "if specified, must be a non-negative integer"))
+    found = _shares(at, limited)
     response = limited.get("limitResponse") or {}
     kind, queuing, own = response.get("type", ""), response.get("queuing"), f"{at}.limitResponse"
     if kind == "Reject":
@@ -68,6 +69,10 @@ def _limited(at: str, limited: Obj) -> list[FieldError]:
             found += _queuing(f"{own}.queuing", queuing)
     else:
         found.append(not_supported(f"{own}.type", kind, ("Queue", "Reject")))
+    found += _lent(at, limited)
+    borrow = limited.get("borrowingLimitPercent")
+    if borrow is not None and borrow < 0:
+        found.append(invalid(f"{at}.borrowingLimitPercent", borrow, "if specified, must be a non-negative integer"))
     return found
 
 
@@ -88,12 +93,18 @@ def _queuing(at: str, queuing: Obj) -> list[FieldError]:
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     spec = obj["spec"]
     kind, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
+    found: list[FieldError] = []
+    if (kind == "Exempt") is not (obj["metadata"].get("name") == "exempt"):
+        if kind in ("Exempt", "Limited"):
+            found.append(invalid("spec.type", kind, "must be 'Exempt' if and only if `name` is 'exempt'"))
     if kind == "Exempt":
-        found = [forbidden("spec.limited", "must be nil if the type is not Limited")] if limited is not None else []
-        return found + (_numbers("spec.exempt", exempt) if exempt is not None else [])
+        if limited is not None:
+            found.append(forbidden("spec.limited", "must be nil if the type is not Limited"))
+        return found + (_shares("spec.exempt", exempt) + _lent("spec.exempt", exempt) if exempt is not None else [])
     if kind != "Limited":
-        return [not_supported("spec.type", kind, ("Exempt", "Limited"))]
-    found = [forbidden("spec.exempt", "must be nil if the type is Limited")] if exempt is not None else []
+        return [*found, not_supported("spec.type", kind, ("Exempt", "Limited"))]
+    if exempt is not None:
+        found.append(forbidden("spec.exempt", "must be nil if the type is Limited"))
     if limited is None:
         return [*found, required("spec.limited", "must not be empty when type is Limited")]
     return found + _limited("spec.limited", limited)
