@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fakeapi.bootstrap import flowcontrol, policy, rbac
+from fakeapi.priority import priority
 from fakeapi.resources.base import Resource
-from fakeapi.resources.priority import priority
 from fakeapi.resources.table import Table
 
 Obj = dict[str, Any]

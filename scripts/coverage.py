@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from fakeapi.priority import group_order
 from fakeapi.resources import ROWS
 from fakeapi.resources.base import VERBS, Resource, Served
-from fakeapi.resources.priority import group_order
 from fakeapi.schema.definitions import MINORS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "coverage.md"

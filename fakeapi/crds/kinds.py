@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from fakeapi import jsonpath
-from fakeapi.resources.priority import version_order
+from fakeapi.priority import version_order
 from fakeapi.schema import structural
 from fakeapi.schema.types import Type
 from fakeapi.strategies.base import Obj

@@ -10,9 +10,9 @@ import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from fakeapi.priority import group_order, version_order
 from fakeapi.resources import ROWS
 from fakeapi.resources.base import Resource, Served
-from fakeapi.resources.priority import group_order, version_order
 
 
 class Table:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fakeapi.priority import PRIORITIES
 from fakeapi.resources import ROWS
 from fakeapi.resources.base import Resource, Served, status
-from fakeapi.resources.priority import PRIORITIES
 from fakeapi.resources.table import Table, builtin
 from fakeapi.schema.definitions import MINORS, load
 

@@ -81,7 +81,7 @@ class Cluster:
 
 @contextlib.asynccontextmanager
 async def cluster(count=2, script=None):
-    launched = await launch(Config(port=0, disable_admission=("ServiceAccount",)))
+    launched = await launch(Config(port=0, disable_admission=frozenset({"ServiceAccount", "TaintNodesByCondition"})))
     made, clock = Cluster(launched.server), RealClock()
     scheduler, kubelets = Scheduler(), KubeletServer(clock)
     hollow = HollowNodes(
