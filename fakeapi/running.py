@@ -9,13 +9,15 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fakeapi.clock import Clock
+from fakeapi.clock import Clock, RealClock
 from fakeapi.components import components
 from fakeapi.config import Config
 from fakeapi.control import Control, gone
 from fakeapi.launch import Launched, launch
 from fakenodes.components import Components, Plan
 from fakenodes.kubelet.hollow import Hollow
+
+_IDLE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +80,9 @@ class Running(Control):
             self.plan = replace(self.plan, runtime=old.runtime)
         self.plan = replace(self.plan, roster=parts.roster, quiet=True)
         self.components = components(self.launched, self.plan, self.clock)
-        self._restarting = asyncio.ensure_future(self.components.start())
+        self._restarting = asyncio.ensure_future(self._restart())
+
+    async def _restart(self) -> None:
+        # An idle moment first: the thread that asked for it is told, instead of waiting for this one to let go.
+        await RealClock().sleep(_IDLE)
+        await self.components.start()
