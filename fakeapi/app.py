@@ -21,6 +21,7 @@ from fakeapi.accounts import Accounts
 from fakeapi.admission.base import Host, Obj, T
 from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
+from fakeapi.availability import Availability
 from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
 from fakeapi.control import Control
@@ -37,6 +38,7 @@ from fakeapi.resources.table import builtin
 from fakeapi.schema import decode, definitions
 from fakeapi.selectors import FieldSelector, FieldTerm
 from fakeapi.storage.base import KeyExists, Storage
+from fakeapi.streaming.upgrade import TAKE
 from fakeapi.tap import Tap
 from fakeapi.watchcache import WatchCache
 from fakeapi.watchevents import Predicate
@@ -80,6 +82,7 @@ class ApiServer:
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
         self.custom = Definitions(self, ask_nobody)
         self.expiry = Expiry(storage, self.clock)
+        self.availability = Availability(self)
         self.flow = flowcontrol.Upkeep(self)
         self.tap: Tap | None = None
         self.control: Control | None = None
@@ -94,6 +97,7 @@ class ApiServer:
             await self._insert(row, obj)
         await self.custom.start()
         await self.expiry.start()
+        await self.availability.start()
         await self.flow.start()
 
     async def _insert(self, row: Resource, obj: Obj) -> None:
@@ -111,6 +115,7 @@ class ApiServer:
         """End every watch and close the store."""
         self.closing.set()
         await self.flow.stop()
+        await self.availability.stop()
         await self.expiry.stop()
         await self.custom.stop()
         for registry in self.registries.values():
@@ -261,7 +266,11 @@ class ApiServer:
         acting = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k.startswith(b"impersonate-")]
         info: RequestInfo = parse(method, path, query)
         request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now(), outside=True, impersonation=acting)
-        await _send(await self.handle(request), receive, send, scope.get("fakekube.abort", _no_abort))
+        answer = await self.handle(request)
+        if answer.take_over is not None:
+            await answer.take_over(scope[TAKE]())
+        else:
+            await _send(answer, receive, send, scope.get("fakekube.abort", _no_abort))
 
 
 def _service_allocators(config: Config, rng: random.Random, services: list[Obj]) -> ServiceAllocators:

@@ -61,7 +61,7 @@ def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
     operations = _read_operations(body, validating)
     if len(operations) > MAX_OPERATIONS:
         raise errors.too_large(
-            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+            f"Request entity too large: The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         )
     out = copy.deepcopy(doc)
     opened: list[Obj] = [out]

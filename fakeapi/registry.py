@@ -27,6 +27,7 @@ from fakeapi.strategies.base import Context, Obj
 from fakeapi.watchcache import WatchCache, splice
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+_UID_CONFLICT = "Precondition failed: UID in precondition: {}, UID in object meta: {}"
 _NAME_ATTEMPTS = 8
 
 Admit = Callable[[Obj | None, Obj | None], Awaitable[None]]
@@ -227,13 +228,13 @@ class Registry:
                 if not create:
                     raise self.missing(name)
                 if precondition_uid:
-                    raise self._uid_conflict(name, precondition_uid, "")
+                    raise self._uid_changed(key, name, precondition_uid, "")
                 made = await transform(None)
                 made["metadata"].pop("resourceVersion", None)
                 return await self._create(made, ctx, validate_create or validate)
             old: Obj = orjson.loads(splice(entry.value, entry.revision))
             if precondition_uid and precondition_uid != old["metadata"].get("uid"):
-                raise self._uid_conflict(name, precondition_uid, old["metadata"].get("uid", ""))
+                raise self._uid_changed(key, name, precondition_uid, old["metadata"].get("uid", ""))
             new = await transform(old)
             pinned = self._check_version(new, old, name)
             stored = await self._replace(entry, new, old, ctx, rules or self.main, validate)
@@ -256,8 +257,12 @@ class Registry:
                 return stored
 
     def _uid_conflict(self, name: str, given: str, found: str) -> ApiError:
-        text = f"Precondition failed: UID in precondition: {given}, UID in object meta: {found}"
-        return errors.conflict(self.row.group, self.row.plural, name, text)
+        return errors.conflict(self.row.group, self.row.plural, name, _UID_CONFLICT.format(given, found))
+
+    def _uid_changed(self, key: str, name: str, given: str, found: str) -> ApiError:
+        """The same, found by the store while it writes."""
+        text = f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        return errors.conflict(self.row.group, self.row.plural, name, text + _UID_CONFLICT.format(given, found))
 
     def _check_version(self, new: Obj, old: Obj, name: str) -> bool:
         """Optimistic concurrency; whether the client named a version. ApiError 409, 422, 500."""

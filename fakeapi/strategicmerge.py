@@ -72,14 +72,17 @@ def restore_error(value: Any, type: Type) -> str:
         if not isinstance(value, list):
             return f"cannot restore slice from {kind}"
         return next(filter(None, (restore_error(item, type.element or type) for item in value)), "")
-    wanted = _SCALARS.get(type.kind, ())
-    if value.__class__ in wanted:
+    if value.__class__ in _SCALARS.get(type.kind, ()) or (type.kind == "integer" and kind == "float64" and value.is_integer()):
         return ""
+    if (kind, type.kind) in _CONVERTIBLE:
+        return f"cannot convert {kind} to {type.go or _go_kind(type)}"
     return f"unrecognized type: {type.go if type.kind == 'integer' else _go_kind(type)}"
 
 
 _SELF_READING = frozenset({"any", "quantity", "int-or-string", "time", "micro-time", "bytes"})
 _GO_KINDS = {dict: "map", list: "slice", str: "string", int: "int64", float: "float64", bool: "bool"}
+# Go could convert these, so that the converter words their refusal otherwise.
+_CONVERTIBLE = frozenset({("int64", "string"), ("float64", "integer")})
 _SCALARS: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),

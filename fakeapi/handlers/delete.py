@@ -18,6 +18,7 @@ from fakeapi.registry import DeleteOptions, Stored
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
 
+_SCHEME = "pkg/apis/meta/internalversion/scheme/register.go:27"
 POLICIES = ("Foreground", "Background", "Orphan", "nil")
 
 
@@ -103,7 +104,9 @@ def _options_of_body(data: bytes, request: Request, scope: Scope) -> Obj:
         raise errors.bad_request(str(error)) from None
     kind = value.get("kind") or "DeleteOptions"
     if kind != "DeleteOptions":
-        raise errors.bad_request("decoded object cannot be converted to DeleteOptions")
+        # A foreign API version's DeleteOptions are taken for the meta group's, other kinds are not known to its scheme.
+        version = value.get("apiVersion") or scope.api_version
+        raise errors.bad_request(f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"')
     _check_types(value)
     return value
 

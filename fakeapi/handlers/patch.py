@@ -139,7 +139,7 @@ def _decoded(scope: Scope, merged: Any, old: Obj, request: Request, type_: Type,
     if not isinstance(merged, dict):
         raise refuse(f"json: cannot unmarshal {gojson.kind_of(merged)} into Go value of type {type_.go}")
     merged = {"kind": kind, "apiVersion": api_version} | merged
-    if (merged["kind"], merged["apiVersion"]) != (kind, api_version):
+    if (merged["kind"], merged["apiVersion"]) != (kind, api_version) and not scope.custom(type_):
         found = merged["kind"], merged["apiVersion"]
         raise refuse(f'no kind "{found[0]}" is registered for version "{found[1]}" in scheme "{codec.SCHEME}"')
     return typed(merged, type_, request, found_kind="", version="", wrap=refuse, custom=scope.custom(type_))
@@ -183,7 +183,7 @@ class Applier:
             text = gojson.unmarshal_errors(repeated)
             if mode == "Strict":
                 raise errors.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {text}")
-            self.request.warnings.append(text)
+            self.request.warnings += repeated
         if value is None:
             return {}
         if not isinstance(value, dict):

@@ -170,7 +170,7 @@ async def read_object(
         check_kind(scope, value, kind, group, version)
     else:
         check_custom_kind(scope, value)
-    source = data if media == codec.JSON else b""
+    source = data if media == codec.JSON and data.strip() != b"null" else b""
     return typed(value, type_ or scope.type, request, found_kind=kind, version=version, data=source, custom=custom)
 
 
@@ -193,7 +193,7 @@ def _check_yaml(data: bytes, request: Request, refuse: Callable[[str], ApiError]
         text = gojson.unmarshal_errors(repeated)
         if mode == "Strict":
             raise refuse(f"strict decoding error: {text}")
-        request.warnings.append(text)
+        request.warnings += repeated
 
 
 def check_kind(scope: Scope, value: Obj, kind: str, group: str, version: str) -> None:

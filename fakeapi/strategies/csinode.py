@@ -33,6 +33,12 @@ def _driver(at: str, driver: Obj) -> list[FieldError]:
     return found
 
 
+def _prepare_create(obj: Obj, ctx: Context) -> None:
+    """No keys are null keys, since protobuf in storage cannot tell them apart."""
+    for driver in _drivers(obj):
+        driver["topologyKeys"] = driver.get("topologyKeys") or None
+
+
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     found: list[FieldError] = []
     seen = set()
@@ -57,6 +63,8 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 
 STRATEGY = Strategy(
+    prepare_create=_prepare_create,
+    prepare_update=lambda new, old, ctx: _prepare_create(new, ctx),
     validate=_validate,
     validate_update=_validate_update,
     name=name_is_dns_subdomain,

@@ -64,8 +64,16 @@ _SHAPES: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]] = {
         },
     ),
 }
-# Quantities that v1's structs always have.
-_ALWAYS = {"Object": "{side}Value"}
+# Quantities that v1's structs always have, by type and side.
+_ALWAYS = {
+    ("Object", "target"): "{side}Value",
+    ("Object", "current"): "{side}Value",
+    ("Pods", "target"): "{side}AverageValue",
+    ("Pods", "current"): "{side}AverageValue",
+    ("Resource", "current"): "{side}AverageValue",
+    ("ContainerResource", "current"): "{side}AverageValue",
+    ("External", "current"): "{side}Value",
+}
 _BEHAVIOR_FIELDS = (
     ("StabilizationWindowSeconds", "stabilizationWindowSeconds"),
     ("SelectPolicy", "selectPolicy"),
@@ -85,7 +93,7 @@ def _metric_to_v1(metric: Obj, side: str) -> Obj:
         value: Any = metric.get(field) or {}
         for step in steps:
             value = (value or {}).get(step.format(side=side))
-        if value is None and name == _ALWAYS.get(kind):
+        if value is None and name == _ALWAYS.get((kind, side)):
             value = "0"
         if value is not None:
             found[name.format(side=side)] = value
@@ -100,7 +108,7 @@ def _metric_to_v2(metric: Obj, side: str) -> Obj:
     found: Obj = {}
     for name, steps in shape.items():
         value = (metric.get(field) or {}).get(name.format(side=side))
-        if value is None or (name == _ALWAYS.get(kind) and value == "0"):
+        if value is None or (name == _ALWAYS.get((kind, side)) and value == "0"):
             continue
         inner = found
         for step in steps[:-1]:
