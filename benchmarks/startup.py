@@ -37,11 +37,12 @@ def kubectl(kubeconfig: Path, *arguments: str, stdin: str = "") -> None:
 
 
 def once(directory: Path) -> tuple[float, float, float]:
-    """Seconds from the process's start to the kubeconfig, to kubectl's answer; from applying the Deployment to Available."""
+    """Seconds from the process's start to the kubeconfig and to kubectl's answer; from the Deployment to Available."""
     kubeconfig = directory / "kubeconfig"
     start = time.perf_counter()
     process = subprocess.Popen(
-        [FAKEKUBE, "up", "--nodes", str(NODES), "--port", "0", "--kubeconfig", str(kubeconfig)], stderr=subprocess.DEVNULL
+        [FAKEKUBE, "up", "--nodes", str(NODES), "--port", "0", "--kubeconfig", str(kubeconfig)],
+        stderr=subprocess.DEVNULL,
     )
     try:
         while not kubeconfig.exists():

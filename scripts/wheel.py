@@ -29,7 +29,9 @@ def complaints(names: list[str]) -> list[str]:
     found += [f"{package} is missing from the wheel" for package in sorted(PACKAGES - tops)]
     found += [f"{package}/py.typed is missing" for package in sorted(PACKAGES) if f"{package}/py.typed" not in names]
     found += [f"{name}: a test or a cache" for name in names if "/tests/" in name or name.endswith(".pyc")]
-    data = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
+    data = {
+        str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()
+    }
     found += [f"{name} is missing from the wheel" for name in sorted(data - set(names)) if "__pycache__" not in name]
     return found
 

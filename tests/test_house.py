@@ -18,7 +18,9 @@ def foreign_timers(source: str) -> Iterator[int]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOOP_TIMERS:
             holder = node.func.value
-            name = holder.attr if isinstance(holder, ast.Attribute) else holder.id if isinstance(holder, ast.Name) else ""
+            name = (
+                holder.attr if isinstance(holder, ast.Attribute) else holder.id if isinstance(holder, ast.Name) else ""
+            )
             if name.lstrip("_") != "clock":
                 yield node.lineno
 
@@ -35,7 +37,11 @@ def test_timers_are_set_on_a_clock_only() -> None:
 
 @pytest.mark.parametrize(
     ("source", "lines"),
-    [("loop.call_later(1, f)", [1]), ("self._clock.call_later(1, f)", []), ("asyncio.get_running_loop().call_at(1, f)", [1])],
+    [
+        ("loop.call_later(1, f)", [1]),
+        ("self._clock.call_later(1, f)", []),
+        ("asyncio.get_running_loop().call_at(1, f)", [1]),
+    ],
 )
 def test_the_rule_itself(source: str, lines: list[int]) -> None:
     assert list(foreign_timers(source)) == lines

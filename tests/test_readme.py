@@ -62,7 +62,11 @@ def test_python(code: str, tmp_path: Path) -> None:
     file = tmp_path / "test_example.py"
     file.write_text(code)
     tests = code.count("def test_")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)] if tests else [sys.executable, str(file)]
+    command = (
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+        if tests
+        else [sys.executable, str(file)]
+    )
     result = run(*command, cwd=tmp_path)
     assert result.status == 0, result.stdout + result.stderr
     assert not tests or f"{tests} passed" in result.stdout

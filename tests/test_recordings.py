@@ -35,7 +35,8 @@ def test_no_area_falls_below_its_floor(tmp_path: Path) -> None:
     with cluster(tmp_path, *FLAGS, command="serve") as kubeconfig:
         report = tmp_path / "report"
         result = run(
-            *(sys.executable, str(SCORE), "--kubeconfig", str(kubeconfig), "--quarter", "--report", str(report)), seconds=480
+            *(sys.executable, str(SCORE), "--kubeconfig", str(kubeconfig), "--quarter", "--report", str(report)),
+            seconds=480,
         )
     assert result.status == 0, result.stderr
     print(result.stdout)
@@ -45,5 +46,5 @@ def test_no_area_falls_below_its_floor(tmp_path: Path) -> None:
 
 
 def test_reading_the_score() -> None:
-    printed = "patch         103/ 116 scenarios  88.8 %     231/ 257 steps\nall           618/ 858 scenarios  72.0 %   1/2 steps\n"
+    printed = "patch      103/ 116 scenarios  88.8 %  231/ 257 steps\nall     618/ 858 scenarios  72.0 %   1/2 steps\n"
     assert shares(printed) == {"patch": pytest.approx(88.79, abs=0.01)}

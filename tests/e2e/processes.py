@@ -30,10 +30,23 @@ class Result:
         return [line.split() for line in self.stdout.splitlines()]
 
 
-def run(*command: str, stdin: str | None = None, env: dict[str, str] | None = None, seconds: float = 60, cwd: Path | None = None) -> Result:
+def run(
+    *command: str,
+    stdin: str | None = None,
+    env: dict[str, str] | None = None,
+    seconds: float = 60,
+    cwd: Path | None = None,
+) -> Result:
     """Run to the end. TimeoutExpired."""
     done = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=seconds, env={**os.environ, **(env or {})}, cwd=cwd, check=False
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)
 
@@ -52,7 +65,9 @@ def eventually(look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
 def fakekube(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A running `fakekube ...`; ended by SIGTERM, which it must obey. Its output goes to the log."""
     with log.open("wb") as output:
-        process = subprocess.Popen([FAKEKUBE, *arguments], stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            [FAKEKUBE, *arguments], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         yield process
     finally:
@@ -90,9 +105,20 @@ class Kubectl:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs kubectl so."""
-        return [self.path, "--cache-dir", str(self.cache), "--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace, *arguments]
+        return [
+            self.path,
+            "--cache-dir",
+            str(self.cache),
+            "--kubeconfig",
+            str(self.kubeconfig),
+            "--namespace",
+            self.namespace,
+            *arguments,
+        ]
 
-    def __call__(self, *arguments: str, stdin: str | None = None, status: int = 0, env: dict[str, str] | None = None) -> Result:
+    def __call__(
+        self, *arguments: str, stdin: str | None = None, status: int = 0, env: dict[str, str] | None = None
+    ) -> Result:
         """Run kubectl, which must end with this status."""
         result = run(*self.command(*arguments), stdin=stdin, env=env)
         assert result.status == status, f"kubectl {' '.join(arguments)}: {result}"

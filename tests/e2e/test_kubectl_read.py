@@ -21,12 +21,17 @@ def test_get_prints_the_servers_table(kubectl: Kubectl) -> None:
     assert [row[1:4] for row in pods[1:]] == [["1/1", "Running", "0"]] * 2
     assert {row[6] for row in pods[1:]} <= {"node-0", "node-1", "node-2"}
     assert kubectl("get", "pods", "-o", "name", "--field-selector=status.phase!=Running").stdout == ""
-    assert kubectl("get", "pods", "-A", "-l", "app=web", "--sort-by=.metadata.name", "--no-headers").stdout.count(kubectl.namespace) == 2
+    assert (
+        kubectl("get", "pods", "-A", "-l", "app=web", "--sort-by=.metadata.name", "--no-headers").stdout.count(
+            kubectl.namespace
+        )
+        == 2
+    )
 
 
 def test_get_watch_tells_each_change(kubectl: Kubectl) -> None:
     kubectl("create", "-f", "-", stdin=CONFIG)
-    with kubectl.start("get", "configmap", "settings", "-w", "-o", "jsonpath={.data.color}{\"\\n\"}") as watch:
+    with kubectl.start("get", "configmap", "settings", "-w", "-o", 'jsonpath={.data.color}{"\\n"}') as watch:
         assert watch.stdout is not None
         seen = [watch.stdout.readline().strip()]
         for color in ("red", "green"):
@@ -50,7 +55,10 @@ def test_get_watch_prints_table_rows(kubectl: Kubectl) -> None:
 
 
 EXPLAINED = [
-    ("deployment.spec", ("GROUP:      apps", "KIND:       Deployment", "FIELD: spec <DeploymentSpec>", "replicas\t<integer>")),
+    (
+        "deployment.spec",
+        ("GROUP:      apps", "KIND:       Deployment", "FIELD: spec <DeploymentSpec>", "replicas\t<integer>"),
+    ),
     ("pods.spec.containers.ports", ("FIELD: ports <[]ContainerPort>", "containerPort\t<integer> -required-")),
     ("node", ("KIND:       Node", "VERSION:    v1", "spec\t<NodeSpec>")),
 ]
@@ -70,7 +78,18 @@ def test_explain_recursive_goes_to_the_leaves(kubectl: Kubectl) -> None:
 
 def test_api_resources_and_versions(kubectl: Kubectl) -> None:
     rows = kubectl("api-resources", "-o", "wide").lines()
-    assert any(row[:6] == ["deployments", "deploy", "apps/v1", "true", "Deployment", "create,delete,deletecollection,get,list,patch,update,watch"] for row in rows)
+    assert any(
+        row[:6]
+        == [
+            "deployments",
+            "deploy",
+            "apps/v1",
+            "true",
+            "Deployment",
+            "create,delete,deletecollection,get,list,patch,update,watch",
+        ]
+        for row in rows
+    )
     assert any(row[:5] == ["pods", "po", "v1", "true", "Pod"] and row[-1] == "all" for row in rows)
     assert len(rows) > 50
     assert {"apps/v1", "v1", "batch/v1"} <= set(kubectl("api-versions").stdout.split())
@@ -81,14 +100,30 @@ def test_describe_a_pod_with_its_events(kubectl: Kubectl) -> None:
     kubectl("wait", "--for=condition=Ready", "pod/one", "--timeout=20s")
     shown = kubectl("describe", "pod", "one").stdout
     reasons = [line.split()[1] for line in shown[shown.index("Events:") :].splitlines()[3:]]
-    assert reasons == ["Scheduled", "Pulling", "Pulled", "Created", "Started"] or reasons == ["Scheduled", "Pulled", "Created", "Started"]
-    for text in ("Status:           Running", "QoS Class:                   BestEffort", "State:          Running", "ContainersReady             True"):
+    assert reasons == ["Scheduled", "Pulling", "Pulled", "Created", "Started"] or reasons == [
+        "Scheduled",
+        "Pulled",
+        "Created",
+        "Started",
+    ]
+    for text in (
+        "Status:           Running",
+        "QoS Class:                   BestEffort",
+        "State:          Running",
+        "ContainersReady             True",
+    ):
         assert text in shown
 
 
 def test_describe_a_node(kubectl: Kubectl) -> None:
     shown = kubectl("describe", "node", "node-0").stdout
-    for text in ("MemoryPressure   False", "KubeletReady", "Taints:             <none>", "Allocated resources:", "kubernetes.io/hostname=node-0"):
+    for text in (
+        "MemoryPressure   False",
+        "KubeletReady",
+        "Taints:             <none>",
+        "Allocated resources:",
+        "kubernetes.io/hostname=node-0",
+    ):
         assert text in shown
 
 
@@ -98,7 +133,9 @@ def test_events_of_an_object(kubectl: Kubectl) -> None:
     rows = kubectl("events", "--for", "deployment/web").lines()
     assert rows[0] == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
     assert rows[1][1:4] == ["Normal", "ScalingReplicaSet", "Deployment/web"]
-    everything = kubectl("get", "events", "--field-selector=reason=Scheduled", "-o", "jsonpath={.items[*].message}").stdout
+    everything = kubectl(
+        "get", "events", "--field-selector=reason=Scheduled", "-o", "jsonpath={.items[*].message}"
+    ).stdout
     assert f"Successfully assigned {kubectl.namespace}/web-" in everything
 
 

@@ -57,7 +57,9 @@ def test_rollout_history_and_undo_go_back_to_a_revision(kubectl: Kubectl) -> Non
     kubectl("rollout", "status", "deployment/web", "--timeout=30s")
     assert kubectl.jsonpath("deployment/web", "{.spec.template.spec.containers[0].image}") == "nginx:1"
     assert [row[0] for row in kubectl("rollout", "history", "deployment/web").lines()[2:5]] == ["2", "3", "4"]
-    images = kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[?(@.status.phase=='Running')].spec.containers[0].image}").stdout.split()
+    images = kubectl(
+        "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[?(@.status.phase=='Running')].spec.containers[0].image}"
+    ).stdout.split()
     assert set(images) == {"nginx:1"}
 
 
@@ -79,7 +81,14 @@ def test_a_rollout_that_cannot_progress_is_told_so(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment(replicas=1, extra=extra))
     failed = kubectl("rollout", "status", "deployment/web", "--timeout=20s", status=1)
     assert 'error: deployment "web" exceeded its progress deadline' in failed.stderr
-    message = kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[0].status.conditions[?(@.type=='PodScheduled')].message}").stdout
+    message = kubectl(
+        "get",
+        "pods",
+        "-l",
+        "app=web",
+        "-o",
+        "jsonpath={.items[0].status.conditions[?(@.type=='PodScheduled')].message}",
+    ).stdout
     assert message.startswith("0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.")
 
 
@@ -96,8 +105,22 @@ def test_expose_gives_a_service_with_endpoints(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment())
     kubectl("rollout", "status", "deployment/web", "--timeout=30s")
     kubectl("expose", "deployment/web", "--port=80", "--target-port=8080", "--type=NodePort")
-    kubectl("wait", "endpointslices", "-l", "kubernetes.io/service-name=web", "--for=jsonpath={.endpoints[1].conditions.ready}=true", "--timeout=20s")
+    kubectl(
+        "wait",
+        "endpointslices",
+        "-l",
+        "kubernetes.io/service-name=web",
+        "--for=jsonpath={.endpoints[1].conditions.ready}=true",
+        "--timeout=20s",
+    )
     pods = set(kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].status.podIP}").stdout.split())
-    slices = kubectl("get", "endpointslices", "-l", "kubernetes.io/service-name=web", "-o", "jsonpath={.items[*].endpoints[*].addresses[0]}")
+    slices = kubectl(
+        "get",
+        "endpointslices",
+        "-l",
+        "kubernetes.io/service-name=web",
+        "-o",
+        "jsonpath={.items[*].endpoints[*].addresses[0]}",
+    )
     assert set(slices.stdout.split()) == pods
     assert 30000 <= int(kubectl.jsonpath("service/web", "{.spec.ports[0].nodePort}")) <= 32767

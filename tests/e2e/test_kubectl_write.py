@@ -13,7 +13,10 @@ from tests.e2e.processes import Kubectl
 
 
 def test_apply_creates_changes_and_says_when_nothing_changes(kubectl: Kubectl) -> None:
-    texts = [kubectl("apply", "-f", "-", stdin=text).stdout.strip() for text in (CONFIG, CONFIG, CONFIG.replace("blue", "red"))]
+    texts = [
+        kubectl("apply", "-f", "-", stdin=text).stdout.strip()
+        for text in (CONFIG, CONFIG, CONFIG.replace("blue", "red"))
+    ]
     assert texts == ["configmap/settings created", "configmap/settings unchanged", "configmap/settings configured"]
     assert kubectl.jsonpath("configmap/settings", "{.data.color}") == "red"
 
@@ -29,7 +32,10 @@ def test_apply_merges_lists_by_their_keys(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment())
     kubectl("set", "env", "deployment/web", "COLOR=blue")
     kubectl("apply", "-f", "-", stdin=deployment(image="nginx:2"))
-    assert kubectl.jsonpath("deployment/web", "{.spec.template.spec.containers[0]['image','env']}") == 'nginx:2 [{"name":"COLOR","value":"blue"}]'
+    assert (
+        kubectl.jsonpath("deployment/web", "{.spec.template.spec.containers[0]['image','env']}")
+        == 'nginx:2 [{"name":"COLOR","value":"blue"}]'
+    )
 
 
 def test_apply_server_side_owns_fields_and_refuses_those_of_others(kubectl: Kubectl) -> None:
@@ -39,7 +45,9 @@ def test_apply_server_side_owns_fields_and_refuses_those_of_others(kubectl: Kube
     refused = kubectl(*apply, *other, stdin=CONFIG.replace("blue", "red"), status=1).stderr
     assert 'Apply failed with 1 conflict: conflict with "kubectl": .data.color' in refused
     kubectl(*apply, *other, "--force-conflicts", stdin=CONFIG.replace("blue", "red"))
-    entries = json.loads(kubectl("get", "configmap", "settings", "-o", "json", "--show-managed-fields").stdout)["metadata"]["managedFields"]
+    entries = json.loads(kubectl("get", "configmap", "settings", "-o", "json", "--show-managed-fields").stdout)[
+        "metadata"
+    ]["managedFields"]
     owners = {entry["manager"]: sorted(entry["fieldsV1"]["f:data"]) for entry in entries}
     assert owners == {"kubectl": [".", "f:size"], "other": [".", "f:color", "f:size"]} or owners == {
         "kubectl": ["f:size"],
@@ -50,7 +58,11 @@ def test_apply_server_side_owns_fields_and_refuses_those_of_others(kubectl: Kube
 def test_diff_shows_the_change_and_makes_none(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=CONFIG)
     assert kubectl("diff", "-f", "-", stdin=CONFIG).stdout == ""
-    changes = [line for line in kubectl("diff", "-f", "-", stdin=CONFIG.replace("blue", "red"), status=1).stdout.splitlines() if "color" in line]
+    changes = [
+        line
+        for line in kubectl("diff", "-f", "-", stdin=CONFIG.replace("blue", "red"), status=1).stdout.splitlines()
+        if "color" in line
+    ]
     assert changes == ["-  color: blue", "+  color: red"]
     assert kubectl.jsonpath("configmap/settings", "{.data.color}") == "blue"
 
@@ -60,7 +72,10 @@ def test_edit_opens_the_object_and_stores_what_the_editor_leaves(kubectl: Kubect
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nsed -i s/blue/green/ "$1"\n')
     editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
-    assert kubectl("edit", "configmap", "settings", env={"EDITOR": str(editor)}).stdout.strip() == "configmap/settings edited"
+    assert (
+        kubectl("edit", "configmap", "settings", env={"EDITOR": str(editor)}).stdout.strip()
+        == "configmap/settings edited"
+    )
     assert kubectl.jsonpath("configmap/settings", "{.data.color}") == "green"
     editor.write_text("#!/bin/sh\nexit 0\n")
     assert "cancelled, no changes made" in kubectl("edit", "configmap", "settings", env={"EDITOR": str(editor)}).stderr
@@ -78,16 +93,34 @@ def test_label_and_annotate_add_refuse_overwrite_and_remove(kubectl: Kubectl, ve
 
 
 PATCHES = [
-    ("json", '[{"op":"replace","path":"/spec/replicas","value":3},{"op":"test","path":"/kind","value":"Deployment"}]', "3", "main"),
-    ("merge", '{"spec":{"replicas":4,"template":{"spec":{"containers":[{"name":"other","image":"b"}]}}}}', "4", "other"),
-    ("strategic", '{"spec":{"replicas":5,"template":{"spec":{"containers":[{"name":"other","image":"b"}]}}}}', "5", "other main"),
+    (
+        "json",
+        '[{"op":"replace","path":"/spec/replicas","value":3},{"op":"test","path":"/kind","value":"Deployment"}]',
+        "3",
+        "main",
+    ),
+    (
+        "merge",
+        '{"spec":{"replicas":4,"template":{"spec":{"containers":[{"name":"other","image":"b"}]}}}}',
+        "4",
+        "other",
+    ),
+    (
+        "strategic",
+        '{"spec":{"replicas":5,"template":{"spec":{"containers":[{"name":"other","image":"b"}]}}}}',
+        "5",
+        "other main",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("kind", "patch", "replicas", "containers"), PATCHES, ids=[row[0] for row in PATCHES])
 def test_patch(kubectl: Kubectl, kind: str, patch: str, replicas: str, containers: str) -> None:
     kubectl("apply", "-f", "-", stdin=deployment())
-    assert kubectl("patch", "deployment", "web", f"--type={kind}", "-p", patch).stdout.strip() == "deployment.apps/web patched"
+    assert (
+        kubectl("patch", "deployment", "web", f"--type={kind}", "-p", patch).stdout.strip()
+        == "deployment.apps/web patched"
+    )
     assert kubectl.jsonpath("deployment/web", "{.spec.replicas}") == replicas
     assert kubectl.jsonpath("deployment/web", "{.spec.template.spec.containers[*].name}") == containers
 
@@ -104,7 +137,10 @@ def test_create_tells_what_is_there_already_and_what_is_invalid(kubectl: Kubectl
         'Error from server (AlreadyExists): error when creating "STDIN": configmaps "settings" already exists\n'
     )
     invalid = kubectl("create", "-f", "-", stdin=deployment(name="Web"), status=1).stderr
-    assert 'The Deployment "Web" is invalid: metadata.name: Invalid value: "Web": a lowercase RFC 1123 subdomain' in invalid
+    assert (
+        'The Deployment "Web" is invalid: metadata.name: Invalid value: "Web": a lowercase RFC 1123 subdomain'
+        in invalid
+    )
     unknown = kubectl("create", "-f", "-", stdin=CONFIG.replace("data:", "dato:"), status=1).stderr
     assert 'unknown field "dato"' in unknown
 

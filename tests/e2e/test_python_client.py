@@ -55,7 +55,11 @@ def test_typed_crud(core: client.CoreV1Api, namespace: str) -> None:
     assert int(replaced.metadata.resource_version) > int(created.metadata.resource_version)
     patched = core.patch_namespaced_config_map("settings", namespace, {"data": {"size": "small"}})
     assert patched.data == {"color": "red", "size": "small"}
-    assert [item.metadata.name for item in core.list_namespaced_config_map(namespace, label_selector="!x").items if item.data == patched.data]
+    assert [
+        item.metadata.name
+        for item in core.list_namespaced_config_map(namespace, label_selector="!x").items
+        if item.data == patched.data
+    ]
     core.delete_namespaced_config_map("settings", namespace)
     with pytest.raises(ApiException) as missing:
         core.read_namespaced_config_map("settings", namespace)
@@ -66,11 +70,19 @@ def test_typed_workload_comes_alive(api: client.ApiClient, core: client.CoreV1Ap
     apps = client.AppsV1Api(api)
     template = client.V1PodTemplateSpec(
         metadata=client.V1ObjectMeta(labels={"app": "web"}),
-        spec=client.V1PodSpec(containers=[client.V1Container(name="main", image="nginx")], termination_grace_period_seconds=1),
+        spec=client.V1PodSpec(
+            containers=[client.V1Container(name="main", image="nginx")], termination_grace_period_seconds=1
+        ),
     )
-    spec = client.V1DeploymentSpec(replicas=2, selector=client.V1LabelSelector(match_labels={"app": "web"}), template=template)
-    apps.create_namespaced_deployment(namespace, client.V1Deployment(metadata=client.V1ObjectMeta(name="web"), spec=spec))
-    eventually(lambda: apps.read_namespaced_deployment_status("web", namespace).status.available_replicas == 2, "two replicas")
+    spec = client.V1DeploymentSpec(
+        replicas=2, selector=client.V1LabelSelector(match_labels={"app": "web"}), template=template
+    )
+    apps.create_namespaced_deployment(
+        namespace, client.V1Deployment(metadata=client.V1ObjectMeta(name="web"), spec=spec)
+    )
+    eventually(
+        lambda: apps.read_namespaced_deployment_status("web", namespace).status.available_replicas == 2, "two replicas"
+    )
     apps.patch_namespaced_deployment_scale("web", namespace, {"spec": {"replicas": 1}})
     eventually(lambda: len(core.list_namespaced_pod(namespace, label_selector="app=web").items) == 1, "one pod")
     assert apps.read_namespaced_deployment_scale("web", namespace).spec.replicas == 1
@@ -90,15 +102,31 @@ def test_lists_page_by_page(core: client.CoreV1Api, namespace: str) -> None:
 
 def test_dynamic_client(api: client.ApiClient, namespace: str) -> None:
     maps = dynamic.DynamicClient(api).resources.get(api_version="v1", kind="ConfigMap")
-    body: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"color": "blue"}}
+    body: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings"},
+        "data": {"color": "blue"},
+    }
     maps.create(body=body, namespace=namespace)
     applied = maps.server_side_apply(
-        body={**body, "data": {"size": "small"}}, namespace=namespace, name="settings", field_manager="tester", force_conflicts=True
+        body={**body, "data": {"size": "small"}},
+        namespace=namespace,
+        name="settings",
+        field_manager="tester",
+        force_conflicts=True,
     )
     assert applied.data.to_dict() == {"color": "blue", "size": "small"}
-    patched = maps.patch(body={"data": {"color": None}}, namespace=namespace, name="settings", content_type="application/merge-patch+json")
+    patched = maps.patch(
+        body={"data": {"color": None}},
+        namespace=namespace,
+        name="settings",
+        content_type="application/merge-patch+json",
+    )
     assert patched.data.to_dict() == {"size": "small"}
-    assert [item.metadata.name for item in maps.get(namespace=namespace, field_selector="metadata.name=settings").items] == ["settings"]
+    assert [
+        item.metadata.name for item in maps.get(namespace=namespace, field_selector="metadata.name=settings").items
+    ] == ["settings"]
     assert maps.delete(name="settings", namespace=namespace).status == "Success"
 
 
@@ -106,7 +134,11 @@ def test_a_watch_resumes_from_a_resource_version(core: client.CoreV1Api, namespa
     start = core.create_namespaced_config_map(namespace, config_map(color="blue")).metadata.resource_version
     core.patch_namespaced_config_map("settings", namespace, {"data": {"color": "red"}})
     core.delete_namespaced_config_map("settings", namespace)
-    only: dict[str, Any] = {"namespace": namespace, "field_selector": "metadata.name=settings", "timeout_seconds": SECONDS}
+    only: dict[str, Any] = {
+        "namespace": namespace,
+        "field_selector": "metadata.name=settings",
+        "timeout_seconds": SECONDS,
+    }
     first = watch.Watch()
     seen: list[tuple[str, str]] = []
     for event in first.stream(core.list_namespaced_config_map, resource_version=start, **only):
@@ -124,7 +156,9 @@ def test_a_watch_resumes_from_a_resource_version(core: client.CoreV1Api, namespa
 
 def test_a_watch_from_no_version_is_refused(core: client.CoreV1Api, namespace: str) -> None:
     with pytest.raises(ApiException) as refused:
-        for _ in watch.Watch().stream(core.list_namespaced_config_map, namespace, resource_version="abc", timeout_seconds=1):
+        for _ in watch.Watch().stream(
+            core.list_namespaced_config_map, namespace, resource_version="abc", timeout_seconds=1
+        ):
             pass
     assert refused.value.status == 500
 

@@ -57,10 +57,17 @@ def test_typed_crud(kubeconfig: Path) -> None:
 def test_dynamic_client(kubeconfig: Path) -> None:
     async def test(api: client.ApiClient, namespace: str) -> None:
         maps = await (await DynamicClient(api)).resources.get(api_version="v1", kind="ConfigMap")
-        body: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"color": "blue"}}
+        body: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "settings"},
+            "data": {"color": "blue"},
+        }
         await maps.create(body=body, namespace=namespace)
         merge = "application/merge-patch+json"
-        patched = await maps.patch(body={"data": {"size": "small"}}, namespace=namespace, name="settings", content_type=merge)
+        patched = await maps.patch(
+            body={"data": {"size": "small"}}, namespace=namespace, name="settings", content_type=merge
+        )
         assert patched.data.to_dict() == {"color": "blue", "size": "small"}
         assert (await maps.delete(name="settings", namespace=namespace)).status == "Success"
 
@@ -74,7 +81,11 @@ def test_a_watch_resumes_from_a_resource_version(kubeconfig: Path) -> None:
         await core.patch_namespaced_config_map("settings", namespace, {"data": {"color": "red"}})
         await core.delete_namespaced_config_map("settings", namespace)
         start = created.metadata.resource_version
-        only: dict[str, Any] = {"namespace": namespace, "field_selector": "metadata.name=settings", "timeout_seconds": SECONDS}
+        only: dict[str, Any] = {
+            "namespace": namespace,
+            "field_selector": "metadata.name=settings",
+            "timeout_seconds": SECONDS,
+        }
         seen = []
         for count in (1, 2):  # the second watch goes on where the first one stopped
             async with watch.Watch() as stream:
@@ -91,12 +102,16 @@ def test_a_watch_resumes_from_a_resource_version(kubeconfig: Path) -> None:
 def test_a_watch_sees_pods_come_alive_while_others_ask(kubeconfig: Path) -> None:
     async def test(api: client.ApiClient, namespace: str) -> None:
         core = client.CoreV1Api(api)
-        spec = client.V1PodSpec(containers=[client.V1Container(name="main", image="nginx")], termination_grace_period_seconds=0)
+        spec = client.V1PodSpec(
+            containers=[client.V1Container(name="main", image="nginx")], termination_grace_period_seconds=0
+        )
 
         async def running(name: str) -> str:
             async with watch.Watch() as stream:
                 selector = f"metadata.name={name}"
-                async for event in stream.stream(core.list_namespaced_pod, namespace, field_selector=selector, timeout_seconds=SECONDS):
+                async for event in stream.stream(
+                    core.list_namespaced_pod, namespace, field_selector=selector, timeout_seconds=SECONDS
+                ):
                     if event["object"].status.phase == "Running":
                         return name
             return ""

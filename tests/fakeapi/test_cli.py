@@ -17,21 +17,30 @@ import pytest
 from fakeapi.cli import build_parser, main
 from tests.e2e.processes import FAKEKUBE, Result, eventually, run
 
+# (arguments, who answers, what it says)
 BAD_FLAGS = [
-    (["up", "--nodes", "many"], "fakekube up: argument --nodes: 'many' is not a number of at least 0 (see fakekube up --help)"),
-    (["up", "--port", "70000"], "fakekube up: argument --port: '70000' is not a port between 0 and 65535 (see fakekube up --help)"),
-    (["up", "--kubernetes-version", "2"], "fakekube up: argument --kubernetes-version: '2' is not a version between 1.25 and 1.37 (see fakekube up --help)"),
-    (["up", "--surprise"], "fakekube: unrecognized arguments: --surprise (see fakekube --help)"),
-    (["nodes"], "fakekube nodes: the following arguments are required: --kubeconfig (see fakekube nodes --help)"),
-    ([], "fakekube: the following arguments are required: COMMAND (see fakekube --help)"),
+    (["up", "--nodes", "many"], "fakekube up", "argument --nodes: 'many' is not a number of at least 0"),
+    (["up", "--port", "70000"], "fakekube up", "argument --port: '70000' is not a port between 0 and 65535"),
+    (
+        ["up", "--kubernetes-version", "2"],
+        "fakekube up",
+        "argument --kubernetes-version: '2' is not a version between 1.25 and 1.37",
+    ),
+    (["up", "--surprise"], "fakekube", "unrecognized arguments: --surprise"),
+    (["nodes"], "fakekube nodes", "the following arguments are required: --kubeconfig"),
+    ([], "fakekube", "the following arguments are required: COMMAND"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "line"), BAD_FLAGS, ids=[" ".join(row[0]) or "nothing" for row in BAD_FLAGS])
-def test_a_bad_flag_gets_one_line_and_status_2(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "who", "what"), BAD_FLAGS, ids=[" ".join(row[0]) or "nothing" for row in BAD_FLAGS]
+)
+def test_a_bad_flag_gets_one_line_and_status_2(
+    arguments: list[str], who: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)
-    assert (left.value.code, capsys.readouterr().err) == (2, line + "\n")
+    assert (left.value.code, capsys.readouterr().err) == (2, f"{who}: {what} (see {who} --help)\n")
 
 
 def one_line(result: Result, *texts: str) -> None:
@@ -84,13 +93,17 @@ def test_up_without_its_command_does_not_start(tmp_path: Path) -> None:
 
 def test_up_ends_with_the_status_of_its_command(tmp_path: Path) -> None:
     look = 'test "$KUBECONFIG" = "$PWD/k" && stat -c %a k && exit 7'
-    result = run(FAKEKUBE, "up", "--nodes", "0", "--port", "0", "--kubeconfig", "k", "--", "sh", "-c", look, cwd=tmp_path)
+    result = run(
+        FAKEKUBE, "up", "--nodes", "0", "--port", "0", "--kubeconfig", "k", "--", "sh", "-c", look, cwd=tmp_path
+    )
     assert (result.status, result.stdout, result.stderr) == (7, "600\n", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", [["up", "--port", "0"], ["serve", "--secure-port", "0"]], ids=["up", "serve"])
-def test_a_signal_ends_it_within_a_second_and_nothing_is_left(command: list[str], number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_ends_it_within_a_second_and_nothing_is_left(
+    command: list[str], number: signal.Signals, tmp_path: Path
+) -> None:
     scratch, kubeconfig = tmp_path / "scratch", tmp_path / "k"
     scratch.mkdir()
     environment = {**os.environ, "TMPDIR": str(scratch)}
