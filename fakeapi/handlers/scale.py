@@ -92,25 +92,29 @@ def mappings(api_version: str, paths: Paths = _BUILT_IN) -> dict[str, tuple[str,
     return {api_version: paths.field}
 
 
-_COLUMNS = Printer(
-    (Column("Name", format="name"), Column("Desired", "integer"), Column("Available", "integer"), Column("Age", "date")),
-    lambda obj, now: [
-        obj["metadata"].get("name", ""),
-        obj["spec"].get("replicas", 0),
-        obj["status"]["replicas"],
-        since(obj["metadata"].get("creationTimestamp"), now),
-    ],
-)
+def _cells(shown: Obj, now: float) -> list[Any]:
+    metadata = shown["metadata"]
+    age = since(metadata.get("creationTimestamp"), now)
+    return [metadata.get("name", ""), shown["spec"].get("replicas", 0), shown["status"]["replicas"], age]
+
+
+# Built-in kinds' Scales are printed by kubernetes' own table, custom ones by apiextensions', which types two columns more.
+_COUNTS = (Column("Desired", "integer"), Column("Available", "integer"))
+_PRINTER = Printer((Column("Name"), *_COUNTS, Column("Age")), _cells)
+_CUSTOM_PRINTER = Printer((Column("Name", format="name"), *_COUNTS, Column("Age", "date")), _cells)
 
 
 def _shown(scope: Scope, request: Request, form: Form, parent: Obj) -> Answer:
-    """The parent's Scale as clients see it: without managedFields; custom ones also as a Table."""
+    """The parent's Scale as clients see it: without managedFields."""
     shown = scale_of(scope.from_hub(parent), scope.api_version, paths_of(scope))
     shown["metadata"].pop("managedFields", None)
-    if form.view == "Table" and scope.row.custom is not None:
+    if form.view == "Table":
         include = views.check_include(request.option("includeObject"))
         metadata = {"resourceVersion": shown["metadata"].get("resourceVersion", "")}
-        shown = views.table([shown], metadata, views.Tabling(_COLUMNS, form, request.now, include))
+        printer = _CUSTOM_PRINTER if scope.row.custom is not None else _PRINTER
+        shown = views.table([shown], metadata, views.Tabling(printer, form, request.now, include))
+    elif form.view == "PartialObjectMetadata":
+        shown = views.partial(shown, form.version)
     return Answer(200, form.encode(shown), form.media)
 
 
