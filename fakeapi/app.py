@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from fakeapi import admission, authorization, codec, discovery, errors, flowcontrol, openapi, poststart
+from fakeapi import admission, authorization, codec, discovery, errors, openapi, poststart
 from fakeapi.accounts import Accounts
 from fakeapi.admission.base import Host, Obj, T
 from fakeapi.allocators import ServiceAllocators
@@ -83,7 +83,6 @@ class ApiServer:
         self.custom = Definitions(self, ask_nobody)
         self.expiry = Expiry(storage, self.clock)
         self.availability = Availability(self)
-        self.flow = flowcontrol.Upkeep(self)
         self.tap: Tap | None = None
         self.control: Control | None = None
         self.closing = asyncio.Event()
@@ -98,7 +97,6 @@ class ApiServer:
         await self.custom.start()
         await self.expiry.start()
         await self.availability.start()
-        await self.flow.start()
 
     async def _insert(self, row: Resource, obj: Obj) -> None:
         from fakeapi import meta
@@ -114,7 +112,6 @@ class ApiServer:
     async def stop(self) -> None:
         """End every watch and close the store."""
         self.closing.set()
-        await self.flow.stop()
         await self.availability.stop()
         await self.expiry.stop()
         await self.custom.stop()
