@@ -8,13 +8,13 @@ Loading the plugin imports neither the components nor the official client.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from fakeapi.cluster import Cluster
+    from fakeapi.cluster import AsyncCluster, Cluster
 
 MARKER = "cluster(nodes=3, kubernetes='1.36', authorization='AlwaysAllow', ...): options of the fixture `cluster`; see fakeapi.Cluster"
 
@@ -46,6 +46,7 @@ class Pool:
 
 
 POOL = pytest.StashKey[Pool]()
+USED = pytest.StashKey["list[Cluster]"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -70,6 +71,52 @@ def options_of(node: pytest.Item) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Cluster:
     """A running cluster in its ready state; what the test does to it is gone afterwards."""
-    yield request.config.stash[POOL].take(options_of(request.node))
+    found = request.config.stash[POOL].take(options_of(request.node))
+    request.node.stash[USED] = [found]
+    return found
+
+
+@pytest.fixture
+def async_cluster(cluster: Cluster) -> AsyncCluster:
+    """The same cluster with awaitable twins of its methods: await async_cluster.kubectl("get", "pods")."""
+    from fakeapi.cluster import AsyncCluster
+
+    return AsyncCluster(cluster)
+
+
+@pytest.fixture
+def make_cluster(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]:
+    """make_cluster(name="east", nodes=1): further clusters of the test's own, with Cluster's options."""
+    from fakeapi.cluster import Cluster
+
+    made: list[Cluster] = request.node.stash.setdefault(USED, [])
+    own: list[Cluster] = []
+
+    def make(**options: Any) -> Cluster:
+        own.append(Cluster(**options).start())
+        made.append(own[-1])
+        return own[-1]
+
+    yield make
+    for each in own:
+        each.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test's report shows how its clusters stood."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for used in item.stash.get(USED, ()):
+            report.sections.append((f"cluster {used.name}", _report(used)))
+    return report
+
+
+def _report(cluster: Cluster) -> str:
+    """What can be said of it; a test may have stopped it or broken it."""
+    try:
+        return cluster.report()
+    except Exception as error:
+        return f"no report: {error}"

@@ -41,6 +41,9 @@ class Running(Control):
     @classmethod
     async def start(cls, config: Config, plan: Plan, clock: Clock) -> Running:
         """A cluster that is ready for use. LaunchError, TimeoutError, ValueError for a controller that there is not."""
+        if plan.nodes and "RBAC" in config.authorization and "Node" not in config.authorization:
+            # RBAC gives kubelets nothing (bootstrappolicy/policy.go): no cluster with nodes has it without Node.
+            config = replace(config, authorization=("Node", *config.authorization))
         running = cls(await launch(config, clock=clock), plan, clock)
         try:
             await running.components.start()
