@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from fakenodes.controllers.base import Controller
+from fakenodes.controllers.clusterroles import CLUSTER_ROLE_AGGREGATION
+from fakenodes.controllers.cronjob import CRONJOB
 from fakenodes.controllers.daemonset import DAEMONSET
 from fakenodes.controllers.deployments.controller import DEPLOYMENT
+from fakenodes.controllers.disruption import DISRUPTION
 from fakenodes.controllers.endpoints import ENDPOINTS_CONTROLLER
 from fakenodes.controllers.endpointslice import ENDPOINT_SLICE
 from fakenodes.controllers.garbage import GARBAGE
@@ -14,6 +17,7 @@ from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
 from fakenodes.controllers.nodelifecycle import NODE_LIFECYCLE
 from fakenodes.controllers.podgc import POD_GC
 from fakenodes.controllers.protection import CLAIM_PROTECTION, VOLUME_PROTECTION
+from fakenodes.controllers.quota import RESOURCE_QUOTA
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
 from fakenodes.controllers.statefulset import STATEFULSET
 from fakenodes.controllers.tainteviction import TAINT_EVICTION
@@ -22,5 +26,6 @@ from fakenodes.controllers.ttl import TTL_AFTER_FINISHED
 CONTROLLERS: tuple[Controller, ...] = (
     SERVICEACCOUNT, ROOT_CA_PUBLISHER, NAMESPACE, DEPLOYMENT, REPLICASET, REPLICATION, ENDPOINTS_CONTROLLER,
     ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET, JOB, CLAIM_PROTECTION,
-    VOLUME_PROTECTION, TTL_AFTER_FINISHED, NODE_LIFECYCLE, TAINT_EVICTION, POD_GC,
+    VOLUME_PROTECTION, TTL_AFTER_FINISHED, NODE_LIFECYCLE, TAINT_EVICTION, POD_GC, CRONJOB, DISRUPTION,
+    RESOURCE_QUOTA, CLUSTER_ROLE_AGGREGATION,
 )
