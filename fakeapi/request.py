@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
+
+if TYPE_CHECKING:
+    from fakeapi.streaming.upgrade import Streams
 
 Query = dict[str, list[str]]
 
@@ -80,13 +84,17 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back. A body that is an iterator is sent in chunks as they come; status 0 closes the connection."""
+    """What goes back. A body that is an iterator is sent in chunks as they come; status 0 closes the connection.
+
+    take_over: gets the connection's two directions in place of an answer, and answers 101 itself.
+    """
 
     status: int
     body: bytes | AsyncIterator[bytes] = b""
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    take_over: Callable[[Streams], Awaitable[None]] | None = None
 
 
 def parse_query(text: str) -> Query:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fakeapi.streaming.upgrade import UpgradeProtocol
 
 IDLE_SECONDS = 120
 BACKLOG = 2048
@@ -23,7 +24,7 @@ PEER = "fakekube.peer"
 ABORT = "fakekube.abort"
 
 
-class PeerProtocol(HttpToolsProtocol):
+class PeerProtocol(UpgradeProtocol):
     """HTTP over a connection whose client certificate (DER, b"" without one) is in scope["fakekube.peer"].
 
     scope["fakekube.abort"] closes the connection at once.
@@ -43,8 +44,8 @@ class PeerProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[PEER] = self.peer  # type: ignore[typeddict-unknown-key]
-        self.scope[ABORT] = self.transport.abort  # type: ignore[typeddict-unknown-key]
+        self.scope[PEER] = self.peer  # type: ignore[literal-required]
+        self.scope[ABORT] = self.transport.abort  # type: ignore[literal-required]
 
 
 class _Server(uvicorn.Server):

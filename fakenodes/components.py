@@ -21,6 +21,7 @@ from fakenodes.informer import InformerFactory
 from fakenodes.kubelet.hollow import Hollow, HollowNodes
 from fakenodes.kubelet.node import Endpoint
 from fakenodes.kubelet.runtime.script import Runtime
+from fakenodes.kubelet.server import KubeletServer
 from fakenodes.scheduler.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class Plan:
     """What to run: the --controllers selection ("" for none), the scheduler, and how many nodes with which names.
 
     roster: the nodes one by one, in place of a number. quiet: take over what an earlier run of the components left on the
-    server, without a word.
+    server, without a word. endpoint: where the kubelets' own API listens; set by the first start, so that a restart finds
+    the port that its Nodes tell of.
     """
 
     controllers: str = "*"
@@ -66,6 +68,7 @@ class Components:
         self._rng = random.Random(plan.seed)
         self._tasks: list[asyncio.Task[None]] = []
         self._factories: list[InformerFactory] = []
+        self._kubelets: KubeletServer | None = None
         self._hollow()
 
     async def start(self) -> None:
@@ -79,6 +82,8 @@ class Components:
             self.scheduler = Scheduler()
             self._run("scheduler", self._run_scheduler())
         if self.nodes is not None:
+            assert self._kubelets is not None
+            await self._kubelets.start(self.nodes)
             self._run("nodes", self._run_nodes())
 
     def _hollow(self) -> None:
@@ -88,6 +93,8 @@ class Components:
             roster = tuple(Hollow(f"{plan.node_prefix}{number}") for number in range(plan.nodes))
         if not roster:
             return
+        self._kubelets = KubeletServer(self._clock)
+        plan.endpoint = self._kubelets.open(plan.endpoint.port if plan.endpoint else 0)
         self.nodes = HollowNodes(self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint, quiet=plan.quiet)
         for hollow in roster:
             self.nodes.add_node(hollow.name, hollow.labels, hollow.capacity)
@@ -125,6 +132,8 @@ class Components:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._kubelets is not None:
+            await self._kubelets.stop()
         if self.manager is not None:
             await self.manager.stop()
         for factory in self._factories:

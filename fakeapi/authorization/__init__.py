@@ -5,6 +5,9 @@ Stands for apiserver's pkg/authorization/union, the superuser rule of system:mas
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fakeapi.authentication import AUTHENTICATED
 from fakeapi.authorization import node, rbac
 from fakeapi.authorization.base import Attributes, Decision, Mode, Rules, attributes_of
 from fakeapi.authorization.escalation import BINDINGS, ROLES, Escalation
@@ -77,6 +80,9 @@ class Authorizer:
         """The first yes, else a no with every mode's reason."""
         if MASTERS in attributes.user.groups:
             return Decision(True)
+        unsafe = attributes.subresource == "proxy" and AUTHENTICATED not in attributes.user.groups
+        if unsafe:  # what a browser may have been tricked into, without credentials, needs a right of its own
+            attributes = replace(attributes, subresource="unsafeproxy")
         reasons = []
         for mode in self.modes:
             decision = await mode.authorize(attributes)
@@ -84,6 +90,8 @@ class Authorizer:
                 return decision
             if decision.reason:
                 reasons.append(decision.reason)
+        if unsafe:
+            reasons.append("proxy subresource changed to unsafeproxy")
         return Decision(False, "\n".join(reasons))
 
     async def rules_for(self, user: User, namespace: str) -> Rules:

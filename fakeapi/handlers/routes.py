@@ -115,9 +115,9 @@ async def _subresource(scope: Scope, request: Request) -> Answer:
     sub = scope.row.subresource(info.subresource)
     if sub is None:
         raise errors.page_not_found()
-    if request.method in ("HEAD", "OPTIONS") or info.verb not in sub.verbs:
+    if sub.name != "proxy" and (request.method in ("HEAD", "OPTIONS") or info.verb not in sub.verbs):
         raise errors.not_allowed()
-    return await subresources.serve(scope, sub, request, HANDLERS[info.verb])
+    return await subresources.serve(scope, sub, request, HANDLERS.get(info.verb, get.get))
 
 
 def check_path(row: Resource, info: RequestInfo) -> None:

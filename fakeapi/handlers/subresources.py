@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fakeapi import errors
-from fakeapi.handlers import binding, components, reviews, scale, tokens
+from fakeapi.handlers import binding, components, connect, proxy, reviews, scale, tokens
 from fakeapi.handlers.scope import Scope
 from fakeapi.request import Answer, Request
 from fakeapi.resources.base import Subresource
@@ -20,6 +20,13 @@ Handler = Callable[[Scope, Request], Awaitable[Answer]]
 HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("", "pods", "binding"): binding.bind,
     ("", "pods", "eviction"): binding.evict,
+    ("", "pods", "log"): connect.log,
+    ("", "pods", "exec"): connect.exec_,
+    ("", "pods", "attach"): connect.attach,
+    ("", "pods", "portforward"): connect.port_forward,
+    ("", "pods", "proxy"): proxy.pod,
+    ("", "services", "proxy"): proxy.service,
+    ("", "nodes", "proxy"): proxy.node,
     ("", "serviceaccounts", "token"): tokens.create,
 }
 VIRTUAL: dict[tuple[str, str], Handler] = {
