@@ -8,22 +8,25 @@ nobody who they are. Leaves out exec, attach and port-forward.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from fakeapi.clock import Clock, rfc3339
 from fakeapi.quantity import parse
+from fakeapi.streaming.upgrade import UpgradeProtocol
 from fakenodes.kubelet import logs
 from fakenodes.kubelet.hollow import HollowNodes
 from fakenodes.kubelet.lifecycle import Container
@@ -34,17 +37,6 @@ from kubeconfig.certificates import make_ca, sign
 FOLLOW_SECONDS = 0.2  # between looks at a container that is followed and has no further line planned
 
 
-class _Quiet(uvicorn.Server):
-    """Leaves the process's signals alone."""
-
-    def install_signal_handlers(self) -> None:
-        """Signals are the process's business."""
-
-    def capture_signals(self) -> Any:
-        """See install_signal_handlers."""
-        return nullcontext()
-
-
 class KubeletServer:
     """The listener. open() takes the port, which nodes then advertise; start() begins to answer."""
 
@@ -53,8 +45,8 @@ class KubeletServer:
         self._host = host
         self._name = name
         self._socket: socket.socket | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._server: _Quiet | None = None
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
         self._nodes: HollowNodes | None = None
 
     def open(self, port: int = 0) -> Endpoint:
@@ -66,20 +58,25 @@ class KubeletServer:
         """Answer for these nodes."""
         assert self._socket is not None, "open() comes first"
         self._nodes = nodes
-        config = uvicorn.Config(
-            self._app(), lifespan="off", log_config=None, access_log=False, server_header=False, ws="none",
-            timeout_graceful_shutdown=1, ssl_context_factory=lambda _config, _default: _tls(self._name, self._host),
-        )  # fmt: skip
-        self._server = _Quiet(config)
-        self._task = asyncio.get_running_loop().create_task(self._server.serve([self._socket]), name="kubelet server")
+        loop = asyncio.get_running_loop()
+        config = uvicorn.Config(_until_cancelled(self._app()), lifespan="off", log_config=None, access_log=False, ws="none")
+        config.load()
+        self._server = await loop.create_server(
+            lambda: UpgradeProtocol(config, self._state, {}, loop), sock=self._socket, ssl=_tls(self._name, self._host)
+        )
 
     async def stop(self) -> None:
-        """End requests and close the port."""
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = True
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._socket is not None:
+        """End requests and close the port, at once."""
+        if self._server is not None:
+            self._server.close()
+        elif self._socket is not None:
             self._socket.close()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        ending = list(self._state.tasks)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     def _app(self) -> Starlette:
         routes = [
@@ -179,6 +176,17 @@ def _goes_on(container: Container, run: logs.Run) -> bool:
     return run.ended is None and container.running and container.id == run.id
 
 
+def _until_cancelled(app: ASGIApp) -> ASGIApp:
+    """uvicorn tells of a request that is cancelled as of an error, but here it is how requests end when the server does."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return call
+
+
+@functools.cache
 def _tls(name: str, host: str) -> ssl.SSLContext:
     """A certificate of its own, as kubelets make when they are given none."""
     pair = sign(make_ca("fakekube kubelets"), name, hosts=(name, host))
