@@ -57,8 +57,8 @@ def options_of(launched: Launched) -> Options:
     )
 
 
-def components(launched: Launched, plan: Plan, clock: Clock) -> Components:
-    """The planned components over a launched server; start() them."""
+def components(launched: Launched, plan: Plan, clock: Clock, old: Components | None = None) -> Components:
+    """The planned components over a launched server; start() them. old: halted ones in whose place they come."""
     known: dict[str, Client] = {}
 
     def clients(name: str) -> Client:
@@ -67,4 +67,4 @@ def components(launched: Launched, plan: Plan, clock: Clock) -> Components:
         return known[name]
 
     plan.options = options_of(launched)
-    return Components(clients, clock, plan)
+    return Components(clients, clock, plan, old.kubelets if old is not None else None)

@@ -73,7 +73,7 @@ class Running(Control):
 
     async def _halt(self) -> None:
         await gone(self._restarting)
-        await self.components.stop()
+        await self.components.halt()
 
     async def _resume(self, parts: Parts) -> None:
         """Begin to start anew. It goes on beside what the caller does next, as a process that comes back would."""
@@ -82,7 +82,7 @@ class Running(Control):
             old.runtime.set_state(parts.runtime)
             self.plan = replace(self.plan, runtime=old.runtime)
         self.plan = replace(self.plan, roster=parts.roster, quiet=True)
-        self.components = components(self.launched, self.plan, self.clock)
+        self.components = components(self.launched, self.plan, self.clock, self.components)
         self._restarting = asyncio.ensure_future(self._restart())
 
     async def _restart(self) -> None:

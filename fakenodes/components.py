@@ -56,9 +56,9 @@ class Plan:
 
 
 class Components:
-    """Running components. start() returns when they work, stop() ends them."""
+    """Running components. start() returns when they work, stop() ends them. kubelets: a listener to take over."""
 
-    def __init__(self, clients: Clients, clock: Clock, plan: Plan) -> None:
+    def __init__(self, clients: Clients, clock: Clock, plan: Plan, kubelets: KubeletServer | None = None) -> None:
         self.plan = plan
         self.manager: Manager | None = None
         self.scheduler: Scheduler | None = None
@@ -68,7 +68,7 @@ class Components:
         self._rng = random.Random(plan.seed)
         self._tasks: list[asyncio.Task[None]] = []
         self._factories: list[InformerFactory] = []
-        self._kubelets: KubeletServer | None = None
+        self.kubelets = kubelets
         self._hollow()
 
     async def start(self) -> None:
@@ -82,8 +82,8 @@ class Components:
             self.scheduler = Scheduler()
             self._run("scheduler", self._run_scheduler())
         if self.nodes is not None:
-            assert self._kubelets is not None
-            await self._kubelets.start(self.nodes)
+            assert self.kubelets is not None
+            await self.kubelets.start(self.nodes)
             self._run("nodes", self._run_nodes())
 
     def _hollow(self) -> None:
@@ -93,8 +93,9 @@ class Components:
             roster = tuple(Hollow(f"{plan.node_prefix}{number}") for number in range(plan.nodes))
         if not roster:
             return
-        self._kubelets = KubeletServer(self._clock)
-        plan.endpoint = self._kubelets.open(plan.endpoint.port if plan.endpoint else 0)
+        if self.kubelets is None:
+            self.kubelets = KubeletServer(self._clock)
+            plan.endpoint = self.kubelets.open(plan.endpoint.port if plan.endpoint else 0)
         self.nodes = HollowNodes(self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint, quiet=plan.quiet)
         for hollow in roster:
             self.nodes.add_node(hollow.name, hollow.labels, hollow.capacity)
@@ -129,11 +130,15 @@ class Components:
 
     async def stop(self) -> None:
         """End everything."""
+        await self.halt()
+        if self.kubelets is not None:
+            await self.kubelets.stop()
+
+    async def halt(self) -> None:
+        """End everything but the kubelets' listener, which other Components may take over."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._kubelets is not None:
-            await self._kubelets.stop()
         if self.manager is not None:
             await self.manager.stop()
         for factory in self._factories:
