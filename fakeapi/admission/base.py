@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from fakeapi import errors
+from fakeapi.errors import ApiError
 from fakeapi.reader import Obj, Reader, T
 from fakeapi.request import Answer, User
 
@@ -96,6 +98,13 @@ class Attributes:
     kind_group: str = ""
     kind_version: str = ""
     again: Again = field(default_factory=Again)
+
+
+def forbidden(attributes: Attributes, text: str) -> ApiError:
+    """admission.NewForbidden: an object without a name goes by what its name is to begin with, else as "Unknown"."""
+    metadata = (attributes.obj or {}).get("metadata") or {}
+    name = attributes.name or metadata.get("name") or metadata.get("generateName") or "Unknown"
+    return errors.forbidden_object(attributes.group, attributes.resource, name, text)
 
 
 class Plugin(Protocol):

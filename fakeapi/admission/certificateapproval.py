@@ -5,8 +5,7 @@ Stands for plugin/pkg/admission/certificates/approval.
 
 from __future__ import annotations
 
-from fakeapi import errors
-from fakeapi.admission.base import UPDATE, Attributes, Host
+from fakeapi.admission.base import UPDATE, Attributes, Host, forbidden
 from fakeapi.admission.signers import GROUP, may
 
 NAME = "CertificateApproval"
@@ -31,4 +30,4 @@ class CertificateApproval:
         signer = ((attributes.old or {}).get("spec") or {}).get("signerName", "")
         if not await may(self._host, attributes, "approve", signer):
             text = f'user not permitted to approve requests with signerName "{signer}"'
-            raise errors.forbidden_object(GROUP, attributes.resource, attributes.name, text)
+            raise forbidden(attributes, text)

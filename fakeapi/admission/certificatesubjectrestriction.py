@@ -9,7 +9,7 @@ import base64
 import binascii
 
 from fakeapi import errors
-from fakeapi.admission.base import CREATE, Attributes, Host
+from fakeapi.admission.base import CREATE, Attributes, Host, forbidden
 from fakeapi.admission.signers import GROUP
 
 NAME = "CertificateSubjectRestriction"
@@ -43,7 +43,7 @@ class CertificateSubjectRestriction:
             raise self._refused(attributes, f"use of {_SIGNER} signer with {_MASTERS} group is not allowed")
 
     def _refused(self, attributes: Attributes, text: str) -> errors.ApiError:
-        return errors.forbidden_object(GROUP, attributes.resource, attributes.name, text)
+        return forbidden(attributes, text)
 
 
 def organizations_of(request: str) -> list[str] | None:

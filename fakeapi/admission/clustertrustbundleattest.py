@@ -5,8 +5,7 @@ Stands for plugin/pkg/admission/certificates/ctbattest.
 
 from __future__ import annotations
 
-from fakeapi import errors
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, forbidden
 from fakeapi.admission.signers import GROUP, may
 
 NAME = "ClusterTrustBundleAttest"
@@ -34,4 +33,4 @@ class ClusterTrustBundleAttest:
             return
         if not await may(self._host, attributes, "attest", signer):
             text = f'user not permitted to attest for signerName "{signer}"'
-            raise errors.forbidden_object(GROUP, attributes.resource, attributes.name, text)
+            raise forbidden(attributes, text)

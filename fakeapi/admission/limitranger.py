@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from fakeapi import errors
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj, forbidden
 from fakeapi.quantity import Quantity
 from fakeapi.strategies.podspec.amounts import aggregate, parse
 
@@ -52,7 +51,7 @@ class LimitRanger:
             found = check(attributes.obj or {}, limits)
             if found:
                 text = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
-                raise errors.forbidden_object("", attributes.resource, attributes.name, text)
+                raise forbidden(attributes, text)
 
     async def _limits(self, namespace: str) -> list[list[Obj]]:
         """The limits of each LimitRange of the namespace."""

@@ -6,7 +6,7 @@ Stands for apiserver's pkg/admission/plugin/namespace/lifecycle.
 from __future__ import annotations
 
 from fakeapi import errors
-from fakeapi.admission.base import CREATE, DELETE, UPDATE, Attributes, Host
+from fakeapi.admission.base import CREATE, DELETE, UPDATE, Attributes, Host, forbidden
 
 NAME = "NamespaceLifecycle"
 IMMORTAL = ("default", "kube-system", "kube-public")
@@ -30,7 +30,7 @@ class NamespaceLifecycle:
         if attributes.operation == DELETE:
             if attributes.name in IMMORTAL:
                 text = "this namespace may not be deleted"
-                raise errors.forbidden_object("", "namespaces", attributes.name, text)
+                raise forbidden(attributes, text)
             return
         if attributes.resource in _REVIEWS or (attributes.operation == UPDATE):
             return
@@ -39,7 +39,7 @@ class NamespaceLifecycle:
             raise errors.missing("", "namespaces", attributes.namespace)
         if (namespace.get("status") or {}).get("phase") == "Terminating":
             text = f"unable to create new content in namespace {attributes.namespace} because it is being terminated"
-            error = errors.forbidden_object(attributes.group, attributes.resource, attributes.name, text)
+            error = forbidden(attributes, text)
             cause = {"reason": "NamespaceTerminating", "message": f"namespace {attributes.namespace} is being terminated", "field": "metadata.namespace"}
             error.status["details"]["causes"] = [cause]
             raise error

@@ -5,8 +5,8 @@ Stands for plugin/pkg/admission/storage/persistentvolume/resize.
 
 from __future__ import annotations
 
-from fakeapi import errors, quantity
-from fakeapi.admission.base import UPDATE, Attributes, Host, Obj
+from fakeapi import quantity
+from fakeapi.admission.base import UPDATE, Attributes, Host, Obj, forbidden
 
 NAME = "PersistentVolumeClaimResize"
 _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -34,12 +34,12 @@ class PersistentVolumeClaimResize:
             return
         if (old.get("status") or {}).get("phase") != "Bound":
             text = "Only bound persistent volume claims can be expanded"
-            raise errors.forbidden_object("", "persistentvolumeclaims", attributes.name, text)
+            raise forbidden(attributes, text)
         name = class_of(new)
         found = await self._reader.get("storage.k8s.io", "storageclasses", "", name) if name else None
         if found is None or not found.get("allowVolumeExpansion"):
             text = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
-            raise errors.forbidden_object("", "persistentvolumeclaims", attributes.name, text)
+            raise forbidden(attributes, text)
 
 
 def class_of(claim: Obj) -> str:

@@ -5,8 +5,7 @@ Stands for plugin/pkg/admission/priority.
 
 from __future__ import annotations
 
-from fakeapi import errors
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj, forbidden
 
 NAME = "Priority"
 DEFAULT_POLICY = "PreemptLowerPriority"
@@ -41,10 +40,10 @@ class Priority:
             spec["priorityClassName"] = found["metadata"]["name"]
         if spec.get("priority") is not None and spec["priority"] != value:
             text = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
-            raise errors.forbidden_object("", "pods", attributes.name, text)
+            raise forbidden(attributes, text)
         if spec.get("preemptionPolicy") and spec["preemptionPolicy"] != policy:
             text = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name"
-            raise errors.forbidden_object("", "pods", attributes.name, text)
+            raise forbidden(attributes, text)
         spec["priority"] = value
         spec["preemptionPolicy"] = policy
 
@@ -53,7 +52,7 @@ class Priority:
         if name:
             found = await self._reader.get("scheduling.k8s.io", "priorityclasses", "", name)
             if found is None:
-                raise errors.forbidden_object("", "pods", attributes.name, f"no PriorityClass with name {name} was found")
+                raise forbidden(attributes, f"no PriorityClass with name {name} was found")
             return found
         classes = await self._reader.list("scheduling.k8s.io", "priorityclasses")
         defaults = [c for c in classes if c.get("globalDefault")]
@@ -66,4 +65,4 @@ class Priority:
         for other in await self._reader.list("scheduling.k8s.io", "priorityclasses"):
             if other.get("globalDefault") and other["metadata"]["name"] != attributes.name:
                 text = f"PriorityClass {other['metadata']['name']} is already marked as default. Only one default can exist"
-                raise errors.forbidden_object("scheduling.k8s.io", "priorityclasses", attributes.name, text)
+                raise forbidden(attributes, text)

@@ -5,8 +5,8 @@ Stands for the checks of pkg/registry/core/pod/rest's resize path in 1.36 (node 
 
 from __future__ import annotations
 
-from fakeapi import errors, quantity
-from fakeapi.admission.base import UPDATE, Attributes, Host, Obj
+from fakeapi import quantity
+from fakeapi.admission.base import UPDATE, Attributes, Host, Obj, forbidden
 
 NAME = "PodResize"
 _RESIZABLE = ("cpu", "memory")
@@ -33,7 +33,7 @@ class PodResize:
             return
         node = await self._reader.get("", "nodes", "", name)
         if node is None:
-            raise errors.forbidden_object("", "pods", attributes.name, f'node "{name}" not found')
+            raise forbidden(attributes, f'node "{name}" not found')
         allocatable = (node.get("status") or {}).get("allocatable") or {}
         for resource in _RESIZABLE:
             wanted, there = requested(pod, resource), quantity.parse(str(allocatable.get(resource, "0")))
@@ -46,7 +46,7 @@ class PodResize:
             f"node didn't have enough allocatable resources: {resource}, "
             f"requested: {count(str(wanted))}, allocatable: {count(str(there))}"
         )
-        error = errors.forbidden_object("", "pods", attributes.name, text)
+        error = forbidden(attributes, text)
         error.status["details"]["causes"] = [{"reason": "NodeCapacity"}]
         raise error
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from fakeapi import errors
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj, forbidden
 from fakeapi.admission.podsecuritychecks import evaluate
 from fakeapi.errors import FieldError
 
@@ -131,7 +131,7 @@ class PodSecurity:
         found = self._details(policy.enforce, pod)
         if found:
             text = f'violates PodSecurity "{policy.enforce}": {found}'
-            raise errors.forbidden_object("", "pods", attributes.name, text)
+            raise forbidden(attributes, text)
         self._warn(attributes, policy, pod)
 
     def _workload(self, attributes: Attributes, policy: Policy) -> None:

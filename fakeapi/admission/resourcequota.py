@@ -12,7 +12,7 @@ from collections import defaultdict
 import orjson
 
 from fakeapi import errors, quota
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj, forbidden
 from fakeapi.quota import Amounts
 from fakeapi.request import User
 from fakeapi.strategies.podspec.amounts import parse
@@ -121,4 +121,4 @@ def _charged(found: Obj, attributes: Attributes, asked: Amounts) -> Obj:
 
 
 def _forbidden(attributes: Attributes, text: str) -> errors.ApiError:
-    return errors.forbidden_object(attributes.group, attributes.resource, attributes.name, text)
+    return forbidden(attributes, text)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi import errors, quantity
-from fakeapi.admission.base import CREATE, Attributes, Host, Obj
+from fakeapi import quantity
+from fakeapi.admission.base import CREATE, Attributes, Host, Obj, forbidden
 
 NAME = "RuntimeClass"
 
@@ -34,7 +34,7 @@ class RuntimeClass:
         if fixed:
             if spec.get("overhead") and not _same(spec["overhead"], fixed):
                 text = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
-                raise errors.forbidden_object("", "pods", attributes.name, text)
+                raise forbidden(attributes, text)
             spec["overhead"] = dict(fixed)
         self._schedule(attributes, spec, found.get("scheduling") or {})
 
@@ -45,7 +45,7 @@ class RuntimeClass:
         found = await self._reader.get("node.k8s.io", "runtimeclasses", "", name)
         if found is None:
             text = f'pod rejected: RuntimeClass "{name}" not found'
-            raise errors.forbidden_object("", "pods", attributes.name, text)
+            raise forbidden(attributes, text)
         return found
 
     def _schedule(self, attributes: Attributes, spec: Obj, scheduling: Obj) -> None:
@@ -53,7 +53,7 @@ class RuntimeClass:
         for key, value in sorted((scheduling.get("nodeSelector") or {}).items()):
             if key in selector and selector[key] != value:
                 text = f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {selector[key]}"
-                raise errors.forbidden_object("", "pods", attributes.name, text)
+                raise forbidden(attributes, text)
             selector[key] = value
         if selector:
             spec["nodeSelector"] = selector
@@ -70,10 +70,10 @@ class RuntimeClass:
         given = spec.get("overhead")
         if fixed and not _same(given or {}, fixed):
             text = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
-            raise errors.forbidden_object("", "pods", attributes.name, text)
+            raise forbidden(attributes, text)
         if given and not fixed:
             text = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-            raise errors.forbidden_object("", "pods", attributes.name, text)
+            raise forbidden(attributes, text)
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

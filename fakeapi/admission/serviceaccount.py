@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import random
 
-from fakeapi import errors, meta
-from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj
+from fakeapi import meta
+from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj, forbidden
 
 NAME = "ServiceAccount"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -41,7 +41,7 @@ class ServiceAccount:
         account = await self._reader.get("", "serviceaccounts", attributes.namespace, name)
         if account is None:
             text = f"error looking up service account {attributes.namespace}/{name}: serviceaccount \"{name}\" not found"
-            raise errors.forbidden_object("", "pods", attributes.name, text)
+            raise forbidden(attributes, text)
         if _mounts(account, spec):
             self._mount(spec)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
@@ -64,7 +64,7 @@ class ServiceAccount:
         """ApiError 403 for a mirror Pod that names an account."""
         obj = attributes.obj or {}
         if attributes.operation == CREATE and _MIRROR in (obj.get("metadata", {}).get("annotations") or {}) and obj["spec"].get("serviceAccountName"):
-            raise errors.forbidden_object("", "pods", attributes.name, "a mirror pod may not reference service accounts")
+            raise forbidden(attributes, "a mirror pod may not reference service accounts")
 
 
 def _mounts(account: Obj, spec: Obj) -> bool:

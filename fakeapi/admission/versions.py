@@ -9,6 +9,7 @@ from fakeapi import errors
 from fakeapi.admission.base import Attributes, Host, Obj
 from fakeapi.resources.base import Resource
 from fakeapi.schema.decode import DecodeError, decode
+from fakeapi.schema.types import Type
 
 
 class Versions:
@@ -37,14 +38,21 @@ class Versions:
             return obj
         return row.convert[version][1](obj)
 
+    def type_of(self, attributes: Attributes, version: str = "") -> Type:
+        """The Type of the resource's objects in a served version."""
+        row, version = self.row(attributes, version), version or attributes.version
+        assert row is not None
+        if row.custom is not None:
+            return row.custom.type
+        return self._host.definitions.type(f"{row.definition}.{version}.{row.kind}")
+
     def taken(self, obj: Obj, attributes: Attributes, version: str = "") -> Obj:
         """A changed object of a served version: typed, defaulted and in the stored form. ApiError 500."""
         row, version = self.row(attributes, version), version or attributes.version
         if row is None or obj.get("kind") != row.kind:
             return obj
         try:
-            kind_type = row.custom.type if row.custom else self._host.definitions.type(f"{row.definition}.{version}.{row.kind}")
-            typed: Obj = decode(obj, kind_type).value
+            typed: Obj = decode(obj, self.type_of(attributes, version)).value
         except DecodeError as error:
             raise errors.internal_error(str(error)) from None
         typed.setdefault("metadata", {})

@@ -46,7 +46,8 @@ def success(details: dict[str, Any]) -> Obj:
 
 async def _delete_one(scope: Scope, request: Request, ctx: Context, namespace: str, name: str, options: DeleteOptions) -> Stored:
     attributes = admission_attributes(scope, request, ctx, DELETE, None, None)
-    attributes.name = name
+    # Of a collection admission is told no name, as upstream's attributes are made once for all of it.
+    attributes.name = request.info.name
 
     async def validate(new: Obj | None, old: Obj | None) -> None:
         attributes.old = old

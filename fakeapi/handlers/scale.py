@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from fakeapi import errors, selectors, views
+from fakeapi.admission.base import UPDATE, Attributes
 from fakeapi.clock import rfc3339
 from fakeapi.codec import Form
 from fakeapi.handlers import patch as patching
-from fakeapi.handlers.create import field_manager
+from fakeapi.handlers.create import admission_attributes, field_manager
 from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
-from fakeapi.handlers.update import Steps
 from fakeapi.managedfields import manager
 from fakeapi.managedfields.scale import SCALE_VERSION, to_parent, to_scale
 from fakeapi.registry import Rules, Stored
@@ -179,21 +179,37 @@ async def _write(scope: Scope, request: Request, transform: Callable[[Obj], Obj]
     form = accepted(request)
     ctx = scope.context(request, is_dry_run(request))
     ctx.warnings = request.warnings
-    steps = Steps(scope, request, ctx)
+    server = scope.server
+
+    def attributes(new: Obj, old: Obj) -> Attributes:
+        """Admission sees Scales, not what is scaled."""
+        found = admission_attributes(scope, request, ctx, UPDATE, new, old)
+        found.kind, found.kind_group, found.kind_version = "Scale", "autoscaling", "v1"
+        return found
+
+    def shown_of(hub: Obj) -> Obj:
+        return scale_of(scope.from_hub(orjson.loads(orjson.dumps(hub))), scope.api_version, paths_of(scope))
+
+    async def validate(new: Obj | None, old: Obj | None) -> None:
+        assert new is not None and old is not None
+        await server.admission.validate(attributes(shown_of(new), shown_of(old)))
 
     async def step(old: Obj | None) -> Obj:
         assert old is not None
         parent = scope.from_hub(orjson.loads(orjson.dumps(old)))
         shown = scale_of(parent, scope.api_version, paths_of(scope))
-        wanted = transform(shown)
+        admitted = attributes(transform(shown), shown)
+        await server.admission.admit(admitted)
+        wanted = admitted.obj
+        assert wanted is not None
         if scope.row.custom is None:
             _check(wanted, request)
         _carry(parent, wanted, scope)
-        return await steps.admit(scope.to_hub(parent), old)
+        return scope.to_hub(parent)
 
     info = request.info
     rules = Rules(scope.row.strategy.prepare_update, scope.row.strategy.validate_update, scope.registry.main.reset)
-    stored: Stored = await scope.registry.update(info.namespace, info.name, ctx, step, rules=rules, validate=steps.validate)
+    stored: Stored = await scope.registry.update(info.namespace, info.name, ctx, step, rules=rules, validate=validate)
     return _shown(scope, request, form, orjson.loads(stored.raw))
 
 
