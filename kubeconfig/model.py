@@ -17,7 +17,7 @@ import yaml
 Config = dict[str, Any]
 
 
-class KubeconfigError(Exception):
+class KubeconfigError(ValueError):
     """A file that is no kubeconfig, or lacks what is asked of it; the message is one line for a person."""
 
 
@@ -108,7 +108,10 @@ def _named(config: Config, section: str, field: str, name: str) -> dict[str, Any
 
 def _material(source: dict[str, Any], key: str, directory: Path) -> bytes:
     if source.get(f"{key}-data"):
-        return base64.b64decode(source[f"{key}-data"])
+        try:
+            return base64.b64decode(source[f"{key}-data"])
+        except ValueError as error:
+            raise KubeconfigError(f"{key}-data is not base64") from error
     if not source.get(key):
         return b""
     try:

@@ -6,20 +6,17 @@ connections, watch streams without a read timeout. Leaves out exec and auth-prov
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import yaml
 from multidict import CIMultiDict
 
 from fakenodes.client.rest import Answer, RestClient
+from kubeconfig import model
 
 REQUEST_SECONDS = 60.0
 
@@ -97,48 +94,19 @@ def impersonating(target: Target, user: str, groups: tuple[str, ...] = ()) -> Ta
 def load_target(path: str | Path, context: str = "") -> Target:
     """The target of a kubeconfig file's current (or named) context. ValueError when it does not say one."""
     file = Path(path)
-    config = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    chosen = _named(config, "contexts", context or config.get("current-context", ""), file)["context"]
-    cluster = _named(config, "clusters", chosen.get("cluster", ""), file)["cluster"]
-    user = _named(config, "users", chosen.get("user", ""), file)["user"] or {}
-    server = str(cluster.get("server", "")).rstrip("/")
-    tls = _tls(cluster, user, file.parent) if server.startswith("https") else None
-    token = _bytes(user, "token", file.parent, "tokenFile").decode().strip()
-    return Target(server, tls, {"Authorization": f"Bearer {token}"} if token else {})
+    access = model.access(model.load(file), file.parent, context)
+    tls = _tls(access) if access.server.startswith("https") else None
+    return Target(access.server, tls, {"Authorization": f"Bearer {access.token}"} if access.token else {})
 
 
-def _named(config: Mapping[str, Any], section: str, name: str, file: Path) -> Mapping[str, Any]:
-    for entry in config.get(section) or ():
-        if entry.get("name") == name:
-            found: Mapping[str, Any] = entry
-            return found
-    raise ValueError(f'{file}: no "{name}" among {section}')
-
-
-def _bytes(source: Mapping[str, Any], key: str, folder: Path, file_key: str = "") -> bytes:
-    """A kubeconfig's `key-data`, inline `key` of a token, or the file that it names."""
-    if source.get(f"{key}-data"):
-        try:
-            return base64.b64decode(source[f"{key}-data"])
-        except binascii.Error as error:
-            raise ValueError(f"{key}-data is not base64") from error
-    if file_key:
-        if source.get(key):
-            return str(source[key]).encode()
-        key = file_key
-    return (folder / source[key]).read_bytes() if source.get(key) else b""
-
-
-def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], folder: Path) -> ssl.SSLContext:
-    authority = _bytes(cluster, "certificate-authority", folder)
-    tls = ssl.create_default_context(cadata=authority.decode() if authority else None)
-    if cluster.get("insecure-skip-tls-verify"):
+def _tls(access: model.Access) -> ssl.SSLContext:
+    tls = ssl.create_default_context(cadata=access.ca.decode() or None)
+    if access.insecure:
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    certificate, key = _bytes(user, "client-certificate", folder), _bytes(user, "client-key", folder)
-    if certificate and key:
+    if access.certificate and access.key:
         # Python's ssl takes the pair from files only; 0600 by tempfile, gone at once.
         with tempfile.NamedTemporaryFile() as pem:
-            pem.write(certificate + b"\n" + key)
+            pem.write(access.certificate + b"\n" + access.key)
             pem.flush()
             tls.load_cert_chain(pem.name)
     return tls

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from fakeapi.cli import build_parser, main
-from tests.e2e.processes import FAKEKUBE, Result, eventually, run
+from tests.conftest import program
+from tests.e2e.processes import FAKEKUBE, Result, cluster, eventually, run
 
 # (arguments, who answers, what it says)
 BAD_FLAGS = [
@@ -182,3 +183,29 @@ def test_every_flag_has_a_help_text() -> None:
             elif not action.help:
                 undocumented.append(f"{parser.prog} {action.option_strings or action.dest}")
     assert undocumented == []
+
+
+def test_kubeconfigs_are_printed_merged_and_made_for_others(tmp_path: Path) -> None:
+    kubectl = program("kubectl")
+    pki, merged = tmp_path / "pki", tmp_path / "merged"
+    with cluster(tmp_path, "--cert-dir", str(pki), command="serve") as kubeconfig:
+        shown = run(FAKEKUBE, "kubeconfig", "print", "--kubeconfig", str(kubeconfig))
+        assert shown.stdout == kubeconfig.read_text()
+        told = run(FAKEKUBE, "kubeconfig", "merge", "--kubeconfig", str(kubeconfig), "--into", str(merged))
+        assert told.stderr == f"{merged} now has the context fakekube, and it is current.\n"
+        options = ("--kubeconfig", str(kubeconfig), "--cert-dir", str(pki), "--user", "jane", "--group", "devs")
+        run(FAKEKUBE, "kubeconfig", "generate", *options, "--output", str(tmp_path / "jane"))
+        who = {
+            name: run(
+                kubectl,
+                "--kubeconfig",
+                str(tmp_path / name),
+                "auth",
+                "whoami",
+                "-o",
+                "jsonpath={.status.userInfo['username','groups']}",
+            )
+            for name in ("merged", "jane")
+        }
+    assert who["merged"].stdout.startswith("kubernetes-admin"), who
+    assert who["jane"].stdout == 'jane ["devs","system:authenticated"]', who

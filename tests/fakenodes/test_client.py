@@ -149,7 +149,7 @@ def test_a_kubeconfig_says_where_and_who(tmp_path: Path, user: dict[str, str], a
     other = impersonating(target, "system:serviceaccount:kube-system:x")
     assert list(other.headers.items())[-3:] == [("Impersonate-Group", g) for g in (
         "system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")]
-    with pytest.raises(ValueError, match='no "y" among contexts'):
+    with pytest.raises(ValueError, match="has no context 'y'"):
         load_target(file, "y")
 
 
