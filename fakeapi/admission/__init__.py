@@ -22,6 +22,7 @@ from fakeapi.admission import (
     nodetaint,
     persistentvolumeclaimresize,
     podpriority,
+    podresize,
     podsecurity,
     podtopologylabels,
     resourcequota,
@@ -50,6 +51,7 @@ ORDER: tuple[tuple[str, Callable[[Host], Plugin], bool], ...] = (
     (clustertrustbundleattest.NAME, clustertrustbundleattest.ClusterTrustBundleAttest, True),
     (certificatesubjectrestriction.NAME, certificatesubjectrestriction.CertificateSubjectRestriction, True),
     (defaultingressclass.NAME, defaultingressclass.DefaultIngressClass, True),
+    (podresize.NAME, podresize.PodResize, True),
     (podtopologylabels.NAME, podtopologylabels.PodTopologyLabels, True),
     # Webhooks, policies and quotas come last: they see what all others made of the object.
     (mutatingwebhook.NAME, mutatingwebhook.MutatingAdmissionWebhook, True),
