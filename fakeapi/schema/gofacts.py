@@ -1,7 +1,8 @@
 """What Go's structs say and OpenAPI does not: field order, pointers, omitempty, named scalar types.
 
 The facts are in gofacts.txt, one line a definition, made from the struct tags of Kubernetes 1.36 (fields and
-definitions that 1.36 lacks: of the nearest minor that has them). A word is one field, in Go's order:
+definitions that 1.36 lacks: of the nearest minor that has them). Values of enumerated strings (`+enum`, 1.36's) are in
+enums.json: [values, fields that take them]. A word of gofacts.txt is one field, in Go's order:
 
     [via/]name[*][!][%][:type]    via: the embedded struct it comes from; * pointer; ! no omitempty; % omitzero
                                   type: Go's, where OpenAPI's does not tell it
@@ -17,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 ZERO: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
@@ -51,6 +54,18 @@ def fields(name: str) -> Mapping[str, Fact]:
         via, field, pointer, always, omitzero, go = match.groups()
         found[field] = Fact(bool(pointer), not always, bool(omitzero), go or "", via or "")
     return found
+
+
+@functools.cache
+def _enums() -> dict[str, list[str]]:
+    """Field ("core.v1.PodSpec.dnsPolicy") -> its values."""
+    rows = orjson.loads((Path(__file__).parent / "enums.json").read_bytes())
+    return {field: values for values, fields_ in rows for field in fields_}
+
+
+def enum(name: str, field: str) -> list[str]:
+    """The values that a definition's field takes, sorted; [] for one that is not enumerated."""
+    return _enums().get(f"{_short(name)}.{field}", [])
 
 
 def guess(required: bool) -> Fact:

@@ -1,7 +1,8 @@
 """Restores OpenAPI v3 from the JSON Schema rewriting that kubernetes-validate ships.
 
 Decides how one definition looks under components/schemas: null widening and added enums go, references point to
-components, special types get upstream's formats. Stands for openapi-gen's output. Enum values are not in the source.
+components, special types get upstream's formats, enumerated strings their values. Stands for openapi-gen's output.
+Leaves out what the values mean, which upstream adds to descriptions.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def restore(name: str, schema: Mapping[str, Any], *, nested_defaults: bool = Fal
             inner.pop("enum", None)
         if field in defaults:
             inner["default"] = defaults[field]
+        if values := gofacts.enum(name, field):
+            inner.get("items", inner)["enum"] = values
     return found
 
 

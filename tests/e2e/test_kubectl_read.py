@@ -42,16 +42,19 @@ def test_get_watch_tells_each_change(kubectl: Kubectl) -> None:
 
 
 def test_get_watch_prints_table_rows(kubectl: Kubectl) -> None:
+    kubectl("run", "first", "--image=nginx")
+    kubectl("wait", "pod/first", "--for=condition=Ready", "--timeout=20s")
     with kubectl.start("get", "pods", "-w", "--output-watch-events") as watch:
         assert watch.stdout is not None
-        kubectl("run", "one", "--image=nginx")
-        rows = [watch.stdout.readline().split()]
-        while "Running" not in rows[-1]:
+        rows = [watch.stdout.readline().split(), watch.stdout.readline().split()]
+        kubectl("run", "second", "--image=nginx")
+        while "second" not in rows[-1] or "Running" not in rows[-1]:
             rows.append(watch.stdout.readline().split())
         watch.terminate()
     assert rows[0] == ["EVENT", "NAME", "READY", "STATUS", "RESTARTS", "AGE"]
-    assert rows[1][:4] == ["ADDED", "one", "0/1", "Pending"]
-    assert rows[-1][:4] == ["MODIFIED", "one", "1/1", "Running"]
+    assert rows[1][:4] == ["ADDED", "first", "1/1", "Running"]
+    assert rows[2][:4] == ["ADDED", "second", "0/1", "Pending"]
+    assert rows[-1][:4] == ["MODIFIED", "second", "1/1", "Running"]
 
 
 EXPLAINED = [
@@ -74,6 +77,7 @@ def test_explain_recursive_goes_to_the_leaves(kubectl: Kubectl) -> None:
     shown = kubectl("explain", "deployment", "--recursive").stdout
     lines = {line.strip() for line in shown.splitlines()}
     assert {"nodeSelectorTerms\t<[]NodeSelectorTerm> -required-", "progressDeadlineSeconds\t<integer>"} <= lines
+    assert "enum: Recreate, RollingUpdate" in lines
 
 
 def test_api_resources_and_versions(kubectl: Kubectl) -> None:

@@ -10,6 +10,7 @@ from fakeapi.openapi.custom import without_validations
 from fakeapi.openapi.spelling import references
 from fakeapi.resources.base import Resource, scale
 from fakeapi.resources.table import builtin
+from fakeapi.schema import definitions
 
 SPEC = {"type": "object", "properties": {"size": {"type": "integer", "minimum": 1}}}
 SCHEMA = {"type": "object", "required": ["spec"], "properties": {"spec": SPEC}}
@@ -231,3 +232,20 @@ def test_a_hash_in_the_url_is_the_documents_or_leads_there():
     assert serve(made, path, wanted_hash=right).headers["Cache-Control"] == "public, immutable"
     wrong = serve(made, path, wanted_hash="0")
     assert (wrong.status, wrong.headers["Location"]) == (301, f"{path}?hash={right}")
+
+
+@pytest.mark.parametrize(
+    ("definition", "path", "values"),
+    [
+        ("io.k8s.api.apps.v1.DeploymentStrategy", ("type",), ["Recreate", "RollingUpdate"]),
+        ("io.k8s.api.core.v1.EphemeralContainer", ("imagePullPolicy",), ["Always", "IfNotPresent", "Never"]),
+        ("io.k8s.api.networking.v1.NetworkPolicyPort", ("protocol",), ["SCTP", "TCP", "UDP"]),
+        ("io.k8s.api.networking.v1.NetworkPolicySpec", ("policyTypes", "items"), ["Egress", "Ingress"]),
+        ("io.k8s.api.core.v1.Container", ("name",), None),
+    ],
+)
+def test_enumerated_strings_say_their_values(definition: str, path: tuple[str, ...], values: list[str] | None) -> None:
+    node = definitions.load(36).openapi(definition)["properties"]
+    for key in path:
+        node = node[key]
+    assert node.get("enum") == values
