@@ -1,0 +1,174 @@
+"""A checked expression as cel-expr-python serializes it (cel.expr.CheckedExpr), read into plain nodes.
+
+The library parses and type-checks. Its evaluator is not used: it takes no optionals, timestamps, durations or opaque
+values from Python, has no lists that are sets, and words errors in its own way; eval.py walks these nodes instead.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from fakeapi.cel.values import UInt
+
+
+@dataclass(slots=True)
+class Node:
+    """One expression. kind: const, ident, select, test, call, list, struct, loop.
+
+    value: of a constant. name: of an identifier, field or function. parts: operands in order (a call's target first);
+    entries of a map as key, value, key, value. optional: which parts of a list or map are written with `?`.
+    """
+
+    kind: str
+    id: int = 0
+    name: str = ""
+    value: Any = None
+    parts: list[Node] = field(default_factory=list)
+    member: bool = False
+    optional: frozenset[int] = frozenset()
+    names: tuple[str, str, str] = ("", "", "")
+
+
+def read(data: bytes) -> Node:
+    """The expression in a serialized CheckedExpr (inside a google.protobuf.Any)."""
+    checked = dict(_fields(data))[2]
+    return _expr(dict(_fields(checked))[4])
+
+
+def read_types(data: bytes) -> dict[int, bytes]:
+    """The encoded type of every expression, by id."""
+    checked = dict(_fields(data))[2]
+    entries = (dict(_fields(value)) for number, value in _fields(checked) if number == 3)
+    return {entry.get(1, 0): entry.get(2, b"") for entry in entries}
+
+
+def fields(data: bytes) -> list[tuple[int, Any]]:
+    """All fields of an encoded message in order."""
+    return list(_fields(data))
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield number, value
+        elif wire == 2:
+            size, at = _varint(data, at)
+            yield number, data[at : at + size]
+            at += size
+        else:
+            size = 8 if wire == 1 else 4
+            yield number, data[at : at + size]
+            at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+
+
+def _expr(data: bytes) -> Node:
+    found = dict(_fields(data))
+    number = found.get(2, 0)
+    for key, make in _KINDS.items():
+        if key in found:
+            node = make(found[key])
+            node.id = number
+            return node
+    return Node("const", number)
+
+
+def _const(data: bytes) -> Node:
+    for number, value in _fields(data):
+        return Node("const", value=_CONSTANTS[number](value))
+    return Node("const")
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+_CONSTANTS: dict[int, Any] = {
+    1: lambda v: None,
+    2: bool,
+    3: _signed,
+    4: UInt,
+    5: lambda v: struct.unpack("<d", v)[0],
+    6: lambda v: v.decode(),
+    7: bytes,
+}
+
+
+def _ident(data: bytes) -> Node:
+    return Node("ident", name=dict(_fields(data))[1].decode().removeprefix("."))
+
+
+def _select(data: bytes) -> Node:
+    found = dict(_fields(data))
+    kind = "test" if found.get(3) else "select"
+    return Node(kind, name=found[2].decode(), parts=[_expr(found[1])])
+
+
+def _call(data: bytes) -> Node:
+    target, name, parts = None, "", []
+    for number, value in _fields(data):
+        if number == 1:
+            target = _expr(value)
+        elif number == 2:
+            name = value.decode()
+        else:
+            parts.append(_expr(value))
+    return Node("call", name=name, parts=[target, *parts] if target is not None else parts, member=target is not None)
+
+
+def _list(data: bytes) -> Node:
+    parts, optional = [], set()
+    for number, value in _fields(data):
+        if number == 1:
+            parts.append(_expr(value))
+        elif isinstance(value, bytes):
+            at = 0
+            while at < len(value):
+                index, at = _varint(value, at)
+                optional.add(index)
+        else:
+            optional.add(value)
+    return Node("list", parts=parts, optional=frozenset(optional))
+
+
+def _struct(data: bytes) -> Node:
+    parts: list[Node] = []
+    optional = set()
+    name = ""
+    for number, value in _fields(data):
+        if number == 1:
+            name = value.decode()
+            continue
+        entry = dict(_fields(value))
+        if entry.get(5):
+            optional.add(len(parts) // 2)
+        key = _expr(entry[3]) if 3 in entry else Node("const", value=entry.get(2, b"").decode())
+        parts += [key, _expr(entry[4])]
+    return Node("struct", name=name, parts=parts, optional=frozenset(optional))
+
+
+def _loop(data: bytes) -> Node:
+    found = dict(_fields(data))
+    names = tuple(found.get(number, b"").decode() for number in (1, 8, 3))
+    parts = [_expr(found[number]) for number in (2, 4, 5, 6, 7)]
+    return Node("loop", parts=parts, names=(names[0], names[1], names[2]))
+
+
+_KINDS = {3: _const, 4: _ident, 5: _select, 6: _call, 7: _list, 8: _struct, 9: _loop}

@@ -1,0 +1,239 @@
+"""What a rule may cost at most, by the sizes its schema allows.
+
+Stands for cel-go's checker/cost.go and apiserver's cost estimator, in outline: every step costs 1, what walks a text
+costs a tenth of its length, a comparison or search the product of the lengths; loops multiply by the length of their
+range. Sizes come from maxLength, maxItems and maxProperties, else from what fits into a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fakeapi.cel.ast import Node
+from fakeapi.cel.environment import escape, kind_of
+
+Schema = Mapping[str, Any]
+
+MAX = 2**64 - 1
+REQUEST = 3 * 1024 * 1024
+_TENTH = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a value: its most elements (characters, items, entries), its schema, its literal."""
+
+    size: int = 1
+    schema: Schema | None = None
+    literal: Any = None
+
+
+def smallest(schema: Schema) -> int:
+    """The fewest bytes that a value of the schema takes in JSON."""
+    kind = kind_of(schema)
+    if kind == "object":
+        needed = schema.get("required") or ()
+        properties = schema.get("properties") or {}
+        parts = [len(name) + 3 + smallest(properties[name]) for name in needed if name in properties and properties[name].get("default") is None]
+        return 2 + sum(parts) + max(len(parts) - 1, 0)
+    return {"list": 2, "map": 2, "boolean": 4, "integer": 1, "number": 1, "dyn": 1}.get(kind, 2)
+
+
+def most(schema: Schema, key: str) -> int:
+    """maxItems, maxProperties or maxLength, or what a request can hold."""
+    given = schema.get(key)
+    if given is not None:
+        return int(given)
+    if key == "maxItems":
+        return (REQUEST - 2) // (smallest(schema.get("items") or {}) + 1)
+    if key == "maxProperties":
+        return (REQUEST - 2) // (smallest(schema.get("additionalProperties") or {}) + 6)
+    if schema.get("enum"):
+        return max(len(str(value)) for value in schema["enum"])
+    return {"date": 10, "date-time": 20, "duration": 20}.get(schema.get("format") or "", REQUEST - 2)
+
+
+def size_of(schema: Schema | None) -> int:
+    """The most elements of a value."""
+    if schema is None:
+        return REQUEST
+    kind = kind_of(schema)
+    key = {"list": "maxItems", "map": "maxProperties", "string": "maxLength", "bytes": "maxLength"}.get(kind)
+    if kind == "dyn":
+        return int(schema.get("maxLength") or REQUEST)
+    return most(schema, key) if key else 1
+
+
+def estimate(node: Node, schema: Schema) -> int:
+    """The most that an expression on values of the schema can cost."""
+    here = Seen(size_of(schema), schema)
+    price, _ = _cost(node, {"self": here, "oldSelf": here})
+    return min(int(price), MAX)
+
+
+Scope = dict[str, Seen]
+Priced = tuple[float, Seen]
+
+
+def _cost(node: Node, scope: Scope) -> Priced:
+    return _KINDS[node.kind](node, scope)
+
+
+def _const(node: Node, scope: Scope) -> Priced:
+    value = node.value
+    return 0, Seen(len(value) if isinstance(value, (str, bytes)) else 1, None, value)
+
+
+def _ident(node: Node, scope: Scope) -> Priced:
+    return 1, scope.get(node.name, Seen())
+
+
+def _select(node: Node, scope: Scope) -> Priced:
+    price, holder = _cost(node.parts[0], scope)
+    inner = _property(holder.schema, node.name)
+    return price + 1, Seen(size_of(inner) if inner is not None else 1, inner)
+
+
+def _property(schema: Schema | None, name: str) -> Schema | None:
+    if schema is None:
+        return None
+    for given, inner in (schema.get("properties") or {}).items():
+        if escape(given) == name:
+            found: Schema = inner
+            return found
+    additional = schema.get("additionalProperties")
+    return additional if isinstance(additional, Mapping) else None
+
+
+def _test(node: Node, scope: Scope) -> Priced:
+    price, _ = _cost(node.parts[0], scope)
+    return price + 1, Seen()
+
+
+def _list(node: Node, scope: Scope) -> Priced:
+    parts = [_cost(part, scope) for part in node.parts]
+    largest = max((seen for _, seen in parts), key=lambda seen: seen.size, default=Seen())
+    return 10 + sum(price for price, _ in parts), Seen(len(parts), {"type": "array", "items": largest.schema or {"type": "string", "maxLength": largest.size}})
+
+
+def _struct(node: Node, scope: Scope) -> Priced:
+    parts = [_cost(part, scope) for part in node.parts]
+    return 30 + sum(price for price, _ in parts), Seen(len(parts) // 2)
+
+
+def _loop(node: Node, scope: Scope) -> Priced:
+    range_, init, condition, step, result = node.parts
+    one, two, accumulator = node.names
+    price, holder = _cost(range_, scope)
+    schema = holder.schema or {}
+    if kind_of(schema) == "map":
+        value: Schema | None = schema["additionalProperties"]
+        key: Seen = Seen(REQUEST if schema.get("maxProperties") is None else REQUEST)
+        items = key if not two else key
+    else:
+        value = schema.get("items") or None
+        items = Seen(size_of(value) if value is not None else 1, value)
+    started, seed = _cost(init, scope)
+    inner = {**scope, one: items, accumulator: Seen(holder.size if init.kind == "list" else seed.size)}
+    if two:
+        inner[one], inner[two] = Seen(), Seen(size_of(value) if value is not None else 1, value)
+    checked, _ = _cost(condition, inner)
+    stepped, made = _cost(step, inner)
+    ended, _ = _cost(result, inner)
+    grown = Seen(holder.size, _made(step, made)) if init.kind == "list" else Seen()
+    return price + started + holder.size * (checked + stepped) + ended, grown
+
+
+def _made(step: Node, made: Seen) -> Schema | None:
+    return made.schema
+
+
+def _call(node: Node, scope: Scope) -> Priced:
+    parts = [_cost(part, scope) for part in node.parts]
+    paid = sum(price for price, _ in parts)
+    seen = [value for _, value in parts]
+    if node.name in ("_&&_", "_||_"):
+        return paid, Seen()
+    if node.name == "_?_:_":
+        return parts[0][0] + max(parts[1][0], parts[2][0]), max(seen[1], seen[2], key=lambda s: s.size)
+    if node.name in ("_[_]", "_[?_]", "_?._"):
+        return paid + 1, _element(seen[0], seen[1])
+    own, result = _PRICES.get(node.name, _plain)(seen)
+    return paid + own, result
+
+
+def _element(holder: Seen, key: Seen) -> Seen:
+    schema = holder.schema or {}
+    inner = schema.get("items") if kind_of(schema) == "list" else _property(schema, str(key.literal))
+    return Seen(size_of(inner) if inner is not None else 1, inner)
+
+
+def _plain(seen: list[Seen]) -> Priced:
+    return 1, Seen()
+
+
+def _walked(seen: list[Seen]) -> Priced:
+    """A walk over the first value."""
+    return seen[0].size * _TENTH + (0 if seen else 1), Seen(seen[0].size)
+
+
+def _compared(seen: list[Seen]) -> Priced:
+    return max(min(seen[0].size, seen[1].size) * _TENTH, 1), Seen()
+
+
+def _searched(seen: list[Seen]) -> Priced:
+    return max(seen[0].size * _TENTH, 1) * max(seen[1].size * _TENTH, 1), Seen()
+
+
+def _matched(seen: list[Seen]) -> Priced:
+    return (seen[0].size * _TENTH + 1) * max(seen[1].size * 0.25, 1), Seen()
+
+
+def _prefixed(seen: list[Seen]) -> Priced:
+    return max(seen[1].size * _TENTH, 1), Seen()
+
+
+def _found(seen: list[Seen]) -> Priced:
+    return max(seen[0].size * _TENTH, 1) * max(seen[1].size * 0.25, 1), Seen(seen[0].size)
+
+
+def _joined(seen: list[Seen]) -> Priced:
+    size = min(seen[0].size + seen[1].size, MAX)
+    return max(size * _TENTH, 1), Seen(size, seen[0].schema or seen[1].schema)
+
+
+def _contained(seen: list[Seen]) -> Priced:
+    return max(seen[1].size * max(seen[0].size * _TENTH, 1), 1), Seen()
+
+
+def _parsed(seen: list[Seen]) -> Priced:
+    return max(seen[0].size * _TENTH, 1), Seen()
+
+
+def _formatted(seen: list[Seen]) -> Priced:
+    # Upstream prices a named format's check as its longest pattern over the text.
+    return max(seen[1].size * _TENTH, 1), Seen()
+
+
+def _each(seen: list[Seen]) -> Priced:
+    return max(seen[0].size, 1), Seen()
+
+
+_PRICES: dict[str, Any] = {
+    **dict.fromkeys(("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"), _compared),
+    **dict.fromkeys(("startsWith", "endsWith"), _prefixed),
+    **dict.fromkeys(("contains", "indexOf", "lastIndexOf"), _searched),
+    **dict.fromkeys(("lowerAscii", "upperAscii", "trim", "substring", "split", "replace", "join", "reverse", "charAt", "string", "bytes"), _walked),
+    **dict.fromkeys(("quantity", "isQuantity", "url", "isURL", "ip", "isIP", "cidr", "isCIDR", "semver", "isSemver"), _parsed),
+    **dict.fromkeys(("sum", "min", "max", "isSorted"), _each),
+    **dict.fromkeys(("find", "findAll"), _found),
+    "matches": _matched,
+    "_+_": _joined,
+    "@in": _contained,
+    "validate": _formatted,
+}
+_KINDS: dict[str, Any] = {
+    "const": _const, "ident": _ident, "select": _select, "test": _test, "call": _call, "list": _list, "struct": _struct, "loop": _loop,
+}

@@ -1,0 +1,163 @@
+"""The type environment of a schema: `self` and `oldSelf` have the schema's types, so that wrong rules do not compile.
+
+Objects become message types in a descriptor pool made for the schema, with one field a property; names that CEL cannot
+spell are escaped as Kubernetes does. Stands for apiserver's pkg/cel/common/schemas.go and pkg/cel/escaping.go. Lists and
+maps nested directly in lists or maps are dyn below the first level, which protobuf cannot describe.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_optional, ext_strings
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2, wrappers_pb2
+
+from fakeapi.cel import declarations
+
+Schema = Mapping[str, Any]
+_Field = descriptor_pb2.FieldDescriptorProto
+
+_RESERVED = frozenset(
+    "true false null in as break const continue else for function if import let loop package namespace return".split()
+)
+_ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
+_WELL_KNOWN = (any_pb2, struct_pb2, duration_pb2, timestamp_pb2, wrappers_pb2)
+_VALUE, _TIMESTAMP, _DURATION = (f".google.protobuf.{name}" for name in ("Value", "Timestamp", "Duration"))
+META: Schema = {"type": "object", "properties": {"name": {"type": "string"}, "generateName": {"type": "string"}}}
+
+
+def escape(name: str) -> str:
+    """A property as an identifier; "" for what cannot be reached from CEL."""
+    if name in _RESERVED:
+        return f"__{name}__"
+    if not re.fullmatch(r"[A-Za-z_./-][\w./-]*", name, re.ASCII):
+        return ""
+    return re.sub(r"__|[./-]", lambda m: _ESCAPES[m.group()], name)
+
+
+def with_meta(schema: Schema) -> Schema:
+    """The schema of a resource, with the type and metadata every resource has."""
+    own = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": META}
+    return {**schema, "properties": {**(schema.get("properties") or {}), **own}}
+
+
+def resource_if(schema: Schema, root: bool) -> Schema:
+    """The schema as rules see it."""
+    return with_meta(schema) if root or schema.get("x-kubernetes-embedded-resource") else schema
+
+
+def make(schema: Schema, optional_old: bool = False) -> Any:
+    """The environment in which rules on values of this schema compile."""
+    pool, self_type = _types(schema)
+    old = cel.Type.AbstractType("optional_type", [self_type]) if optional_old else self_type
+    extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), declarations.extension()]
+    return cel.NewEnv(pool, variables={"self": self_type, "oldSelf": old}, extensions=extensions)
+
+
+def _types(schema: Schema) -> tuple[Any, Any]:
+    """(descriptor pool, the type of self)."""
+    file = descriptor_pb2.FileDescriptorProto(name="self.proto", package="self", syntax="proto2")
+    file.dependency.extend(module.DESCRIPTOR.name for module in _WELL_KNOWN)
+    kind = _build(file, schema)
+    pool = descriptor_pool.DescriptorPool()
+    for data in _standard_files():
+        pool.AddSerializedFile(data)
+    pool.AddSerializedFile(file.SerializeToString())
+    return pool, kind
+
+
+@cache
+def _standard_files() -> tuple[bytes, ...]:
+    made = [module.DESCRIPTOR.serialized_pb for module in _WELL_KNOWN]
+    for full in declarations.OPAQUE.values():
+        package, _, name = full.rpartition(".")
+        file = descriptor_pb2.FileDescriptorProto(name=f"{full}.proto", package=package, syntax="proto2")
+        file.message_type.add(name=name)
+        made.append(file.SerializeToString())
+    return tuple(made)
+
+
+def _build(file: Any, schema: Schema) -> Any:
+    """The CEL type of a schema; adds message types to the file."""
+    kind = kind_of(schema)
+    if kind == "list":
+        return cel.Type.List(_build(file, schema.get("items") or {}))
+    if kind == "map":
+        return cel.Type.Map(cel.Type.STRING, _build(file, schema["additionalProperties"]))
+    if kind == "object":
+        return cel.Type(_message(file, schema).removeprefix("."))
+    return _SIMPLE[kind]
+
+
+_SIMPLE = {
+    "string": cel.Type.STRING, "integer": cel.Type.INT, "number": cel.Type.DOUBLE, "boolean": cel.Type.BOOL,
+    "bytes": cel.Type.BYTES, "duration": cel.Type.DURATION, "timestamp": cel.Type.TIMESTAMP, "dyn": cel.Type.DYN,
+}
+_FIELD_TYPES = {"string": 9, "integer": 3, "number": 1, "boolean": 8, "bytes": 12}
+_FIELD_MESSAGES = {"dyn": _VALUE, "timestamp": _TIMESTAMP, "duration": _DURATION}
+_FORMATS = {"byte": "bytes", "duration": "duration", "date": "timestamp", "date-time": "timestamp"}
+
+
+def kind_of(schema: Schema) -> str:
+    """list | map | object | string | bytes | duration | timestamp | integer | number | boolean | dyn | "" (not reachable)."""
+    if schema.get("x-kubernetes-int-or-string"):
+        return "dyn"
+    kind = schema.get("type") or ""
+    if kind == "array":
+        return "list"
+    if kind == "object":
+        return "map" if isinstance(schema.get("additionalProperties"), Mapping) else "object"
+    if kind == "string":
+        return _FORMATS.get(schema.get("format") or "", "string")
+    return kind
+
+
+def _message(file: Any, schema: Schema) -> str:
+    name = f"object{len(file.message_type)}"
+    message = file.message_type.add(name=name)
+    properties = resource_if(schema, False).get("properties") or {}
+    number = 0
+    for given, inner in properties.items():
+        identifier, kind = escape(given), kind_of(inner)
+        if identifier and kind:
+            number += 1
+            _field(file, message, identifier, number, inner, kind)
+    return f".self.{name}"
+
+
+def _field(file: Any, message: Any, name: str, number: int, schema: Schema, kind: str) -> None:
+    if kind == "list":
+        element = schema.get("items") or {}
+        inner = kind_of(element)
+        _add(file, message, name, number, element, "dyn" if inner in ("list", "map", "") else inner, label=3)
+    elif kind == "map":
+        element = schema["additionalProperties"]
+        inner = kind_of(element)
+        entry = "".join(part.capitalize() for part in name.split("_")) + "Entry"
+        pair = message.nested_type.add(name=entry)
+        pair.options.map_entry = True
+        pair.field.add(name="key", number=1, type=9, label=1)
+        _add(file, pair, "value", 2, element, "dyn" if inner in ("list", "map", "") else inner)
+        message.field.add(name=name, number=number, type=11, label=3, type_name=f".self.{message.name}.{entry}")
+    else:
+        _add(file, message, name, number, schema, kind)
+
+
+def _add(file: Any, message: Any, name: str, number: int, schema: Schema, kind: str, label: int = 1) -> None:
+    if kind in _FIELD_TYPES:
+        message.field.add(name=name, number=number, type=_FIELD_TYPES[kind], label=label)
+        return
+    target = _message(file, schema) if kind == "object" else _FIELD_MESSAGES[kind]
+    message.field.add(name=name, number=number, type=11, label=label, type_name=target)
+
+
+def message_of(error: Exception) -> str:
+    """What cel-go would have said."""
+    text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+    text = re.sub(r"(undefined field '[^']*') not found in struct '[^']*'", r"\1", text)
+    text = text.replace("null_type", "null")
+    return re.sub(r"self\.object\d+", "object", text)
