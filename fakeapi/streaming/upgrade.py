@@ -13,6 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 TAKE = "fakekube.take"
+STREAM_PROTOCOL = "x-stream-protocol-version"  # clients repeat it, one line for each version that they speak
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Take = Callable[[], Streams]

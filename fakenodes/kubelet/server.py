@@ -55,9 +55,13 @@ class KubeletServer:
         return Endpoint(self._name, self._socket.getsockname()[1])
 
     async def start(self, nodes: HollowNodes) -> None:
-        """Answer for these nodes."""
+        """Answer for these nodes; again, for others from now on."""
         assert self._socket is not None, "open() comes first"
         self._nodes = nodes
+        if self._server is not None:
+            return
+        if self._server is not None:
+            return  # others have taken the listener over
         loop = asyncio.get_running_loop()
         config = uvicorn.Config(_until_cancelled(self._app()), lifespan="off", log_config=None, access_log=False, ws="none")
         config.load()

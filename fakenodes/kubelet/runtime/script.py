@@ -22,8 +22,24 @@ ANNOTATION = "fakekube.io/container."
 SHELLS = ("sh", "bash", "ash", "dash", "/bin/sh", "/bin/bash", "/bin/ash", "/bin/dash")
 MEGABYTE = 1_000_000
 
-# What `kubectl exec` answers: command line to (exit code, output).
-Exec = Callable[[Sequence[str]], tuple[int, str]]
+# What `kubectl exec` answers: command line to (exit code, output), None for the usual answer.
+Exec = Callable[[Sequence[str]], tuple[int, str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What a served port is asked. Header names are lower-case; path has the query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    port: int
+
+
+# What a served port answers: a body (text, bytes, or what JSON can say), (status, body) or (status, headers, body). It
+# runs on a thread of its own, so it may block.
+Serve = Callable[[HttpRequest], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,8 @@ class Script:
     """Times are seconds. run_seconds None runs on; ready_after and live_for are counted from the start.
 
     live_for: until liveness probes fail, None for ever. stop_seconds, stop_code: how it takes SIGTERM. logs: (seconds
-    after the start, line). answers: exec's command line to its output.
+    after the start, line). answers: exec's command line to its output. exec: the same in Python. files: path to text,
+    for exec and cp. serve: answers HTTP on the ports that the container declares, on any if it declares none.
     """
 
     pull_seconds: float = 0.0
@@ -49,11 +66,15 @@ class Script:
     stop_code: int = 0
     logs: tuple[tuple[float, str], ...] = ()
     answers: Mapping[str, str] = field(default_factory=dict)
+    exec: Exec | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    serve: Serve | None = None
     cpu: str = "1m"
     memory: str = "10Mi"
 
 
-_NAMES = {"".join(p if i == 0 else p.title() for i, p in enumerate(f.name.split("_"))): f.name for f in fields(Script)}
+_NAMES = {"".join(p if i == 0 else p.title() for i, p in enumerate(f.name.split("_"))): f.name
+          for f in fields(Script) if f.name not in ("exec", "serve")}  # fmt: skip
 
 
 def parse_script(found: Obj, base: Script | None = None) -> Script:
