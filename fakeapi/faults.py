@@ -33,7 +33,7 @@ EFFECTS: dict[str, str] = {
     "throttle": "429 of priority and fairness, with Retry-After: `retry_after`",
     "timeout": "wait `seconds`, then answer as when etcd does not",
     "cut": "a watch's connection breaks after `seconds` or `events` pieces",
-    "stall": "a watch falls silent after `seconds` or `events` pieces, and stays open",
+    "stall": "a watch falls silent after `seconds` or `events` pieces, and stays open until the fault is lifted",
     "gone": "a watch is told 410 Expired after `seconds` or `events` pieces, and ends",
     "stale": "get and list see the state as it was when the fault was added",
 }
@@ -44,8 +44,10 @@ REASONS = {
     429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout",
 }  # fmt: skip
 DROPPED = 0
+_INSIDE = ("passed", "revision", "lifted")
 ETCD_TIMEOUT = "etcdserver: request timed out"
 THROTTLED = b"Too many requests, please try again later.\n"
+_POLL = 0.02
 _EXPIRED = "The resourceVersion for the provided watch is too old."
 
 Serve = Callable[[Request], Awaitable[Answer]]
@@ -83,6 +85,7 @@ class Fault:
     hits: int = 0
     passed: int = 0
     revision: int = 0
+    lifted: bool = False
     _faults: Faults | None = None
 
     def matches(self, request: Request) -> bool:
@@ -102,7 +105,7 @@ class Fault:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what differs from the defaults."""
-        shown = [f for f in fields(self) if not f.name.startswith("_") and f.name not in ("passed", "revision")]
+        shown = [f for f in fields(self) if not f.name.startswith("_") and f.name not in _INSIDE]
         return {f.name: getattr(self, f.name) for f in shown if f.name in ("id", "effect", "hits") or getattr(self, f.name) != f.default}
 
     def __enter__(self) -> Fault:
@@ -125,7 +128,7 @@ def check(fault: Fault) -> None:
 def parse(found: Any) -> list[Fault]:
     """Faults from the content of a YAML or JSON file: a mapping with Fault's fields, or a list of them. FaultError."""
     rows = found if isinstance(found, list) else [found]
-    known = {f.name for f in fields(Fault) if f.name not in ("id", "hits", "passed", "revision", "_faults")}
+    known = {f.name for f in fields(Fault) if f.name not in ("id", "hits", "_faults", *_INSIDE)}
     faults = []
     for row in rows:
         if not isinstance(row, Mapping) or "effect" not in row:
@@ -194,12 +197,12 @@ class Faults:
     def remove(self, fault: Fault) -> None:
         """Take it away; harmless when it is gone."""
         with self._lock:
+            fault.lifted = True
             self._rows = tuple(row for row in self._rows if row is not fault)
 
     def clear(self) -> None:
         """Take all away."""
-        with self._lock:
-            self._rows = ()
+        self.set_state(())
 
     def state(self) -> tuple[Fault, ...]:
         """Copies, for set_state."""
@@ -208,6 +211,8 @@ class Faults:
     def set_state(self, rows: Iterable[Fault]) -> None:
         """Go back to the faults (and their counts) of then."""
         with self._lock:
+            for row in self._rows:
+                row.lifted = True
             self._rows = tuple(replace(row) for row in rows)
 
     def met(self, request: Request) -> list[Fault]:
@@ -323,8 +328,9 @@ async def _broken(body: AsyncIterator[bytes], fault: Fault) -> AsyncIterator[byt
         if fault.effect == "gone":
             yield b'{"type":"ERROR","object":' + orjson.dumps(errors.gone(_EXPIRED).status) + b"}\n"
             return
-        while await waiting:
-            waiting = asyncio.ensure_future(_next(stream))
+        while not fault.lifted:
+            await RealClock().sleep(_POLL)
+        raise ConnectionResetError("injected fault: stall lifted")
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

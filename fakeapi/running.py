@@ -57,14 +57,17 @@ class Running(Control):
 
     async def stop(self) -> None:
         """End everything."""
+        self.faults.clear()
         await gone(self._restarting)
         await self.components.stop()
         await self.launched.stop()
 
     @property
     def drained(self) -> bool:
-        if self._restarting is not None and not self._restarting.done():
-            return False
+        if self._restarting is not None:
+            if not self._restarting.done():
+                return False
+            self._restarting.result()
         return self.components.drained
 
     def _parts(self) -> Parts:
@@ -72,6 +75,8 @@ class Running(Control):
         return Parts(nodes.roster(), nodes.runtime.state()) if nodes is not None else Parts((), None)
 
     async def _halt(self) -> None:
+        if self._restarting is not None and self._restarting.done():
+            self._restarting.result()
         await gone(self._restarting)
         await self.components.halt()
 
