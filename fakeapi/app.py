@@ -38,13 +38,15 @@ from fakeapi.resources.table import builtin
 from fakeapi.schema import decode, definitions
 from fakeapi.selectors import FieldSelector, FieldTerm
 from fakeapi.storage.base import KeyExists, Storage
-from fakeapi.streaming.upgrade import TAKE
+from fakeapi.streaming.upgrade import STREAM_PROTOCOL, TAKE
 from fakeapi.tap import Tap
 from fakeapi.watchcache import WatchCache
 from fakeapi.watchevents import Predicate
 
 log = logging.getLogger("fakekube")
 
+# The minor whose behaviour strategies have.
+STRATEGIES_MINOR = 36
 _STANDARD_HEADERS = ((b"cache-control", b"no-cache, private"),)
 Send = Callable[[Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]
@@ -148,7 +150,8 @@ class ApiServer:
             index="spec.nodeName" if "spec.nodeName" in strategy.fields else "",
             empty=zero,
         )
-        registry = Registry(row, storage, cache, clock=self.clock, rng=self.rng, kind_type=kind_type)
+        old = self.config.minor < STRATEGIES_MINOR and row.storage_group is None
+        registry = Registry(row, storage, cache, clock=self.clock, rng=self.rng, kind_type=kind_type, old=old)
         await cache.start()
         make = ALLOCATORS.get((row.group, row.plural))
         if make is not None:
@@ -182,7 +185,11 @@ class ApiServer:
 
     def kind_type(self, row: Resource, version: str) -> Any:
         """The Type of a row's objects in that version."""
-        return row.custom.type if row.custom else self.definitions.type(f"{row.definition}.{version}.{row.kind}")
+        if row.custom:
+            return row.custom.type
+        if not row.definition:
+            return self.definitions.free(row.kind)
+        return self.definitions.type(f"{row.definition}.{version}.{row.kind}")
 
     def retire(self, row: Resource) -> None:
         """A row is no longer served: let go of its store, end its watches."""
@@ -260,6 +267,8 @@ class ApiServer:
         path: str = scope["path"]
         method: str = scope["method"]
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        if STREAM_PROTOCOL in headers:
+            headers[STREAM_PROTOCOL] = ", ".join(v.decode("latin-1") for k, v in scope["headers"] if k == STREAM_PROTOCOL.encode())
         acting = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k.startswith(b"impersonate-")]
         info: RequestInfo = parse(method, path, query)
         request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now(), outside=True, impersonation=acting)

@@ -20,7 +20,7 @@ from fakeapi.clock import Clock, parse_rfc3339, rfc3339
 from fakeapi.errors import ApiError, FieldError
 from fakeapi.managedfields.manager import keep_times
 from fakeapi.resources.base import Resource
-from fakeapi.schema.decode import through_storage
+from fakeapi.schema.decode import decode, through_storage
 from fakeapi.schema.types import Type
 from fakeapi.storage.base import Conflict, Entry, KeyExists, KeyMissing, Storage
 from fakeapi.strategies.base import Context, Obj
@@ -89,10 +89,11 @@ class Allocator(Protocol):
 
 
 class Registry:
-    """The store of one row. `kind_type` is the Type of the storage version."""
+    """The store of one row. `kind_type` is the Type of the storage version; `old`: of a minor before the strategies'."""
 
-    def __init__(self, row: Resource, storage: Storage, cache: WatchCache, *, clock: Clock, rng: random.Random, kind_type: Type | None) -> None:
+    def __init__(self, row: Resource, storage: Storage, cache: WatchCache, *, clock: Clock, rng: random.Random, kind_type: Type | None, old: bool = False) -> None:
         self.row = row
+        self.old = old
         self.group = row.group if row.storage_group is None else row.storage_group
         self.strategy = row.strategy
         self.storage = storage
@@ -110,6 +111,13 @@ class Registry:
     def hold(self, allocator: Allocator) -> None:
         """Let that allocator give out the resource's cluster-wide values."""
         self.allocator = allocator
+
+    def trim(self, obj: Obj) -> None:
+        """Take away in place what strategies, which are the newest minor's, filled in and the served minor lacks."""
+        if self.old and self.kind_type is not None and self.row.custom is None:
+            known = decode(obj, self.kind_type).value
+            obj.clear()
+            obj.update(known)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -170,6 +178,7 @@ class Registry:
             if self.status_required:
                 obj["status"] = {}
         self.strategy.prepare_create(obj, ctx)
+        self.trim(obj)
         if self.kind_type is not None:
             through_storage(obj, self.kind_type)
 
@@ -312,6 +321,7 @@ class Registry:
         for field in rules.reset:
             _put_back(new, old, field)
         rules.prepare(new, old, ctx)
+        self.trim(new)
         if self.kind_type is not None:
             through_storage(new, self.kind_type)
         if self.strategy.generation and any(new.get(f) != old.get(f) for f in {**old, **new} if f not in ("metadata", "status")):

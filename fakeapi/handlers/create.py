@@ -56,7 +56,7 @@ def place(scope: Scope, request: Request, obj: Obj) -> None:
 def own(scope: Scope, request: Request, obj: Obj, live: Obj | None = None) -> Obj:
     """Default the object, record its managers (in the request's version) and take it to the storage version."""
     hub = scope.to_hub(obj)
-    scope.row.strategy.default(hub)
+    scope.default(hub)
     served = scope.from_hub(hub)
     served = manager.on_update(
         live,

@@ -72,7 +72,7 @@ async def patch(scope: Scope, request: Request) -> Answer:
         place(scope, request, new)
         check_object_name(request, new)
         hub = scope.to_hub(new)
-        scope.row.strategy.default(hub)
+        scope.default(hub)
         if applier is None:
             assert old is not None
             hub = steps.own_update(hub, old)

@@ -68,11 +68,25 @@ class Scope:
 
     def to_hub(self, obj: Obj) -> Obj:
         """The object in the storage version."""
-        return obj if self.same else self.row.convert[self.version][0](obj)
+        if self.same:
+            return obj
+        group = self.row.group if self.row.storage_group is None else self.row.storage_group
+        return self._converted(obj, 0, group, self.row.storage_version)
 
     def from_hub(self, obj: Obj) -> Obj:
         """The stored object in the served version."""
-        return obj if self.same else self.row.convert[self.version][1](obj)
+        return obj if self.same else self._converted(obj, 1, self.row.group, self.version)
+
+    def _converted(self, obj: Obj, direction: int, group: str, version: str) -> Obj:
+        """Through the row's conversion; versions without one have the storage version's shape."""
+        functions = self.row.convert.get(self.version)
+        made = functions[direction](obj) if functions else obj
+        return {**made, "apiVersion": f"{group}/{version}" if group else version}
+
+    def default(self, hub: Obj) -> None:
+        """Default an object in the storage version, in place; fields that this minor does not know are not filled in."""
+        self.row.strategy.default(hub)
+        self.registry.trim(hub)
 
     def context(self, request: Request, dry_run: bool = False) -> Context:
         """What strategies may know of the request."""

@@ -26,7 +26,7 @@ async def update(scope: Scope, request: Request) -> Answer:
     ctx.warnings = request.warnings
     steps = Steps(scope, request, ctx)
     hub = scope.to_hub(obj)
-    scope.row.strategy.default(hub)
+    scope.default(hub)
 
     async def transform(old: Obj | None) -> Obj:
         if old is None:

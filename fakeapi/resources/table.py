@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from fakeapi.priority import group_order, version_order
 from fakeapi.resources import ROWS
-from fakeapi.resources.base import Resource, Served
+from fakeapi.resources.base import Resource
 
 
 class Table:
@@ -95,11 +95,12 @@ def for_minor(row: Resource, minor: int) -> Resource | None:
 
     A minor that does not serve the storage version of today stores the version it prefers.
     """
-    versions = tuple(row.served(minor))
-    if not versions:
+    names = tuple(row.served(minor))
+    if not names:
         return None
+    versions = tuple(v for v in row.versions if row.serves(v.version, minor))
     subresources = tuple(s for s in row.subresources if s.since <= minor)
-    stored = row.storage_version if row.storage_version in versions else versions[0]
-    if len(versions) == len(row.versions) and subresources == row.subresources and stored == row.storage_version:
+    stored = row.storage_version if row.storage_version in names else names[0]
+    if versions == row.versions and subresources == row.subresources and stored == row.storage_version:
         return row
-    return replace(row, versions=tuple(map(Served, versions)), subresources=subresources, storage_version=stored)
+    return replace(row, versions=versions, subresources=subresources, storage_version=stored)

@@ -250,11 +250,15 @@ def _object(t: Type) -> Step:
             run.mismatch(found_type(value), t.go, at)
             return {}
         result: dict[str, Any] = {}
+        kept: dict[str, Any] = {}
         last, ordered = -1, True
         for key, item in pairs:
             known = fields.get(key)
             if known is None:
-                run.unknown(at, key)
+                if t.preserve_unknown:
+                    kept[key] = item
+                else:
+                    run.unknown(at, key)
                 continue
             if item is None:
                 continue
@@ -271,7 +275,9 @@ def _object(t: Type) -> Step:
             if name not in result:
                 result[name] = zero(f)
                 ordered = False
-        return result if ordered else {name: result[name] for name in table.order if name in result}
+        if not ordered:
+            result = {name: result[name] for name in table.order if name in result}
+        return result | kept if kept else result
 
     return step
 

@@ -66,6 +66,12 @@ class Definitions:
             found = self._types[name] = self._compile_definition(name)
         return found
 
+    def free(self, kind: str) -> Type:
+        """The Type of a kind without a definition: ObjectMeta, and beside it any field."""
+        text = Type("string", go="string")
+        fields = {"kind": text, "apiVersion": text, "metadata": replace(self.type(_META + "ObjectMeta"), omitempty=False)}
+        return Type("object", go=f"v1.{kind}", field_source=lambda: fields, preserve_unknown=True)
+
     def openapi(self, name: str, *, nested_defaults: bool = False) -> dict[str, Any]:
         """The definition as OpenAPI v3 serves it (components/schemas), a fresh dict. KeyError: unknown.
 
