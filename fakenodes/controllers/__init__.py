@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakenodes.controllers.base import Controller
+from fakenodes.controllers.certificates import APPROVING, CLEANER, SIGNING
 from fakenodes.controllers.clusterroles import CLUSTER_ROLE_AGGREGATION
 from fakenodes.controllers.cronjob import CRONJOB
 from fakenodes.controllers.daemonset import DAEMONSET
@@ -12,6 +13,7 @@ from fakenodes.controllers.endpoints import ENDPOINTS_CONTROLLER
 from fakenodes.controllers.endpointslice import ENDPOINT_SLICE
 from fakenodes.controllers.garbage import GARBAGE
 from fakenodes.controllers.job import JOB
+from fakenodes.controllers.mirroring import MIRRORING
 from fakenodes.controllers.namespace import NAMESPACE
 from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
 from fakenodes.controllers.nodelifecycle import NODE_LIFECYCLE
@@ -21,11 +23,12 @@ from fakenodes.controllers.quota import RESOURCE_QUOTA
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
 from fakenodes.controllers.statefulset import STATEFULSET
 from fakenodes.controllers.tainteviction import TAINT_EVICTION
+from fakenodes.controllers.tokens import TOKENS
 from fakenodes.controllers.ttl import TTL_AFTER_FINISHED
 
 CONTROLLERS: tuple[Controller, ...] = (
     SERVICEACCOUNT, ROOT_CA_PUBLISHER, NAMESPACE, DEPLOYMENT, REPLICASET, REPLICATION, ENDPOINTS_CONTROLLER,
     ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET, JOB, CLAIM_PROTECTION,
     VOLUME_PROTECTION, TTL_AFTER_FINISHED, NODE_LIFECYCLE, TAINT_EVICTION, POD_GC, CRONJOB, DISRUPTION,
-    RESOURCE_QUOTA, CLUSTER_ROLE_AGGREGATION,
+    RESOURCE_QUOTA, CLUSTER_ROLE_AGGREGATION, TOKENS, SIGNING, APPROVING, CLEANER, MIRRORING,
 )
