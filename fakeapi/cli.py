@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,6 +32,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+class _Version(argparse.Action):
+    """--version; importlib.metadata is slow to import and only needed here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        
+        print(f"fakekube {version('fakekube')}")
+        parser.exit()
+
+
 def build_parser() -> Parser:
     """The whole command line."""
     parser = Parser(
@@ -42,7 +50,7 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"fakekube {version('fakekube')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print fakekube's version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     for module in (up, serve, attach, kubeconfigs):
         module.register(commands)

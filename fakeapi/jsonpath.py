@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fakeapi.patterns import lazy
+
 Step = Callable[[Any], Iterator[Any]]
 
-_FIELD = re.compile(r"(?:\\.|[^\s.\[\]()|@,'\"=!<>?*\\]|\*(?=\w))+")
-_SLICE = re.compile(r"\s*(-?\d*)\s*:\s*(-?\d*)\s*(?::\s*(-?\d*)\s*)?$")
-_FILTER = re.compile(r"\?\(\s*(.*?)\s*(?:(==|!=|<=|>=|<|>)\s*(.*?)\s*)?\)$", re.DOTALL)
+_FIELD = lazy(r"(?:\\.|[^\s.\[\]()|@,'\"=!<>?*\\]|\*(?=\w))+")
+_SLICE = lazy(r"\s*(-?\d*)\s*:\s*(-?\d*)\s*(?::\s*(-?\d*)\s*)?$")
+_FILTER = lazy(r"\?\(\s*(.*?)\s*(?:(==|!=|<=|>=|<|>)\s*(.*?)\s*)?\)$", re.DOTALL)
 
 
 class JSONPathError(ValueError):

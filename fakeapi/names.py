@@ -14,6 +14,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, forbidden, invalid, required
 from fakeapi.gofmt import go_quote
+from fakeapi.patterns import lazy
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = _LABEL + "(\\." + _LABEL + ")*"
@@ -56,15 +57,11 @@ def _length(value: str) -> int:
     return len(value) if value.isascii() else len(value.encode())
 
 
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
-
-
-_LABEL_RE, _SUBDOMAIN_RE, _DNS1035_RE = _pattern(_LABEL), _pattern(_SUBDOMAIN), _pattern(_DNS1035)
-_KEY_RE, _VALUE_RE, _C_IDENTIFIER_RE = _pattern(_KEY), _pattern(_VALUE), _pattern(_C_IDENTIFIER)
-_CONFIG_KEY_RE, _UNDERSCORE_RE = _pattern(_CONFIG_KEY), _pattern(_UNDERSCORE_SUBDOMAIN)
-_WILDCARD_RE = _pattern("\\*\\." + _SUBDOMAIN)
-_HTTP_PATH_RE, _HEADER_RE, _PERCENT_RE = _pattern(_HTTP_PATH), _pattern("[-A-Za-z0-9]+"), _pattern("[0-9]+%")
+_LABEL_RE, _SUBDOMAIN_RE, _DNS1035_RE = lazy(_LABEL), lazy(_SUBDOMAIN), lazy(_DNS1035)
+_KEY_RE, _VALUE_RE, _C_IDENTIFIER_RE = lazy(_KEY), lazy(_VALUE), lazy(_C_IDENTIFIER)
+_CONFIG_KEY_RE, _UNDERSCORE_RE = lazy(_CONFIG_KEY), lazy(_UNDERSCORE_SUBDOMAIN)
+_WILDCARD_RE = lazy("\\*\\." + _SUBDOMAIN)
+_HTTP_PATH_RE, _HEADER_RE, _PERCENT_RE = lazy(_HTTP_PATH), lazy("[-A-Za-z0-9]+"), lazy("[0-9]+%")
 
 
 def is_dns1123_label(value: str) -> list[str]:

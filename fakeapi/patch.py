@@ -10,7 +10,6 @@ patches are strategicmerge.py's; decoding the result is the schema package's.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,13 +17,14 @@ import jsonpointer
 
 from fakeapi import errors
 from fakeapi.gojson import JsonError, kind_of, parse
+from fakeapi.patterns import lazy
 from fakeapi.schema.types import Type
 
 Obj = dict[str, Any]
 
 MAX_OPERATIONS = 10_000
 
-_INDEX = re.compile(r"[+-]?[0-9]+\Z")
+_INDEX = lazy(r"[+-]?[0-9]+\Z")
 _TEXT_MEMBERS = ("op", "path", "from")
 
 

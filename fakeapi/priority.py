@@ -6,7 +6,7 @@ priority descending) and for apimachinery's version comparison, which orders wha
 
 from __future__ import annotations
 
-import re
+from fakeapi.patterns import lazy
 
 # group -> (groupPriorityMinimum, {version: versionPriority}). apiregistration.k8s.io is the aggregator's own: it comes
 # first and has no APIService, so its numbers are never shown.
@@ -36,7 +36,7 @@ PRIORITIES: dict[str, tuple[int, dict[str, int]]] = {
 }
 CUSTOM = (1000, 100)
 
-_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
+_VERSION = lazy(r"v(\d+)(?:(alpha|beta)(\d+))?")
 _STABILITY = {"alpha": 1, "beta": 2, None: 3}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, invalid
 from fakeapi.names import is_label_value, is_qualified_name
+from fakeapi.patterns import lazy
 
 
 class SelectorError(ValueError):
@@ -204,7 +205,7 @@ def _unescape(text: str) -> str:
 _OBJECT_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 _BINARY = {"in": "in", "=": "=", "==": "==", ">": "gt", "<": "lt", "notin": "notin", "!=": "!="}
 _EXPECTED = "in, notin, =, ==, !=, gt, lt"
-_TOKEN = re.compile(r"[ \t\r\n]*(==|=|!=|[!(),<>]|[^=!(),<> \t\r\n]+)")
+_TOKEN = lazy(r"[ \t\r\n]*(==|=|!=|[!(),<>]|[^=!(),<> \t\r\n]+)")
 _SPECIAL = frozenset(("", "==", "=", "!=", "!", "(", ")", ",", "<", ">"))
 _ARITY = {
     "in": (1, None, "for 'in', 'notin' operators, values set can't be empty"),

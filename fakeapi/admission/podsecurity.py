@@ -6,20 +6,20 @@ configuration (privileged, nothing exempt). Leaves out audit annotations.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from fakeapi import errors
 from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj, forbidden
 from fakeapi.admission.podsecuritychecks import evaluate
 from fakeapi.errors import FieldError
+from fakeapi.patterns import lazy
 
 NAME = "PodSecurity"
 LEVELS = ("privileged", "baseline", "restricted")
 LATEST = "latest"
 MAX_PODS = 3000
 _PREFIX = "pod-security.kubernetes.io/"
-_VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)")
+_VERSION = lazy(r"v1\.(0|[1-9][0-9]*)")
 # What of a Pod is not looked at (the Pod itself and its ephemeral containers are).
 _IGNORED = frozenset(("exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"))
 # Workloads -> where their Pod template is.

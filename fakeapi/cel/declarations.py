@@ -6,11 +6,12 @@ are cel-expr-python's own extensions.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
+
+from fakeapi.patterns import lazy
 
 OPAQUE = {
     "Quantity": "kubernetes.Quantity",
@@ -93,7 +94,7 @@ LINES = (
     "sets.intersects(list(dyn), list(dyn)) -> bool",
 )
 
-_LINE = re.compile(r"(?:(?P<target>.+)\.)?(?P<name>\w+)\((?P<args>.*)\) -> (?P<result>.+)")
+_LINE = lazy(r"(?:(?P<target>.+)\.)?(?P<name>\w+)\((?P<args>.*)\) -> (?P<result>.+)")
 _NAMESPACES = ("format", "sets", "ip")
 
 

@@ -22,6 +22,7 @@ from fakeapi import names, quantity
 from fakeapi.cel import values
 from fakeapi.cel.values import CelError, Duration, Optional, Timestamp, UInt, equal, less, no_overload
 from fakeapi.gofmt import go_quote
+from fakeapi.patterns import lazy
 from fakeapi.schema.formats import FORMATS
 
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -277,7 +278,7 @@ def _ascii(change: Callable[[str], str]) -> Callable[[Any], str]:
     return lambda value: "".join(change(ch) if ch.isascii() else ch for ch in _text(value))
 
 
-_VERB = re.compile(r"%(?:\.(\d+))?([%sdfebxXo])")
+_VERB = lazy(r"%(?:\.(\d+))?([%sdfebxXo])")
 
 
 def _format(value: Any, arguments: list[Any]) -> str:
@@ -390,7 +391,9 @@ def _nano(value: Any) -> int:
     raise no_overload()
 
 
-def _is(make: Callable[..., Any]) -> Callable[..., bool]:
+def is_valid(make: Callable[..., Any]) -> Callable[..., bool]:
+    """Whether a value can be made of the arguments."""
+
     def function(*arguments: Any) -> bool:
         try:
             make(*arguments)
@@ -545,7 +548,7 @@ class Semver:
     TYPE = "kubernetes.Semver"
 
 
-_SEMVER = re.compile(
+_SEMVER = lazy(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?"
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
@@ -656,9 +659,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "hasValue": lambda o: o.present,
     "value": _value,
     "quantity": _quantity,
-    "isQuantity": _is(_quantity),
+    "isQuantity": is_valid(_quantity),
     "sign": lambda v: (_nano(v) > 0) - (_nano(v) < 0),
-    "isInteger": lambda v: _is(_as_integer)(v),
+    "isInteger": lambda v: is_valid(_as_integer)(v),
     "asInteger": _as_integer,
     "asApproximateFloat": lambda v: v.amount.nano / 1e9,
     "add": _plus,
@@ -667,7 +670,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isLessThan": lambda a, b: _compare(a, b) < 0,
     "compareTo": _compare,
     "url": _url,
-    "isURL": _is(_url),
+    "isURL": is_valid(_url),
     "getScheme": lambda v: v.scheme,
     "getHost": lambda v: v.host,
     "getHostname": _hostname,
@@ -675,7 +678,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "getEscapedPath": lambda v: v.path,
     "getQuery": lambda v: parse_qs(v.query, keep_blank_values=True),
     "ip": _ip,
-    "isIP": _is(_ip),
+    "isIP": is_valid(_ip),
     "ip.isCanonical": lambda v: str(_ip(v)) == v,
     "family": lambda v: v.address.version,
     "isUnspecified": lambda v: v.address.is_unspecified,
@@ -684,7 +687,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isLinkLocalUnicast": lambda v: v.address.is_link_local,
     "isGlobalUnicast": _global,
     "cidr": _cidr,
-    "isCIDR": _is(_cidr),
+    "isCIDR": is_valid(_cidr),
     "containsIP": _contains_ip,
     "containsCIDR": _contains_cidr,
     "masked": lambda v: CIDR(ipaddress.ip_interface(str(v.interface.network))),
@@ -693,7 +696,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "format.named": lambda name: Optional(Format(name), True) if name in _CHECKS else Optional(),
     "validate": _validate,
     "semver": _semver,
-    "isSemver": _is(_semver),
+    "isSemver": is_valid(_semver),
     "major": lambda v: v.key[0],
     "minor": lambda v: v.key[1],
     "patch": lambda v: v.key[2],

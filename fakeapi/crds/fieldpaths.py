@@ -9,7 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_TOKENS = re.compile(r"'(?:\\.|[^'\\])*'|[.\[\]]|[^.\[\]]+")
+from fakeapi.patterns import lazy
+
+_TOKENS = lazy(r"'(?:\\.|[^'\\])*'|[.\[\]]|[^.\[\]]+")
 _MISSING = "does not refer to a valid field"
 
 

@@ -8,7 +8,6 @@ go through to the kubelet as they are, which speaks WebSockets and SPDY itself.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +19,7 @@ from fakeapi.gofmt import go_quote
 from fakeapi.handlers.create import admission_attributes
 from fakeapi.handlers.scope import Scope, loads
 from fakeapi.kubelets import Kubelet, Unreachable, kubelet_of
+from fakeapi.patterns import lazy
 from fakeapi.request import Answer, Query, Request
 from fakeapi.schema import gotext
 from fakeapi.streaming.exchange import Broken, Reply
@@ -28,7 +28,7 @@ from fakeapi.streaming.websocket import is_websocket
 
 Obj = dict[str, Any]
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = lazy(r"[+-]?[0-9]+")
 _HOP_BY_HOP = frozenset(("host", "content-length", "transfer-encoding", "authorization", "keep-alive", "te", "trailer"))
 
 

@@ -13,29 +13,31 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from fakeapi.patterns import lazy
+
 _UUID = r"^[0-9a-f]{8}-?[0-9a-f]{4}-?%s-?%s-?[0-9a-f]{12}$"
 _ANY4, _VARIANT = "[0-9a-f]{4}", "[89ab][0-9a-f]{3}"
-_HOSTNAME = re.compile(
+_HOSTNAME = lazy(
     r"^[a-zA-Z0-9\u00a1-\uffff]([-a-zA-Z0-9\u00a1-\uffff]*[a-zA-Z0-9\u00a1-\uffff])?"
     r"(\.[a-zA-Z0-9\u00a1-\uffff]([-a-zA-Z0-9\u00a1-\uffff]*[a-zA-Z0-9\u00a1-\uffff])?)*\Z"
 )
-_CARD = re.compile(
+_CARD = lazy(
     r"^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}"
     r"|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$"
 )
-_RGB = re.compile(
+_RGB = lazy(
     r"^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,"
     r"\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$"
 )
-_DATETIME = re.compile(r"^\d{4}-\d\d-\d\d[tT ]?([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([zZ]|[+-]\d\d:?\d\d)?$")
-_DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)$")
-_GO_DURATION = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$")
-_SCALA_DURATION = re.compile(
+_DATETIME = lazy(r"^\d{4}-\d\d-\d\d[tT ]?([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([zZ]|[+-]\d\d:?\d\d)?$")
+_DATE = lazy(r"^(\d{4})-(\d\d)-(\d\d)$")
+_GO_DURATION = lazy(r"^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$")
+_SCALA_DURATION = lazy(
     r"^((\d+)\s*(ns|nano|nanosecond|us|µs|micro|microsecond|ms|milli|millisecond|s|sec|second|m|min|minute|h|hr|hour|d|day|w|wk|week)s?\s*)+$"
 )
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LABEL = lazy(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
-_EMAIL = re.compile(rf'^(?:[^<>@"]*<)?(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\]|\\.)*")@(?:{_ATEXT}(?:\.{_ATEXT})*|\[[0-9.]+\])>?$')
+_EMAIL = lazy(rf'^(?:[^<>@"]*<)?(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\]|\\.)*")@(?:{_ATEXT}(?:\.{_ATEXT})*|\[[0-9.]+\])>?$')
 
 
 def _matches(pattern: str, flags: int = 0) -> Callable[[str], bool]:

@@ -13,7 +13,6 @@ Stands for the struct tags that encoding/json reads.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,11 @@ from typing import Any
 
 import orjson
 
+from fakeapi.patterns import lazy
+
 ZERO: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
-_WORD = re.compile(r"(?:([\w.]+)/)?([^*!%:]+)(\*?)(!?)(%?)(?::(.*))?$")
+_WORD = lazy(r"(?:([\w.]+)/)?([^*!%:]+)(\*?)(!?)(%?)(?::(.*))?$")
 
 
 @dataclass(slots=True, frozen=True)

@@ -13,6 +13,7 @@ import re
 from datetime import datetime, timedelta
 
 from fakeapi.gofmt import go_quote
+from fakeapi.patterns import lazy
 
 _SECONDS = "2006-01-02T15:04:05Z07:00"
 _MICROS = "2006-01-02T15:04:05.000000Z07:00"
@@ -28,9 +29,9 @@ _ELEMENTS = {
     "05": (re.compile(r"\d{2}", re.ASCII), "second", 0, 59),
 }
 _PARTS = ("2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05")
-_FRACTION = re.compile(r"[.,]\d+", re.ASCII)
-_SIX_DIGITS = re.compile(r"[.,]\d{6}", re.ASCII)
-_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)", re.ASCII)
+_FRACTION = lazy(r"[.,]\d+", re.ASCII)
+_SIX_DIGITS = lazy(r"[.,]\d{6}", re.ASCII)
+_OFFSET = lazy(r"([+-])(\d\d):(\d\d)", re.ASCII)
 
 
 @functools.lru_cache(maxsize=4096)

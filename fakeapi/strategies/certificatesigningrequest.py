@@ -6,12 +6,12 @@ Stands for pkg/registry/certificates/certificates and pkg/apis/certificates/vali
 from __future__ import annotations
 
 import base64
-import re
 
 from cryptography import x509
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from fakeapi.names import check, is_dns1123_label, is_dns1123_subdomain, name_is_path_segment
+from fakeapi.patterns import lazy
 from fakeapi.strategies.base import Context, Obj, Printer, Strategy, SubStrategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
 from fakeapi.strategies.podspec.printing import human_duration
@@ -43,7 +43,7 @@ _USAGES = (
 )
 _DECISIONS = ("Approved", "Denied")
 _FINAL = (*_DECISIONS, "Failed")
-_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
+_PEM = lazy(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _MIN_SECONDS = 600
 
 

@@ -10,6 +10,7 @@ import re
 import zoneinfo
 
 from fakeapi.gofmt import go_quote
+from fakeapi.patterns import lazy
 
 _MONTHS = {
     name: i
@@ -25,9 +26,9 @@ _FIELDS: tuple[tuple[int, int, dict[str, int]], ...] = (
     (0, 6, _DAYS),
 )
 _DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-_INT = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_DURATION = re.compile(r"[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+", re.ASCII)
-_ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
+_INT = lazy(r"[+-]?[0-9]+", re.ASCII)
+_DURATION = lazy(r"[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+", re.ASCII)
+_ZONE_PART = lazy(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
 
 
 class ScheduleError(ValueError):

@@ -5,13 +5,13 @@ Stands for the shared parts of pkg/apis/apps/validation and of ReplicationContro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from fakeapi.errors import FieldError, forbidden, invalid, not_supported, required
 from fakeapi.gofmt import GoText
 from fakeapi.names import check, check_label_selector, check_non_negative, is_percent
+from fakeapi.patterns import lazy
 from fakeapi.selectors import SelectorError, from_label_selector
 from fakeapi.strategies.podspec.spec import validate_template
 
@@ -19,7 +19,7 @@ Obj = dict[str, Any]
 Errors = list[FieldError]
 
 MISMATCH = "`selector` does not match template `labels`"
-_PERCENT = re.compile("[0-9]+%")
+_PERCENT = lazy("[0-9]+%")
 
 
 def selects(selector: Obj | None, labels: dict[str, str]) -> bool | None:

@@ -6,10 +6,10 @@ agree with the fields that replaced them (pkg/apis/core/validation).
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from fakeapi.errors import FieldError, forbidden, invalid
+from fakeapi.patterns import lazy
 from fakeapi.strategies.podspec.paths import descending_path
 from fakeapi.strategies.podspec.security import visit
 
@@ -21,7 +21,7 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
-_COST = re.compile(r"0|-?[1-9][0-9]*")
+_COST = lazy(r"0|-?[1-9][0-9]*")
 _SECCOMP_PLAIN = ("runtime/default", "docker/default", "unconfined")
 _TYPE = "{0} type in annotation and field must match"
 _PROFILE = "{0} profile in annotation and field must match"

@@ -5,11 +5,11 @@ Stands for validateObjectFieldSelector, validateContainerResourceFieldSelector a
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.names import check, is_qualified_name
+from fakeapi.patterns import lazy
 from fakeapi.quantity import canonical, parse
 from fakeapi.strategies.podspec.paths import file_mode, non_reserved_path
 
@@ -28,7 +28,7 @@ ENV_FIELDS = (
 )
 VOLUME_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")
 _CONVERTIBLE = {*ENV_FIELDS, *VOLUME_FIELDS, "spec.restartPolicy", "spec.schedulerName", "status.phase"}
-_SUBSCRIPT = re.compile(r"(.+)\['([^']*)'\]")
+_SUBSCRIPT = lazy(r"(.+)\['([^']*)'\]")
 _RESOURCES = (
     "limits.cpu",
     "limits.ephemeral-storage",

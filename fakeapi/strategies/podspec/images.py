@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import re
 
+from fakeapi.patterns import lazy
+
 _ALNUM = "[a-z0-9]+"
 _PART = rf"{_ALNUM}(?:(?:\.|_|__|-+){_ALNUM})*"
 _LABEL = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
-_REFERENCE = re.compile(
+_REFERENCE = lazy(
     rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*"
     r"(?::(?P<tag>[\w][\w.-]{0,127}))?"
     r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",

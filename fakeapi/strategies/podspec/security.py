@@ -12,6 +12,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
 from fakeapi.names import check, is_dns1123_subdomain, is_user_or_group_id
+from fakeapi.patterns import lazy
 from fakeapi.strategies.podspec.internal import go_struct
 from fakeapi.strategies.podspec.paths import descending_path
 
@@ -26,7 +27,7 @@ _CHOICES = {
     "seLinuxChangePolicy": ("MountOption", "Recursive"),
 }
 _SYSCTL = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-_SYSCTL_FORM = re.compile(_SYSCTL, re.ASCII)
+_SYSCTL_FORM = lazy(_SYSCTL, re.ASCII)
 _SYSCTL_TEXT = f"must have at most 253 characters and match regex ^{_SYSCTL}$"
 _IPC_SYSCTLS = ("kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced")
 
@@ -197,10 +198,10 @@ def _app_armor_local(local: str | None, path: str) -> Errors:
     return errors + ([too_long(path, 4095)] if len(local) > 4095 else [])
 
 
-_NETBIOS = re.compile(r"[^\\/:*?\"<>|.][^\\/:*?\"<>|]{0,14}")
+_NETBIOS = lazy(r"[^\\/:*?\"<>|.][^\\/:*?\"<>|]{0,14}")
 _DOMAIN_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_DOMAIN = re.compile(rf"{_DOMAIN_LABEL}(?:\.{_DOMAIN_LABEL})*")
-_BAD_USER = re.compile(r"[\"/\\:;|=,+*?<>@\[\]]")
+_DOMAIN = lazy(rf"{_DOMAIN_LABEL}(?:\.{_DOMAIN_LABEL})*")
+_BAD_USER = lazy(r"[\"/\\:;|=,+*?<>@\[\]]")
 
 
 def _windows_options(options: Obj | None, path: str) -> Errors:

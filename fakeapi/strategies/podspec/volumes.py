@@ -12,6 +12,7 @@ from typing import Any
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
 from fakeapi.names import check, is_dns1123_label, is_dns1123_subdomain, name_is_dns_subdomain
+from fakeapi.patterns import lazy
 from fakeapi.quantity import parse
 from fakeapi.strategies.podspec.claims import validate_claim_template
 from fakeapi.strategies.podspec.downward import validate_downward_file
@@ -23,9 +24,9 @@ Errors = list[FieldError]
 
 _ONE_TYPE = "may not specify more than 1 volume type"
 _HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
-_IQN = re.compile(r"iqn\.\d{4}-\d{2}\.([a-zA-Z0-9\-.]+)(:[^,;*&$|\s]+)$", re.ASCII)
-_EUI = re.compile(r"eui.[a-zA-Z0-9]{16}", re.ASCII)
-_NAA = re.compile(r"naa.[a-zA-Z0-9]{32}", re.ASCII)
+_IQN = lazy(r"iqn\.\d{4}-\d{2}\.([a-zA-Z0-9\-.]+)(:[^,;*&$|\s]+)$", re.ASCII)
+_EUI = lazy(r"eui.[a-zA-Z0-9]{16}", re.ASCII)
+_NAA = lazy(r"naa.[a-zA-Z0-9]{32}", re.ASCII)
 _ISCSI_FORMS = {"iqn": _IQN.search, "eui": _EUI.fullmatch, "naa": _NAA.fullmatch}
 _RANGE_255 = "must be between 0 and 255, inclusive"
 _PARTITION_RANGE = "must be between 1 and 255, inclusive"
