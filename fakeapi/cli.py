@@ -36,7 +36,8 @@ class _Version(argparse.Action):
     """--version; importlib.metadata is slow to import and only needed here."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        
+        from importlib.metadata import version
+
         print(f"fakekube {version('fakekube')}")
         parser.exit()
 
