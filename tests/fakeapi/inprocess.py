@@ -29,6 +29,7 @@ class Reply:
     status: int
     body: Any
     headers: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -76,7 +77,7 @@ def reply(answer: Answer) -> Reply:
     """An Answer with its body decoded."""
     assert isinstance(answer.body, bytes)
     json = answer.content_type.startswith("application/json") or "+json" in answer.content_type
-    return Reply(answer.status, orjson.loads(answer.body) if json else answer.body.decode(), answer.headers)
+    return Reply(answer.status, orjson.loads(answer.body) if json else answer.body.decode(), answer.headers, tuple(answer.warnings))
 
 
 @contextmanager
