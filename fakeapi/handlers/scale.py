@@ -24,7 +24,7 @@ from fakeapi.managedfields.scale import SCALE_VERSION, to_parent, to_scale
 from fakeapi.registry import Rules, Stored
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Column, Obj, Printer
-from fakeapi.strategies.podspec.printing import since
+from fakeapi.strategies.podspec.printing import AGE, CREATED_TEXT, NAME, NAME_TEXT, since
 
 DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
 _METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
@@ -99,9 +99,12 @@ def _cells(shown: Obj, now: float) -> list[Any]:
 
 
 # Built-in kinds' Scales are printed by kubernetes' own table, custom ones by apiextensions', which types two columns more.
-_COUNTS = (Column("Desired", "integer"), Column("Available", "integer"))
-_PRINTER = Printer((Column("Name"), *_COUNTS, Column("Age")), _cells)
-_CUSTOM_PRINTER = Printer((Column("Name", format="name"), *_COUNTS, Column("Age", "date")), _cells)
+_COUNTS = (
+    Column("Desired", "integer", description="Number of desired pods."),
+    Column("Available", "integer", description="Number of pods that there are."),
+)
+_PRINTER = Printer((Column("Name", description=NAME_TEXT), *_COUNTS, AGE), _cells)
+_CUSTOM_PRINTER = Printer((NAME, *_COUNTS, Column("Age", "date", description=CREATED_TEXT)), _cells)
 
 
 def _shown(scope: Scope, request: Request, form: Form, parent: Obj) -> Answer:
