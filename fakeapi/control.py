@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fakeapi.clock import Clock, RealClock, VirtualClock
@@ -35,7 +35,8 @@ class ControlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state to go back to. entries: every object with its own revisions; now: the clock, in seconds since the epoch."""
+    """A state to go back to. entries: every object with its own revisions; now: the clock, in seconds since the epoch;
+    flowing: whether it went with the machine's."""
 
     entries: tuple[Entry, ...]
     revision: int
@@ -43,6 +44,7 @@ class Snapshot:
     faults: tuple[Fault, ...] = ()
     requests: tuple[Record, ...] = ()
     parts: Any = None
+    flowing: bool = True
 
 
 class Control:
@@ -70,7 +72,10 @@ class Control:
     def snapshot(self) -> Snapshot:
         """The state now. ControlError for a store that cannot go back."""
         storage = self._storage()
-        return Snapshot(tuple(storage.entries()), storage.newest, self.clock.now(), self.faults.state(), self.requests.state(), self._parts())
+        flowing = not isinstance(self.clock, VirtualClock) or self.clock.flowing
+        return Snapshot(
+            tuple(storage.entries()), storage.newest, self.clock.now(), self.faults.state(), self.requests.state(), self._parts(), flowing
+        )
 
     async def restore(self, snapshot: Snapshot) -> None:
         """Go back: objects with their own resourceVersions, a later revision, every open watch ended with 410; components
@@ -83,6 +88,7 @@ class Control:
         self.requests.set_state(snapshot.requests)
         if isinstance(self.clock, VirtualClock):
             self.clock.set_now(snapshot.now)
+            (self.clock.flow if snapshot.flowing else self.clock.freeze)()
         await self._resume(snapshot.parts)
 
     async def reset(self) -> None:
@@ -94,7 +100,7 @@ class Control:
     async def replace(self, entries: tuple[Entry, ...], revision: int) -> None:
         """Swap the objects (a backup's), and nothing else."""
         now = self.snapshot()
-        await self.restore(Snapshot(entries, revision, now.now, now.faults, now.requests, now.parts))
+        await self.restore(replace(now, entries=entries, revision=revision))
 
     async def advance(self, seconds: float) -> None:
         """Let time jump, every timer on the way in its turn; returns when what follows from it has been done. ControlError."""
@@ -109,15 +115,19 @@ class Control:
         """Return when queues are empty, no reconcile is in flight, and every in-process watch has been told."""
         clock, loop = RealClock(), asyncio.get_running_loop()
         quiet, turns, seen, since = 0, 0, -1, loop.time()
-        while quiet < QUIET_TURNS:
+        while True:
             await clock.sleep(0 if turns < 10 * QUIET_TURNS else _PAUSE)
             turns += 1
-            quiet = quiet + 1 if self.drained else 0
             progress = self._progress()
             if progress != seen:
                 quiet, seen, since = 0, progress, loop.time()
-            elif loop.time() - since > RESTING_SECONDS:
+                continue
+            quiet += 1
+            if quiet < QUIET_TURNS:
+                continue
+            if self.drained or loop.time() - since > RESTING_SECONDS:
                 return
+            quiet = QUIET_TURNS // 2
 
     @property
     def drained(self) -> bool:

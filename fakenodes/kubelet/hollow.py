@@ -132,16 +132,16 @@ class HollowNodes:
         async def registrar(some: Iterator[Kubelet]) -> None:
             for kubelet in some:
                 if kubelet.node.name not in self.stopped:
-                    await self.start_node(kubelet.node.name)
+                    await self.start_node(kubelet.node.name, quiet=self._quiet)
 
         await asyncio.gather(*(registrar(waiting) for _ in range(REGISTRARS)))
 
-    async def start_node(self, name: str) -> None:
-        """Register the node, with patience, and begin its heartbeats."""
+    async def start_node(self, name: str, *, quiet: bool = False) -> None:
+        """Register the node, with patience, and begin its heartbeats. quiet: one that is there stays as it is."""
         kubelet = self.kubelets[name]
         while True:
             try:
-                taken = self._quiet and await self._take_over(kubelet)
+                taken = quiet and await self._take_over(kubelet)
                 if not taken:
                     await self._register(kubelet)
                 break
