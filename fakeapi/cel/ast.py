@@ -38,16 +38,12 @@ def read(data: bytes) -> Node:
     return _expr(dict(_fields(checked))[4])
 
 
-def read_types(data: bytes) -> dict[int, bytes]:
-    """The encoded type of every expression, by id."""
+def positions(data: bytes) -> dict[int, int]:
+    """Where each expression stands in its text, by id: an offset in characters."""
     checked = dict(_fields(data))[2]
-    entries = (dict(_fields(value)) for number, value in _fields(checked) if number == 3)
-    return {entry.get(1, 0): entry.get(2, b"") for entry in entries}
-
-
-def fields(data: bytes) -> list[tuple[int, Any]]:
-    """All fields of an encoded message in order."""
-    return list(_fields(data))
+    source = dict(_fields(checked)).get(5, b"")
+    entries = (dict(_fields(value)) for number, value in _fields(source) if number == 4)
+    return {entry.get(1, 0): entry.get(2, 0) for entry in entries}
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:

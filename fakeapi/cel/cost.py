@@ -18,7 +18,11 @@ Schema = Mapping[str, Any]
 
 MAX = 2**64 - 1
 REQUEST = 3 * 1024 * 1024
-_TENTH = 0.1
+
+
+def tenth(size: int) -> int:
+    """What a walk over that many characters costs."""
+    return -(-size // 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,7 @@ def _loop(node: Node, scope: Scope) -> Priced:
     schema = holder.schema or {}
     if kind_of(schema) == "map":
         value: Schema | None = schema["additionalProperties"]
-        key: Seen = Seen(REQUEST if schema.get("maxProperties") is None else REQUEST)
-        items = key if not two else key
+        items = Seen(REQUEST)
     else:
         value = schema.get("items") or None
         items = Seen(size_of(value) if value is not None else 1, value)
@@ -142,12 +145,8 @@ def _loop(node: Node, scope: Scope) -> Priced:
     checked, _ = _cost(condition, inner)
     stepped, made = _cost(step, inner)
     ended, _ = _cost(result, inner)
-    grown = Seen(holder.size, _made(step, made)) if init.kind == "list" else Seen()
+    grown = Seen(holder.size, made.schema) if init.kind == "list" else Seen()
     return price + started + holder.size * (checked + stepped) + ended, grown
-
-
-def _made(step: Node, made: Seen) -> Schema | None:
-    return made.schema
 
 
 def _call(node: Node, scope: Scope) -> Priced:
@@ -176,45 +175,45 @@ def _plain(seen: list[Seen]) -> Priced:
 
 def _walked(seen: list[Seen]) -> Priced:
     """A walk over the first value."""
-    return seen[0].size * _TENTH + (0 if seen else 1), Seen(seen[0].size)
+    return tenth(seen[0].size), Seen(seen[0].size)
 
 
 def _compared(seen: list[Seen]) -> Priced:
-    return max(min(seen[0].size, seen[1].size) * _TENTH, 1), Seen()
+    return max(tenth(min(seen[0].size, seen[1].size)), 1), Seen()
 
 
 def _searched(seen: list[Seen]) -> Priced:
-    return max(seen[0].size * _TENTH, 1) * max(seen[1].size * _TENTH, 1), Seen()
+    return max(tenth(seen[0].size), 1) * max(tenth(seen[1].size), 1), Seen()
 
 
 def _matched(seen: list[Seen]) -> Priced:
-    return (seen[0].size * _TENTH + 1) * max(seen[1].size * 0.25, 1), Seen()
+    return (tenth(seen[0].size) + 1) * max(seen[1].size * 0.25, 1), Seen()
 
 
 def _prefixed(seen: list[Seen]) -> Priced:
-    return max(seen[1].size * _TENTH, 1), Seen()
+    return max(tenth(seen[1].size), 1), Seen()
 
 
 def _found(seen: list[Seen]) -> Priced:
-    return max(seen[0].size * _TENTH, 1) * max(seen[1].size * 0.25, 1), Seen(seen[0].size)
+    return max(tenth(seen[0].size), 1) * max(seen[1].size * 0.25, 1), Seen(seen[0].size)
 
 
 def _joined(seen: list[Seen]) -> Priced:
     size = min(seen[0].size + seen[1].size, MAX)
-    return max(size * _TENTH, 1), Seen(size, seen[0].schema or seen[1].schema)
+    return max(tenth(size), 1), Seen(size, seen[0].schema or seen[1].schema)
 
 
 def _contained(seen: list[Seen]) -> Priced:
-    return max(seen[1].size * max(seen[0].size * _TENTH, 1), 1), Seen()
+    return max(seen[1].size * max(tenth(seen[0].size), 1), 1), Seen()
 
 
 def _parsed(seen: list[Seen]) -> Priced:
-    return max(seen[0].size * _TENTH, 1), Seen()
+    return max(tenth(seen[0].size), 1), Seen()
 
 
 def _formatted(seen: list[Seen]) -> Priced:
-    # Upstream prices a named format's check as its longest pattern over the text.
-    return max(seen[1].size * _TENTH, 1), Seen()
+    # A named format's check is priced as a pattern of 128 characters.
+    return tenth(seen[1].size) * 32, Seen()
 
 
 def _each(seen: list[Seen]) -> Priced:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
+from cel_expr_python.ext import ext_optional
 
 from fakeapi.patterns import lazy
 
@@ -81,7 +82,7 @@ LINES = (
             "dns1123SubdomainPrefix", "dns1035LabelPrefix", "labelValue", "uri", "uuid", "byte", "date", "datetime",
         )
     ),
-    "format.named(string) -> optional(Format)",
+    "format.named(string) -> optional(dyn)",
     "Format.validate(string) -> optional(list(string))",
     "semver(string) -> Semver",
     "semver(string, bool) -> Semver",
@@ -108,7 +109,13 @@ def type_of(text: str) -> Any:
         return cel.Type.List(parts[0])
     if outer == "map":
         return cel.Type.Map(parts[0], parts[1])
-    return cel.Type.AbstractType("optional_type", parts)
+    return _optional_of(parts[0])
+
+
+def _optional_of(inner: Any) -> Any:
+    """optional_type(inner), which can only be had as the type of an expression."""
+    env = cel.NewEnv(variables={"x": inner}, extensions=[ext_optional.ExtOptional()])
+    return env.compile("optional.of(x)").return_type()
 
 
 def _split(text: str) -> list[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_optional, ext_strings
+from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2, wrappers_pb2
 
 from fakeapi.cel import declarations
@@ -50,12 +51,31 @@ def resource_if(schema: Schema, root: bool) -> Schema:
     return with_meta(schema) if root or schema.get("x-kubernetes-embedded-resource") else schema
 
 
-def make(schema: Schema, optional_old: bool = False) -> Any:
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where expressions on values of one schema compile. optional_old: oldSelf is an optional of self's type."""
+
+    env: Any
+    optional_old: bool = False
+
+    def compile(self, text: str) -> Any:
+        """The checked expression. RuntimeError."""
+        if not self.optional_old:
+            return self.env.compile(text)
+        # No variable can be declared to be an optional; a bound one can be: the loop that binds it is taken off again.
+        try:
+            return self.env.compile(f"cel.bind(oldSelf, optional.of(self), {text}\n)")
+        except RuntimeError:
+            self.env.compile(text)
+            raise
+
+
+def make(schema: Schema, optional_old: bool = False) -> Environment:
     """The environment in which rules on values of this schema compile."""
     pool, self_type = _types(schema)
-    old = cel.Type.AbstractType("optional_type", [self_type]) if optional_old else self_type
-    extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), declarations.extension()]
-    return cel.NewEnv(pool, variables={"self": self_type, "oldSelf": old}, extensions=extensions)
+    old = cel.Type.DYN if optional_old else self_type
+    extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), ext_bindings.ExtBindings(), declarations.extension()]
+    return Environment(cel.NewEnv(pool, variables={"self": self_type, "oldSelf": old}, extensions=extensions), optional_old)
 
 
 def _types(schema: Schema) -> tuple[Any, Any]:
@@ -158,6 +178,18 @@ def _add(file: Any, message: Any, name: str, number: int, schema: Schema, kind: 
 def message_of(error: Exception) -> str:
     """What cel-go would have said."""
     text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
-    text = re.sub(r"(undefined field '[^']*') not found in struct '[^']*'", r"\1", text)
-    text = text.replace("null_type", "null")
-    return re.sub(r"self\.object\d+", "object", text)
+    # What follows from an error that was told is not told by cel-go.
+    issues = [issue for issue in re.split(r"\n(?=ERROR: )", text) if "'*error*'" not in issue]
+    text = "\n".join(issues) or text
+    for pattern, words in _WORDS:
+        text = re.sub(pattern, words, text)
+    return text
+
+
+_WORDS = (
+    (r"(undefined field '[^']*') not found in struct '[^']*'", r"\1"),
+    (r"expression of type '([^']*)' cannot be the operand of a select operation", r"type '\1' does not support field selection"),
+    ("cannot be the range of a comprehension", "cannot be range of a comprehension"),
+    ("null_type", "null"),
+    (r"self\.object\d+", "object"),
+)

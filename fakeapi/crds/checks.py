@@ -370,7 +370,7 @@ def _preserve(spec: Obj) -> Iterator[FieldError]:
 
 
 def warnings(new: Obj, old: Obj | None) -> list[str]:
-    """WarningsOnCreate, WarningsOnUpdate: formats nobody knows, sets of what is no scalar; only what is new."""
+    """WarningsOnCreate, WarningsOnUpdate: formats nobody knows; only what is new."""
     before = _warnings(old) if old is not None else []
     return [text for text in _warnings(new) if text not in before]
 
@@ -378,18 +378,12 @@ def warnings(new: Obj, old: Obj | None) -> list[str]:
 def _warnings(definition: Obj) -> list[str]:
     spec = internal(definition["spec"])
     schemas = [(part or {}).get("openAPIV3Schema") for part in (spec.get("validation"), *(v.get("schema") for v in spec["versions"]))]
-    found, sets = [], set[str]()
+    found = []
     for schema in (part for whole in schemas if whole for part in walk(whole)):
-        form, kind = schema.get("format") or "", schema.get("type") or ""
-        if form and not recognized(form, kind):
+        form = schema.get("format") or ""
+        if form and not recognized(form, schema.get("type") or ""):
             found.append(f'unrecognized format "{form}"')
-        items = schema.get("items")
-        if schema.get("x-kubernetes-list-type") == "set" and isinstance(items, Mapping) and items.get("type") in ("object", "array"):
-            sets.add(
-                f'x-kubernetes-list-type: set for items of type "{items["type"]}" is not supported by server-side apply or'
-                " CEL validation rules"
-            )
-    return found + sorted(sets)
+    return found
 
 
 def walk(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

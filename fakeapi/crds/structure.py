@@ -38,8 +38,24 @@ _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 
 def check(schema: Schema, path: str) -> list[FieldError]:
     """ValidateStructural: what keeps the schema from being structural, in the order of the texts."""
+    if any(_unsupported(part) for part in _walk(schema)):
+        return []
     found = [*_invariants(schema, ROOT, path), *_completeness(schema, schema, path, path)]
     return sorted(found, key=str)
+
+
+def _unsupported(s: Schema) -> bool:
+    """What NewStructural cannot take at all: other checks tell."""
+    keys = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems")
+    return any(s.get(key) for key in keys) or isinstance(s.get("items"), list)
+
+
+def _walk(schema: Schema) -> Iterator[Schema]:
+    yield schema
+    below = [schema.get("items"), schema.get("additionalProperties"), *(schema.get("properties") or {}).values()]
+    for inner in below:
+        if isinstance(inner, Mapping):
+            yield from _walk(inner)
 
 
 def _invariants(s: Schema, level: str, path: str) -> Iterator[FieldError]:
@@ -186,6 +202,6 @@ def _default(s: Schema, value: Any, path: str) -> Iterator[FieldError]:
         yield errors.invalid(path, value, "must not have unknown fields")
     found = validation.validate(validation.compile(s), value, prefix=path)
     yield from found
-    rules = Rules.of(s) if not found else None
+    rules = Rules.of(s, False) if not found else None
     if rules is not None:
-        yield from rules.validate(value, value, path)[0]
+        yield from rules.validate(value, validation.NOTHING, path)[0]
