@@ -141,6 +141,8 @@ def body_media_type(header: str) -> str:
 
 def _shown(data: bytes) -> str:
     """How an unreadable body is quoted: text that looks like JSON or begins with { as it is, other bytes as hex."""
+    if not data:
+        return "(<empty>)"
     if data[:1] == b"{":
         text = data[:30].decode("utf-8", "replace")
         return f"({text} ...)" if len(data) > 30 else f"({text})"

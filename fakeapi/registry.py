@@ -121,6 +121,11 @@ class Registry:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
+    def group_of(self, obj: Obj) -> str:
+        """The group that an object claims to be of: only custom resources get this far with a wrong one."""
+        group: str = obj["apiVersion"].rpartition("/")[0] if self.row.custom is not None else self.group
+        return group
+
     def missing(self, name: str) -> ApiError:
         """404 for that name."""
         return errors.missing(self.row.group, self.row.plural, name)
@@ -156,7 +161,7 @@ class Registry:
         try:
             found = self._check_create(obj, ctx)
             if found:
-                raise errors.invalid_object(self.group, obj["kind"], obj["metadata"].get("name", ""), found)
+                raise errors.invalid_object(self.group_of(obj), obj["kind"], obj["metadata"].get("name", ""), found)
             await validate(obj, None)
             ctx.warnings += self.strategy.warnings(obj, None, ctx)
             stored = await self._write_new(obj, ctx)
@@ -300,7 +305,7 @@ class Registry:
             )
             found += rules.validate(new, old, ctx)
             if found:
-                raise errors.invalid_object(self.group, new["kind"], new["metadata"].get("name", ""), found)
+                raise errors.invalid_object(self.group_of(new), new["kind"], new["metadata"].get("name", ""), found)
             ctx.warnings += self.strategy.warnings(new, old, ctx) if rules is self.main else []
             await validate(new, old)
             stored = await self._write(entry, new, old, ctx)

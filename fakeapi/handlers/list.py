@@ -54,7 +54,7 @@ def answer(scope: Scope, request: Request, page: ListResult, form: Form) -> Answ
     """A page of items as an answer. ApiError 406."""
     if not form.view and form.media == codec.JSON:
         return _plain(scope, page)
-    return shaped(scope, request, [item.load() for item in page.items], _metadata(scope, page), form)
+    return shaped(scope, request, [item.load() for item in page.items], page.metadata(), form)
 
 
 def shaped(scope: Scope, request: Request, objects: list[Obj], metadata: Obj, form: Form) -> Answer:
@@ -77,13 +77,10 @@ def list_kind(scope: Scope) -> str:
     return scope.row.list_kind or f"{scope.row.kind}List"
 
 
-def _metadata(scope: Scope, page: ListResult) -> dict[str, Any]:
-    """The list's metadata; unstructured lists have a `continue` even when it says nothing."""
-    metadata = page.metadata()
-    return metadata if scope.type_is_built_in else {"continue": "", **metadata}
-
-
 def _head(scope: Scope, metadata: dict[str, Any]) -> Obj:
+    """All but the items; unstructured lists have a `continue` even when it says nothing."""
+    if not scope.type_is_built_in:
+        metadata = {"continue": "", **metadata}
     return {"kind": list_kind(scope), "apiVersion": scope.api_version, "metadata": metadata}
 
 
@@ -94,7 +91,7 @@ def _bare(obj: Obj) -> Obj:
 
 def _plain(scope: Scope, page: ListResult) -> Answer:
     """The stored bytes of the items, joined; long lists go out in pieces."""
-    head = orjson.dumps(_head(scope, _metadata(scope, page)))[:-1] + b',"items":['
+    head = orjson.dumps(_head(scope, page.metadata()))[:-1] + b',"items":['
     if len(page.items) <= STREAM_ABOVE:
         return Answer(200, b"".join((head, b",".join([_item(scope, i) for i in page.items]), b"]}\n")))
     return Answer(200, _pieces(scope, head, page.items))
