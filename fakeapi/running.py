@@ -18,6 +18,7 @@ from fakenodes.components import Components, Plan
 from fakenodes.kubelet.hollow import Hollow
 
 _IDLE = 0.001
+_LOOK = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ class Running(Control):
         await gone(self._restarting)
         await self.components.stop()
         await self.launched.stop()
+
+    async def wait(self) -> None:
+        """Raise what a component raises that ends by itself, which none should."""
+        while True:
+            await RealClock().sleep(_LOOK)
+            self.components.check()
 
     @property
     def drained(self) -> bool:

@@ -112,7 +112,7 @@ class Components:
         """Wait until nodes are registered and Pods can be created in the default namespace. TimeoutError."""
         deadline = self._clock.monotonic() + seconds
         while not await self._is_ready():
-            self._fail_early()
+            self.check()
             if self._clock.monotonic() > deadline:
                 raise TimeoutError("the cluster's components did not get ready in time")
             await self._clock.sleep(_POLL)
@@ -153,7 +153,8 @@ class Components:
         self._tasks.append(asyncio.ensure_future(work))
         log.debug("started %s", name)
 
-    def _fail_early(self) -> None:
+    def check(self) -> None:
+        """Raise what a component raised that has ended by itself."""
         for task in self._tasks:
             if task.done():
                 task.result()

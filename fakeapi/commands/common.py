@@ -66,6 +66,15 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
         return 1
 
 
+def run_plain(main: Callable[[], int]) -> int:
+    """Run main(), for commands without an event loop. UserErrors become one line and status 1."""
+    try:
+        return main()
+    except UserError as error:
+        say(f"fakekube: {error}")
+        return 1
+
+
 def _runner(coroutine: Coroutine[Any, Any, int]) -> int:
     try:
         import uvloop

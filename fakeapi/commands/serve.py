@@ -95,6 +95,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> int:
+    from fakeapi.control import Control
     from fakeapi.launch import LaunchError, launch
     from kubeconfig import model
 
@@ -102,6 +103,7 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> int:
         launched = await launch(config_of(options, options.secure_port))
     except LaunchError as error:
         raise UserError(str(error)) from None
+    Control(launched.server, launched.server.clock).ready()
     try:
         model.write(options.kubeconfig, launched.kubeconfig())
         say(f"The API server answers at {launched.url}; use it with: export KUBECONFIG={options.kubeconfig.resolve()}")

@@ -29,6 +29,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--nodes", type=count, default=3, metavar="N", help="how many hollow nodes (default 3)")
     parser.add_argument("--etcd", default="", metavar="URL", help="the same as --etcd-servers")
     parser.add_argument("--controllers", default="*", metavar="LIST", help="which controllers run, as kube-controller-manager's flag: '*,-cronjob' (default '*')")
+    parser.add_argument("--apply", action="append", default=[], type=Path, metavar="FILE|DIR", help="apply these manifests first; may be repeated")
     parser.set_defaults(run=_run)
 
 
@@ -42,35 +43,36 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
-    from fakeapi.clock import RealClock
-    from fakeapi.components import components
-    from fakeapi.launch import LaunchError, launch
+    from fakeapi import manifests
+    from fakeapi.clock import VirtualClock
+    from fakeapi.launch import LaunchError
+    from fakeapi.running import Running
     from fakenodes.components import Plan
     from kubeconfig import model
 
-    clock = RealClock()
+    plan = Plan(controllers=options.controllers, nodes=options.nodes)
     try:
-        launched = await launch(config_of(options, options.port), clock=clock)
-    except LaunchError as error:
+        objects = [obj for source in options.apply for obj in manifests.read(source)]
+        running = await Running.start(config_of(options, options.port), plan, VirtualClock())
+    except (LaunchError, ValueError, TimeoutError, manifests.ManifestError) as error:
         raise UserError(str(error)) from None
-    parts = components(launched, Plan(controllers=options.controllers, nodes=options.nodes), clock)
     try:
-        await parts.start()
-        await parts.ready()
-        model.write(options.kubeconfig, launched.kubeconfig())
+        if objects:
+            await manifests.apply(running.server, objects)
+            running.ready()
+        model.write(options.kubeconfig, running.launched.kubeconfig())
         if options.command:
             return await _command(options.command, options.kubeconfig, stop)
-        say(f"The cluster is up at {launched.url} with {options.nodes} nodes. Use it from another terminal:")
+        say(f"The cluster is up at {running.launched.url} with {options.nodes} nodes. Use it from another terminal:")
         say(f"  export KUBECONFIG={options.kubeconfig.resolve()}")
         say("  kubectl get nodes")
         say("Ctrl-C ends it.")
-        await _until(stop, parts.wait())
+        await _until(stop, running.wait())
         return 0
-    except (model.KubeconfigError, ValueError, TimeoutError) as error:
+    except (model.KubeconfigError, manifests.ManifestError) as error:
         raise UserError(str(error)) from None
     finally:
-        await parts.stop()
-        await launched.stop()
+        await running.stop()
 
 
 async def _until(stop: asyncio.Event, work: Any) -> None:

@@ -57,6 +57,10 @@ class SqliteStorage(MemoryStorage):
     async def close(self) -> None:
         """Flush and let go of the file; harmless when done twice."""
         await super().close()
+        self.shut()
+
+    def shut(self) -> None:
+        """Let go of the file, where there is no event loop."""
         self._db.close()
 
     def replace(self, entries: Iterable[Entry], revision: int = 0) -> None:
