@@ -36,7 +36,11 @@ class Compiled:
 
 def expression(text: str, env: environment.Environment, wanted: str, what: str) -> Compiled:
     """Check one expression; wanted: BOOL or STRING. CompileError."""
-    prefix, must = ("", "cel expression must evaluate to a bool") if what == "rule" else ("messageExpression ", "messageExpression must evaluate to a string")
+    prefix, must = (
+        ("", "cel expression must evaluate to a bool")
+        if what == "rule"
+        else ("messageExpression ", "messageExpression must evaluate to a string")
+    )
     try:
         checked = env.compile(text)
     except RuntimeError as error:
@@ -71,7 +75,12 @@ def _bad_literals(node: Node) -> Iterator[tuple[int, str]]:
     for part in node.parts:
         yield from _bad_literals(part)
     place, fits = _LITERALS.get(node.name, (0, None)) if node.kind == "call" else (0, None)
-    if fits is not None and len(node.parts) > place and node.parts[place].kind == "const" and not fits(node.parts[place].value):
+    if (
+        fits is not None
+        and len(node.parts) > place
+        and node.parts[place].kind == "const"
+        and not fits(node.parts[place].value)
+    ):
         yield node.parts[place].id, f"invalid {node.name} argument"
 
 
@@ -107,8 +116,14 @@ class Budget:
             return []
         worst = sorted(self.seen, key=lambda found: -found[0])[:_MOST_EXPENSIVE]
         text = "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
-        found = [errors.forbidden(at, text) for price, at in worst if price > SCHEMA_LIMIT // _MOST_EXPENSIVE or len(worst) == 1]
-        whole = exceeds("x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema", self.total, SCHEMA_LIMIT)
+        found = [
+            errors.forbidden(at, text)
+            for price, at in worst
+            if price > SCHEMA_LIMIT // _MOST_EXPENSIVE or len(worst) == 1
+        ]
+        whole = exceeds(
+            "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema", self.total, SCHEMA_LIMIT
+        )
         return [*found, errors.forbidden(path, whole)]
 
 

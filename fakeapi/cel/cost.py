@@ -40,7 +40,11 @@ def smallest(schema: Schema) -> int:
     if kind == "object":
         needed = schema.get("required") or ()
         properties = schema.get("properties") or {}
-        parts = [len(name) + 3 + smallest(properties[name]) for name in needed if name in properties and properties[name].get("default") is None]
+        parts = [
+            len(name) + 3 + smallest(properties[name])
+            for name in needed
+            if name in properties and properties[name].get("default") is None
+        ]
         return 2 + sum(parts) + max(len(parts) - 1, 0)
     return {"list": 2, "map": 2, "boolean": 4, "integer": 1, "number": 1, "dyn": 1}.get(kind, 2)
 
@@ -119,7 +123,9 @@ def _test(node: Node, scope: Scope) -> Priced:
 def _list(node: Node, scope: Scope) -> Priced:
     parts = [_cost(part, scope) for part in node.parts]
     largest = max((seen for _, seen in parts), key=lambda seen: seen.size, default=Seen())
-    return 10 + sum(price for price, _ in parts), Seen(len(parts), {"type": "array", "items": largest.schema or {"type": "string", "maxLength": largest.size}})
+    return 10 + sum(price for price, _ in parts), Seen(
+        len(parts), {"type": "array", "items": largest.schema or {"type": "string", "maxLength": largest.size}}
+    )
 
 
 def _struct(node: Node, scope: Scope) -> Priced:
@@ -224,8 +230,25 @@ _PRICES: dict[str, Any] = {
     **dict.fromkeys(("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"), _compared),
     **dict.fromkeys(("startsWith", "endsWith"), _prefixed),
     **dict.fromkeys(("contains", "indexOf", "lastIndexOf"), _searched),
-    **dict.fromkeys(("lowerAscii", "upperAscii", "trim", "substring", "split", "replace", "join", "reverse", "charAt", "string", "bytes"), _walked),
-    **dict.fromkeys(("quantity", "isQuantity", "url", "isURL", "ip", "isIP", "cidr", "isCIDR", "semver", "isSemver"), _parsed),
+    **dict.fromkeys(
+        (
+            "lowerAscii",
+            "upperAscii",
+            "trim",
+            "substring",
+            "split",
+            "replace",
+            "join",
+            "reverse",
+            "charAt",
+            "string",
+            "bytes",
+        ),
+        _walked,
+    ),
+    **dict.fromkeys(
+        ("quantity", "isQuantity", "url", "isURL", "ip", "isIP", "cidr", "isCIDR", "semver", "isSemver"), _parsed
+    ),
     **dict.fromkeys(("sum", "min", "max", "isSorted"), _each),
     **dict.fromkeys(("find", "findAll"), _found),
     "matches": _matched,
@@ -234,5 +257,12 @@ _PRICES: dict[str, Any] = {
     "validate": _formatted,
 }
 _KINDS: dict[str, Any] = {
-    "const": _const, "ident": _ident, "select": _select, "test": _test, "call": _call, "list": _list, "struct": _struct, "loop": _loop,
+    "const": _const,
+    "ident": _ident,
+    "select": _select,
+    "test": _test,
+    "call": _call,
+    "list": _list,
+    "struct": _struct,
+    "loop": _loop,
 }

@@ -12,6 +12,7 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional
 
+from fakeapi.cel import authz
 from fakeapi.patterns import lazy
 
 OPAQUE = {
@@ -21,10 +22,17 @@ OPAQUE = {
     "URL": "kubernetes.URL",
     "Semver": "kubernetes.Semver",
     "Format": "kubernetes.NamedFormat",
+    **authz.OPAQUE,
 }
 _SCALARS = {
-    "string": cel.Type.STRING, "int": cel.Type.INT, "bool": cel.Type.BOOL, "double": cel.Type.DOUBLE,
-    "bytes": cel.Type.BYTES, "dyn": cel.Type.DYN, "duration": cel.Type.DURATION, "timestamp": cel.Type.TIMESTAMP,
+    "string": cel.Type.STRING,
+    "int": cel.Type.INT,
+    "bool": cel.Type.BOOL,
+    "double": cel.Type.DOUBLE,
+    "bytes": cel.Type.BYTES,
+    "dyn": cel.Type.DYN,
+    "duration": cel.Type.DURATION,
+    "timestamp": cel.Type.TIMESTAMP,
 }
 _ORDERED = ("int", "double", "string", "bool", "duration", "timestamp", "bytes")
 _SUMMED = ("int", "double", "duration")
@@ -63,7 +71,10 @@ LINES = (
     "isIP(string) -> bool",
     "ip.isCanonical(string) -> bool",
     "IP.family() -> int",
-    *(f"IP.{n}() -> bool" for n in ("isUnspecified", "isLoopback", "isLinkLocalMulticast", "isLinkLocalUnicast", "isGlobalUnicast")),
+    *(
+        f"IP.{n}() -> bool"
+        for n in ("isUnspecified", "isLoopback", "isLinkLocalMulticast", "isLinkLocalUnicast", "isGlobalUnicast")
+    ),
     "string(IP) -> string",
     "cidr(string) -> CIDR",
     "isCIDR(string) -> bool",
@@ -78,8 +89,19 @@ LINES = (
     *(
         f"format.{name}() -> Format"
         for name in (
-            "dns1123Label", "dns1123Subdomain", "dns1035Label", "qualifiedName", "dns1123LabelPrefix",
-            "dns1123SubdomainPrefix", "dns1035LabelPrefix", "labelValue", "uri", "uuid", "byte", "date", "datetime",
+            "dns1123Label",
+            "dns1123Subdomain",
+            "dns1035Label",
+            "qualifiedName",
+            "dns1123LabelPrefix",
+            "dns1123SubdomainPrefix",
+            "dns1035LabelPrefix",
+            "labelValue",
+            "uri",
+            "uuid",
+            "byte",
+            "date",
+            "datetime",
         )
     ),
     "format.named(string) -> optional(dyn)",
@@ -93,10 +115,12 @@ LINES = (
     "sets.contains(list(dyn), list(dyn)) -> bool",
     "sets.equivalent(list(dyn), list(dyn)) -> bool",
     "sets.intersects(list(dyn), list(dyn)) -> bool",
+    "jsonpatch.escapeKey(string) -> string",
+    *authz.LINES,
 )
 
 _LINE = lazy(r"(?:(?P<target>.+)\.)?(?P<name>\w+)\((?P<args>.*)\) -> (?P<result>.+)")
-_NAMESPACES = ("format", "sets", "ip")
+_NAMESPACES = ("format", "sets", "ip", "jsonpatch")
 
 
 def type_of(text: str) -> Any:

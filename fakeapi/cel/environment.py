@@ -15,7 +15,15 @@ from typing import Any
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
-from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf import (
+    any_pb2,
+    descriptor_pb2,
+    descriptor_pool,
+    duration_pb2,
+    struct_pb2,
+    timestamp_pb2,
+    wrappers_pb2,
+)
 
 from fakeapi.cel import declarations
 
@@ -23,7 +31,7 @@ Schema = Mapping[str, Any]
 _Field = descriptor_pb2.FieldDescriptorProto
 
 _RESERVED = frozenset(
-    "true false null in as break const continue else for function if import let loop package namespace return".split()
+    ["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return"]
 )
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _WELL_KNOWN = (any_pb2, struct_pb2, duration_pb2, timestamp_pb2, wrappers_pb2)
@@ -74,8 +82,35 @@ def make(schema: Schema, optional_old: bool = False) -> Environment:
     """The environment in which rules on values of this schema compile."""
     pool, self_type = _types(schema)
     old = cel.Type.DYN if optional_old else self_type
-    extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), ext_bindings.ExtBindings(), declarations.extension()]
-    return Environment(cel.NewEnv(pool, variables={"self": self_type, "oldSelf": old}, extensions=extensions), optional_old)
+    extensions = [
+        ext_optional.ExtOptional(),
+        ext_strings.ExtStrings(),
+        ext_bindings.ExtBindings(),
+        declarations.extension(),
+    ]
+    return Environment(
+        cel.NewEnv(pool, variables={"self": self_type, "oldSelf": old}, extensions=extensions), optional_old
+    )
+
+
+def declare(
+    schemas: Mapping[str, Schema], types: Mapping[str, Any], messages: Mapping[str, Mapping[str, Schema]]
+) -> Any:
+    """An environment with one variable a schema, further ones of given types, and message types by name with their fields."""
+    file = descriptor_pb2.FileDescriptorProto(name="self.proto", package="self", syntax="proto2")
+    file.dependency.extend(module.DESCRIPTOR.name for module in _WELL_KNOWN)
+    kinds = {name: _build(file, schema) for name, schema in schemas.items()}
+    own = descriptor_pb2.FileDescriptorProto(name="messages.proto", syntax="proto2")
+    own.dependency.extend(module.DESCRIPTOR.name for module in _WELL_KNOWN)
+    for name, fields in messages.items():
+        message = own.message_type.add(name=name)
+        for number, (field, schema) in enumerate(fields.items(), 1):
+            _field(own, message, field, number, schema, kind_of(schema))
+    pool = descriptor_pool.DescriptorPool()
+    for data in (*_standard_files(), file.SerializeToString(), own.SerializeToString()):
+        pool.AddSerializedFile(data)
+    extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), declarations.extension()]
+    return cel.NewEnv(pool, variables={**kinds, **types}, extensions=extensions)
 
 
 def _types(schema: Schema) -> tuple[Any, Any]:
@@ -114,8 +149,14 @@ def _build(file: Any, schema: Schema) -> Any:
 
 
 _SIMPLE = {
-    "string": cel.Type.STRING, "integer": cel.Type.INT, "number": cel.Type.DOUBLE, "boolean": cel.Type.BOOL,
-    "bytes": cel.Type.BYTES, "duration": cel.Type.DURATION, "timestamp": cel.Type.TIMESTAMP, "dyn": cel.Type.DYN,
+    "string": cel.Type.STRING,
+    "integer": cel.Type.INT,
+    "number": cel.Type.DOUBLE,
+    "boolean": cel.Type.BOOL,
+    "bytes": cel.Type.BYTES,
+    "duration": cel.Type.DURATION,
+    "timestamp": cel.Type.TIMESTAMP,
+    "dyn": cel.Type.DYN,
 }
 _FIELD_TYPES = {"string": 9, "integer": 3, "number": 1, "boolean": 8, "bytes": 12}
 _FIELD_MESSAGES = {"dyn": _VALUE, "timestamp": _TIMESTAMP, "duration": _DURATION}
@@ -188,7 +229,10 @@ def message_of(error: Exception) -> str:
 
 _WORDS = (
     (r"(undefined field '[^']*') not found in struct '[^']*'", r"\1"),
-    (r"expression of type '([^']*)' cannot be the operand of a select operation", r"type '\1' does not support field selection"),
+    (
+        r"expression of type '([^']*)' cannot be the operand of a select operation",
+        r"type '\1' does not support field selection",
+    ),
     ("cannot be the range of a comprehension", "cannot be range of a comprehension"),
     ("null_type", "null"),
     (r"self\.object\d+", "object"),

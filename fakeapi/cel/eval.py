@@ -17,7 +17,20 @@ Env = dict[str, Any]
 Program = Callable[[Env], Any]
 
 _TYPE_NAMES = frozenset(
-    ("bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type", "google.protobuf.Timestamp", "google.protobuf.Duration")
+    (
+        "bool",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bytes",
+        "list",
+        "map",
+        "null_type",
+        "type",
+        "google.protobuf.Timestamp",
+        "google.protobuf.Duration",
+    )
 )
 
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import re2
 
 from fakeapi import names, quantity
-from fakeapi.cel import values
+from fakeapi.cel import authz, values
 from fakeapi.cel.values import CelError, Duration, Optional, Timestamp, UInt, equal, less, no_overload
 from fakeapi.gofmt import go_quote
 from fakeapi.patterns import lazy
@@ -113,7 +113,10 @@ def duration(value: Any) -> Duration:
     match = re.fullmatch(r"([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)", text)
     if match is None:
         raise CelError(f"time: invalid duration {go_quote(text)}")
-    total = sum(round(float(number) * _UNITS[unit]) for number, unit in re.findall(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", match[2]))
+    total = sum(
+        round(float(number) * _UNITS[unit])
+        for number, unit in re.findall(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", match[2])
+    )
     return Duration(-total if match[1] == "-" else total)
 
 
@@ -135,7 +138,9 @@ def _part(get: Callable[[datetime], int]) -> Callable[..., int]:
     def function(value: Any, zone: str = "UTC") -> int:
         if not isinstance(value, Timestamp):
             raise no_overload()
-        return get((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value.ns // 1000)).astimezone(_zone(zone)))
+        return get(
+            (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value.ns // 1000)).astimezone(_zone(zone))
+        )
 
     return function
 
@@ -305,7 +310,10 @@ def _formatted(value: Any, verb: str, precision: int) -> str:
         if isinstance(value, float):
             return text_of(value)
         if not values.is_number(value):
-            raise CelError("error during formatting: decimal clause can only be used on integers, was given " + values.type_name(value))
+            raise CelError(
+                "error during formatting: decimal clause can only be used on integers, was given "
+                + values.type_name(value)
+            )
         return str(int(value))
     if verb in "xX":
         if isinstance(value, (str, bytes)):
@@ -431,7 +439,9 @@ def _url(text: Any) -> URL:
     from fakeapi.schema.formats import FORMATS as known
 
     if not known["uri"](_text(text)):
-        raise CelError(f"URL parse error during conversion from string: parse {go_quote(text)}: invalid URI for request")
+        raise CelError(
+            f"URL parse error during conversion from string: parse {go_quote(text)}: invalid URI for request"
+        )
     parts = urlsplit(text)
     return URL(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query)
 
@@ -476,7 +486,9 @@ def _ip(text: Any) -> IP:
     try:
         address = ipaddress.ip_address(_text(text))
     except ValueError:
-        raise CelError(f"IP Address {go_quote(text)} parse error during conversion from string: ParseAddr({go_quote(text)}): unable to parse IP") from None
+        raise CelError(
+            f"IP Address {go_quote(text)} parse error during conversion from string: ParseAddr({go_quote(text)}): unable to parse IP"
+        ) from None
     if "%" in text:
         raise CelError(f"IP address {go_quote(text)} with zone value is not allowed")
     if address.version == 6 and address.ipv4_mapped is not None:
@@ -486,7 +498,9 @@ def _ip(text: Any) -> IP:
 
 def _cidr(text: Any) -> CIDR:
     if not FORMATS["cidr"](_text(text)):
-        raise CelError(f'network address parse error during conversion from string: netip.ParsePrefix({go_quote(text)}): no "/"')
+        raise CelError(
+            f'network address parse error during conversion from string: netip.ParsePrefix({go_quote(text)}): no "/"'
+        )
     return CIDR(ipaddress.ip_interface(text))
 
 
@@ -498,7 +512,11 @@ def _contains_ip(value: CIDR, other: Any) -> bool:
 def _contains_cidr(value: CIDR, other: Any) -> bool:
     network = (other if isinstance(other, CIDR) else _cidr(other)).interface.network
     own = value.interface.network
-    return network.version == own.version and own.network_address <= network.network_address and network.prefixlen >= own.prefixlen
+    return (
+        network.version == own.version
+        and own.network_address <= network.network_address
+        and network.prefixlen >= own.prefixlen
+    )
 
 
 def _global(value: IP) -> bool:
@@ -563,7 +581,11 @@ def _semver(text: Any, normalize: bool = False) -> Semver:
         plain = ".".join(numbers + ["0"] * (3 - len(numbers))) + mark + rest
     match = _SEMVER.fullmatch(plain)
     if match is None:
-        raise CelError("No Major.Minor.Patch elements found" if plain.count(".") < 2 else f"Invalid character(s) found in version {go_quote(plain)}")
+        raise CelError(
+            "No Major.Minor.Patch elements found"
+            if plain.count(".") < 2
+            else f"Invalid character(s) found in version {go_quote(plain)}"
+        )
     major, minor, patch, pre = match.groups()
     parts = tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in pre.split(".")) if pre else ()
     return Semver((int(major), int(minor), int(patch), not pre, parts))
@@ -588,6 +610,8 @@ def _value(optional: Optional) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **authz.FUNCTIONS,
+    "jsonpatch.escapeKey": lambda v: _text(v).replace("~", "~0").replace("/", "~1"),
     "_==_": equal,
     "_!=_": lambda a, b: not equal(a, b),
     "_<_": less,
@@ -683,7 +707,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "family": lambda v: v.address.version,
     "isUnspecified": lambda v: v.address.is_unspecified,
     "isLoopback": lambda v: v.address.is_loopback,
-    "isLinkLocalMulticast": lambda v: v.address in ipaddress.ip_network("224.0.0.0/24" if v.address.version == 4 else "ff02::/16"),
+    "isLinkLocalMulticast": lambda v: (
+        v.address in ipaddress.ip_network("224.0.0.0/24" if v.address.version == 4 else "ff02::/16")
+    ),
     "isLinkLocalUnicast": lambda v: v.address.is_link_local,
     "isGlobalUnicast": _global,
     "cidr": _cidr,

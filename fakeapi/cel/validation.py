@@ -152,7 +152,9 @@ def _reasoned(reason: str | None, path: str, value: Any, detail: str, plain: boo
         return errors.required(path, detail)
     if reason == "FieldValueDuplicate":
         return errors.duplicate(path, value) if plain else FieldError(reason, path, "Duplicate value")
-    return errors.invalid(path, value, detail) if plain else FieldError("FieldValueInvalid", path, "Invalid value", detail)
+    return (
+        errors.invalid(path, value, detail) if plain else FieldError("FieldValueInvalid", path, "Invalid value", detail)
+    )
 
 
 def _evaluation_error(text: str, label: str) -> str:
@@ -219,7 +221,11 @@ def _convert_object(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
     properties = schema.get("properties") or {}
     if schema.get("x-kubernetes-embedded-resource"):
         properties = environment.with_meta(schema)["properties"]
-    return {escape(name): convert(item, properties[name]) for name, item in value.items() if name in properties and escape(name)}
+    return {
+        escape(name): convert(item, properties[name])
+        for name, item in value.items()
+        if name in properties and escape(name)
+    }
 
 
 def _convert_text(value: str, kind: str) -> Any:
@@ -233,5 +239,3 @@ def _convert_text(value: str, kind: str) -> Any:
     except (CelError, binascii.Error, ValueError):
         return value
     return value
-
-

@@ -242,7 +242,17 @@ def type_name(value: Any) -> str:
 
 
 _TYPES: tuple[tuple[type, str], ...] = (
-    (bool, "bool"), (UInt, "uint"), (int, "int"), (float, "double"), (str, "string"), (bytes, "bytes"), (list, "list"),
-    (dict, "map"), (type(None), "null_type"), (Timestamp, "google.protobuf.Timestamp"),
-    (Duration, "google.protobuf.Duration"), (TypeOf, "type"), (Optional, "optional_type"),
+    (bool, "bool"),
+    (UInt, "uint"),
+    (int, "int"),
+    (float, "double"),
+    (str, "string"),
+    (bytes, "bytes"),
+    (list, "list"),
+    (dict, "map"),
+    (type(None), "null_type"),
+    (Timestamp, "google.protobuf.Timestamp"),
+    (Duration, "google.protobuf.Duration"),
+    (TypeOf, "type"),
+    (Optional, "optional_type"),
 )

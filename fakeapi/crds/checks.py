@@ -23,7 +23,12 @@ _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int
 _REVIEWS = ("v1", "v1beta1")
 _MIXED = "may have mixed case, but should otherwise match: "
 _SELECTABLE_MAX = 8
-_PER_VERSION = {"schema": "validation", "subresources": "subresources", "additionalPrinterColumns": "additionalPrinterColumns", "selectableFields": "selectableFields"}
+_PER_VERSION = {
+    "schema": "validation",
+    "subresources": "subresources",
+    "additionalPrinterColumns": "additionalPrinterColumns",
+    "selectableFields": "selectableFields",
+}
 
 
 def create(obj: Obj) -> list[FieldError]:
@@ -45,7 +50,9 @@ def name_rule(obj: Obj) -> list[FieldError]:
 def update(new: Obj, old: Obj) -> list[FieldError]:
     """ValidateCustomResourceDefinitionUpdate."""
     spec, before = new["spec"], old["spec"]
-    known = frozenset(r["rule"] for v in before["versions"] for r in _rules((v.get("schema") or {}).get("openAPIV3Schema")))
+    known = frozenset(
+        r["rule"] for v in before["versions"] for r in _rules((v.get("schema") or {}).get("openAPIV3Schema"))
+    )
     found = list(_spec(internal(spec), known))
     fixed = []
     if lifecycle.is_true(old, "Established"):
@@ -93,7 +100,9 @@ def _spec(spec: Obj, known: frozenset[str]) -> Iterator[FieldError]:
         yield from _version(version, f"spec.versions[{i}]", shared, known)
     given = [v.get("name") for v in versions]
     if len(set(given)) != len(given):
-        yield errors.invalid("spec.versions", goform.text(goform.versions(versions)), "must contain unique version names")
+        yield errors.invalid(
+            "spec.versions", goform.text(goform.versions(versions)), "must contain unique version names"
+        )
     if sum(bool(v.get("storage")) for v in versions) != 1:
         text = "must have exactly one version marked as storage version"
         yield errors.invalid("spec.versions", goform.text(goform.versions(versions)), text)
@@ -107,7 +116,11 @@ def _spec(spec: Obj, known: frozenset[str]) -> Iterator[FieldError]:
     yield from _subresources(shared, "spec.subresources")
     yield from _columns(spec.get("additionalPrinterColumns"), "spec.additionalPrinterColumns")
     if spec.get("selectableFields"):
-        yield from _selectable(spec["selectableFields"], (spec.get("validation") or {}).get("openAPIV3Schema") or {}, "spec.selectableFields")
+        yield from _selectable(
+            spec["selectableFields"],
+            (spec.get("validation") or {}).get("openAPIV3Schema") or {},
+            "spec.selectableFields",
+        )
     yield from _conversion(spec.get("conversion") or {}, "spec.conversion")
 
 
@@ -282,7 +295,10 @@ def _url(text: str, path: str) -> Iterator[FieldError]:
     user, _, host = parts.netloc.rpartition("@")
     if not host:
         yield errors.invalid(path, "", f"host must be specified{_FORM}")
-    checks = ((user, "user information is not permitted in the URL"), (parts.fragment, "fragments are not permitted in the URL"))
+    checks = (
+        (user, "user information is not permitted in the URL"),
+        (parts.fragment, "fragments are not permitted in the URL"),
+    )
     for value, message in (*checks, (parts.query, "query parameters are not permitted in the URL")):
         if value:
             yield errors.invalid(path, value, message)
@@ -377,7 +393,10 @@ def warnings(new: Obj, old: Obj | None) -> list[str]:
 
 def _warnings(definition: Obj) -> list[str]:
     spec = internal(definition["spec"])
-    schemas = [(part or {}).get("openAPIV3Schema") for part in (spec.get("validation"), *(v.get("schema") for v in spec["versions"]))]
+    schemas = [
+        (part or {}).get("openAPIV3Schema")
+        for part in (spec.get("validation"), *(v.get("schema") for v in spec["versions"]))
+    ]
     found = []
     for schema in (part for whole in schemas if whole for part in walk(whole)):
         form = schema.get("format") or ""

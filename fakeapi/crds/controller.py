@@ -110,7 +110,7 @@ class Definitions:
         if definition is None or not lifecycle.is_true(definition, "Established"):
             return
         kind = self._kinds[name] = Kind(definition, self._server.definitions.type(META))
-        made = rows.make(kind, self._ask)
+        made = rows.make(kind, self._ask, self._server.retire)
         made = [row for row in made if self._free(row)]
         for row in made:
             table.add(row)
@@ -177,7 +177,7 @@ class Definitions:
     async def _delete_objects(self, name: str, definition: Obj) -> bool:
         """Ask every object to go; whether none is left."""
         kind = Kind(definition, self._server.definitions.type(META))
-        row = next(iter(rows.make(kind, self._ask)), None)
+        row = next(iter(rows.make(kind, self._ask, self._server.retire)), None)
         prefix = f"/registry/{kind.storage_key}/"
         storage = self._server.storage
         if name not in self._gone:
@@ -227,7 +227,9 @@ class Definitions:
         return manager.on_update(
             old,
             new,
-            type=server.definitions.type(f"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{VERSION}.CustomResourceDefinition"),
+            type=server.definitions.type(
+                f"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{VERSION}.CustomResourceDefinition"
+            ),
             manager=MANAGER,
             api_version=f"{GROUP}/{VERSION}",
             subresource="status",

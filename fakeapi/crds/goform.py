@@ -11,30 +11,58 @@ from fakeapi.strategies.base import Obj
 
 # JSONSchemaProps in Go's order: Go name -> (JSON name, kind).
 _SCHEMA: tuple[tuple[str, str, str], ...] = (
-    ("ID", "id", "string"), ("Schema", "$schema", "string"), ("Ref", "$ref", "pointer"),
-    ("Description", "description", "string"), ("Type", "type", "string"), ("Nullable", "nullable", "bool"),
-    ("Format", "format", "string"), ("Title", "title", "string"), ("Default", "default", "pointer"),
-    ("Maximum", "maximum", "pointer"), ("ExclusiveMaximum", "exclusiveMaximum", "bool"),
-    ("Minimum", "minimum", "pointer"), ("ExclusiveMinimum", "exclusiveMinimum", "bool"),
-    ("MaxLength", "maxLength", "pointer"), ("MinLength", "minLength", "pointer"), ("Pattern", "pattern", "string"),
-    ("MaxItems", "maxItems", "pointer"), ("MinItems", "minItems", "pointer"), ("UniqueItems", "uniqueItems", "bool"),
-    ("MultipleOf", "multipleOf", "pointer"), ("Enum", "enum", "pointer"),
-    ("MaxProperties", "maxProperties", "pointer"), ("MinProperties", "minProperties", "pointer"),
-    ("Required", "required", "pointer"), ("Items", "items", "items"), ("AllOf", "allOf", "schemas"),
-    ("OneOf", "oneOf", "schemas"), ("AnyOf", "anyOf", "schemas"), ("Not", "not", "schema"),
-    ("Properties", "properties", "map"), ("AdditionalProperties", "additionalProperties", "or-bool"),
-    ("PatternProperties", "patternProperties", "map"), ("Dependencies", "dependencies", "pointer"),
-    ("AdditionalItems", "additionalItems", "or-bool"), ("Definitions", "definitions", "map"),
-    ("ExternalDocs", "externalDocs", "pointer"), ("Example", "example", "pointer"),
+    ("ID", "id", "string"),
+    ("Schema", "$schema", "string"),
+    ("Ref", "$ref", "pointer"),
+    ("Description", "description", "string"),
+    ("Type", "type", "string"),
+    ("Nullable", "nullable", "bool"),
+    ("Format", "format", "string"),
+    ("Title", "title", "string"),
+    ("Default", "default", "pointer"),
+    ("Maximum", "maximum", "pointer"),
+    ("ExclusiveMaximum", "exclusiveMaximum", "bool"),
+    ("Minimum", "minimum", "pointer"),
+    ("ExclusiveMinimum", "exclusiveMinimum", "bool"),
+    ("MaxLength", "maxLength", "pointer"),
+    ("MinLength", "minLength", "pointer"),
+    ("Pattern", "pattern", "string"),
+    ("MaxItems", "maxItems", "pointer"),
+    ("MinItems", "minItems", "pointer"),
+    ("UniqueItems", "uniqueItems", "bool"),
+    ("MultipleOf", "multipleOf", "pointer"),
+    ("Enum", "enum", "pointer"),
+    ("MaxProperties", "maxProperties", "pointer"),
+    ("MinProperties", "minProperties", "pointer"),
+    ("Required", "required", "pointer"),
+    ("Items", "items", "items"),
+    ("AllOf", "allOf", "schemas"),
+    ("OneOf", "oneOf", "schemas"),
+    ("AnyOf", "anyOf", "schemas"),
+    ("Not", "not", "schema"),
+    ("Properties", "properties", "map"),
+    ("AdditionalProperties", "additionalProperties", "or-bool"),
+    ("PatternProperties", "patternProperties", "map"),
+    ("Dependencies", "dependencies", "pointer"),
+    ("AdditionalItems", "additionalItems", "or-bool"),
+    ("Definitions", "definitions", "map"),
+    ("ExternalDocs", "externalDocs", "pointer"),
+    ("Example", "example", "pointer"),
     ("XPreserveUnknownFields", "x-kubernetes-preserve-unknown-fields", "pointer"),
     ("XEmbeddedResource", "x-kubernetes-embedded-resource", "bool"),
     ("XIntOrString", "x-kubernetes-int-or-string", "bool"),
-    ("XListMapKeys", "x-kubernetes-list-map-keys", "pointer"), ("XListType", "x-kubernetes-list-type", "pointer"),
-    ("XMapType", "x-kubernetes-map-type", "pointer"), ("XValidations", "x-kubernetes-validations", "rules"),
+    ("XListMapKeys", "x-kubernetes-list-map-keys", "pointer"),
+    ("XListType", "x-kubernetes-list-type", "pointer"),
+    ("XMapType", "x-kubernetes-map-type", "pointer"),
+    ("XValidations", "x-kubernetes-validations", "rules"),
 )
 _RULE = (
-    ("Rule", "rule", ""), ("Message", "message", ""), ("MessageExpression", "messageExpression", ""),
-    ("Reason", "reason", None), ("FieldPath", "fieldPath", ""), ("OptionalOldSelf", "optionalOldSelf", None),
+    ("Rule", "rule", ""),
+    ("Message", "message", ""),
+    ("MessageExpression", "messageExpression", ""),
+    ("Reason", "reason", None),
+    ("FieldPath", "fieldPath", ""),
+    ("OptionalOldSelf", "optionalOldSelf", None),
 )
 
 
@@ -62,7 +90,9 @@ _SCHEMA_KINDS: dict[str, Any] = {
     "pointer": lambda v: v,
     "schema": schema,
     "schemas": lambda v: [schema(s) for s in v] if v else None,
-    "items": lambda v: None if v is None else {"Schema": schema(v) if isinstance(v, dict) else None, "JSONSchemas": None},
+    "items": lambda v: (
+        None if v is None else {"Schema": schema(v) if isinstance(v, dict) else None, "JSONSchemas": None}
+    ),
     "map": lambda v: {name: schema(s) for name, s in sorted(v.items())} if v else None,
     "or-bool": _or_bool,
     "rules": lambda v: [rule(r) for r in v] if v else None,
@@ -93,15 +123,26 @@ def _subresources(given: Any) -> Any:
     if given is None:
         return None
     scale = given.get("scale")
-    shown = None if scale is None else {
-        "SpecReplicasPath": scale.get("specReplicasPath", ""),
-        "StatusReplicasPath": scale.get("statusReplicasPath", ""),
-        "LabelSelectorPath": scale.get("labelSelectorPath"),
-    }
+    shown = (
+        None
+        if scale is None
+        else {
+            "SpecReplicasPath": scale.get("specReplicasPath", ""),
+            "StatusReplicasPath": scale.get("statusReplicasPath", ""),
+            "LabelSelectorPath": scale.get("labelSelectorPath"),
+        }
+    )
     return {"Status": None if given.get("status") is None else {}, "Scale": shown}
 
 
-_COLUMN = (("Name", "name", ""), ("Type", "type", ""), ("Format", "format", ""), ("Description", "description", ""), ("Priority", "priority", 0), ("JSONPath", "jsonPath", ""))
+_COLUMN = (
+    ("Name", "name", ""),
+    ("Type", "type", ""),
+    ("Format", "format", ""),
+    ("Description", "description", ""),
+    ("Priority", "priority", 0),
+    ("JSONPath", "jsonPath", ""),
+)
 
 
 def _columns(given: Any) -> Any:

@@ -138,7 +138,7 @@ class Kind:
     @property
     def converts_by_webhook(self) -> bool:
         """Whether another server has to be asked to convert."""
-        return self.conversion["strategy"] == WEBHOOK
+        return bool(self.conversion["strategy"] == WEBHOOK)
 
     @property
     def terminating(self) -> bool:

@@ -57,13 +57,19 @@ def _accept_names(definition: Obj, others: Iterable[Obj], now: str) -> Obj | Non
     reason, message = problem or ("NoConflicts", "no conflicts found")
     old = condition_of(status, "NamesAccepted")
     value = "False" if problem else "True"
-    if names == accepted and old is not None and (old["status"], old["reason"], old["message"]) == (value, reason, message):
+    if (
+        names == accepted
+        and old is not None
+        and (old["status"], old["reason"], old["message"]) == (value, reason, message)
+    ):
         return None
     new["status"]["acceptedNames"] = names
     set_condition(new["status"], "NamesAccepted", value, reason, message, now)
     if not is_true(new, "Established"):
         if not problem:
-            set_condition(new["status"], "Established", "False", "Installing", "the initial names have been accepted", now)
+            set_condition(
+                new["status"], "Established", "False", "Installing", "the initial names have been accepted", now
+            )
         elif condition_of(status, "Established") is None:
             set_condition(new["status"], "Established", "False", "NotAccepted", "not all names are accepted", now)
     return new
@@ -123,12 +129,20 @@ def approval(definition: Obj) -> tuple[str, str, str] | None:
         return None
     text = (definition["metadata"].get("annotations") or {}).get(APPROVED, "")
     if text.startswith("unapproved"):
-        return "False", "UnapprovedAnnotation", f'not approved: {go_quote(text)}'
+        return "False", "UnapprovedAnnotation", f"not approved: {go_quote(text)}"
     if text.startswith(("http://", "https://")):
         return "True", "ApprovedAnnotation", f"approved in {text}"
     if text:
-        return "False", "InvalidAnnotation", f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111'
-    return "False", "MissingAnnotation", f'protected groups must have approval annotation "{APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111'
+        return (
+            "False",
+            "InvalidAnnotation",
+            f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111',
+        )
+    return (
+        "False",
+        "MissingAnnotation",
+        f'protected groups must have approval annotation "{APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111',
+    )
 
 
 def _approve(definition: Obj, now: str) -> Obj | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fakeapi.crds.conversion import Ask, Converter
@@ -14,20 +14,19 @@ from fakeapi.storage.base import Storage
 from fakeapi.strategies import customresource
 from fakeapi.strategies.base import Obj
 
-
 # In the order in which upstream's discovery controller writes them.
 VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
 
-def make(kind: Kind, ask: Ask) -> list[Resource]:
-    """The rows of a definition whose names are accepted."""
+def make(kind: Kind, ask: Ask, retire: Callable[[Resource], None]) -> list[Resource]:
+    """The rows of a definition whose names are accepted. retire: called with a row whose objects cannot be converted."""
     converter = Converter(kind, ask)
-    return [_row(version, converter) for version in kind.versions.values() if version.spec.get("served")]
+    return [_row(version, converter, retire) for version in kind.versions.values() if version.spec.get("served")]
 
 
-def _row(version: Version, converter: Converter) -> Resource:
+def _row(version: Version, converter: Converter, retire: Callable[[Resource], None]) -> Resource:
     kind, names = version.kind, version.kind.names
-    return Resource(
+    row = Resource(
         group=kind.group,
         kind=names["kind"],
         plural=names["plural"],
@@ -43,8 +42,9 @@ def _row(version: Version, converter: Converter) -> Resource:
         verbs=VERBS,
         subresources=_subresources(version),
         strategy=customresource.strategy(version),
-        custom=CustomVersion(version, converter),
+        custom=CustomVersion(version, converter, lambda: retire(row)),
     )
+    return row
 
 
 def _subresources(version: Version) -> tuple[Subresource, ...]:
@@ -59,9 +59,10 @@ def _subresources(version: Version) -> tuple[Subresource, ...]:
 class CustomVersion:
     """One version's objects as the server reads and keeps them: resources.base.Custom."""
 
-    def __init__(self, version: Version, converter: Converter) -> None:
+    def __init__(self, version: Version, converter: Converter, broken: Callable[[], None]) -> None:
         self.version = version
         self._converter = converter
+        self._broken = broken
 
     @property
     def type(self) -> Type:
@@ -94,4 +95,4 @@ class CustomVersion:
 
     def storage(self, inner: Storage) -> Storage:
         """The store, giving and taking this version."""
-        return VersionStorage(inner, self.version, self._converter)
+        return VersionStorage(inner, self.version, self._converter, self._broken)

@@ -85,7 +85,9 @@ def _walk(s: Schema, path: str, at: At, *, is_root: bool = False) -> Found:
         rules += more_rules
     plain += _extensions(s, path)
     validations = s.get("x-kubernetes-validations") or ()
-    plain += [error for i, rule in enumerate(validations) for error in _rule(s, rule, f"{path}.x-kubernetes-validations[{i}]")]
+    plain += [
+        error for i, rule in enumerate(validations) for error in _rule(s, rule, f"{path}.x-kubernetes-validations[{i}]")
+    ]
     if validations and not plain and at.rules is not None:
         rules += at.rules.check(validations, path, at.uncorrelated)
     return plain, rules
@@ -121,7 +123,9 @@ def _standard(s: Schema, path: str, at: At) -> Iterator[FieldError]:
         yield errors.forbidden(f"{path}.uniqueItems", text)
     additional = s.get("additionalProperties")
     if additional is not None and s.get("properties") and additional is not True:
-        yield errors.forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
+        yield errors.forbidden(
+            f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive"
+        )
 
 
 def _children(s: Schema, path: str, at: At, is_root: bool) -> Iterator[tuple[str, Schema, At]]:
@@ -220,7 +224,9 @@ def _list_map(s: Schema, items: Schema | None, path: str) -> Iterator[FieldError
 def _list_items(s: Schema, items: Schema, path: str) -> Iterator[FieldError]:
     list_type = s["x-kubernetes-list-type"]
     if items.get("nullable"):
-        yield errors.forbidden(f"{path}.items.nullable", f"cannot be nullable when x-kubernetes-list-type is {list_type}")
+        yield errors.forbidden(
+            f"{path}.items.nullable", f"cannot be nullable when x-kubernetes-list-type is {list_type}"
+        )
     for key in (s.get("x-kubernetes-list-map-keys") or ()) if list_type == "map" else ():
         property_ = (items.get("properties") or {}).get(key)
         if property_ is None:
@@ -262,5 +268,3 @@ def _rule(s: Schema, rule: Schema, path: str) -> Iterator[FieldError]:
             resolve(field, s)
         except FieldPathError:
             yield errors.invalid(f"{path}.fieldPath", field, "must be a valid path")
-
-

@@ -8,6 +8,7 @@ is converted and pruned. Objects written before the definition took its present 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
@@ -15,16 +16,23 @@ import orjson
 
 from fakeapi.crds.conversion import Converter
 from fakeapi.crds.kinds import Version
+from fakeapi.errors import ApiError
 from fakeapi.storage.base import Batch, Change, Entry, Listener, Page, Storage
+
+log = logging.getLogger("fakekube")
 
 _REMEMBERED = 256
 
 
 class VersionStorage:
-    """A Storage over the cluster's, for the keys of one kind. Raises what the store raises, and ApiError (conversion)."""
+    """A Storage over the cluster's, for the keys of one kind. Raises what the store raises, and ApiError (conversion).
 
-    def __init__(self, inner: Storage, version: Version, converter: Converter) -> None:
+    broken: called when a change cannot be converted, so that whoever follows has to start anew.
+    """
+
+    def __init__(self, inner: Storage, version: Version, converter: Converter, broken: Callable[[], None]) -> None:
         self._inner = inner
+        self.broken = broken
         self._version = version
         self._converter = converter
         self._same = version is version.kind.storage
@@ -37,14 +45,15 @@ class VersionStorage:
     async def get(self, key: str) -> Entry | None:
         """See Storage."""
         entry = await self._inner.get(key)
-        return await self._read(entry) if entry is not None else None
+        return await self.read(entry) if entry is not None else None
 
     async def list(self, prefix: str, *, revision: int = 0, after: str = "", limit: int = 0) -> Page:
         """See Storage."""
         page = await self._inner.list(prefix, revision=revision, after=after, limit=limit)
-        return replace(page, entries=[await self._read(entry) for entry in page.entries])
+        return replace(page, entries=[await self.read(entry) for entry in page.entries])
 
-    async def _read(self, entry: Entry) -> Entry:
+    async def read(self, entry: Entry) -> Entry:
+        """The entry in this version. ApiError 500: it cannot be converted."""
         if self._trusted_after is None:
             self._trusted_after = await self._inner.revision()
         made = self.read_now(entry)
@@ -93,15 +102,15 @@ class VersionStorage:
 
     async def create(self, key: str, value: bytes) -> Entry:
         """See Storage."""
-        return await self._read(await self._inner.create(key, await self._write(value)))
+        return await self.read(await self._inner.create(key, await self._write(value)))
 
     async def update(self, key: str, value: bytes, *, expected: int) -> Entry:
         """See Storage."""
-        return await self._read(await self._inner.update(key, await self._write(value), expected=expected))
+        return await self.read(await self._inner.update(key, await self._write(value), expected=expected))
 
     async def delete(self, key: str, *, expected: int = 0) -> Entry:
         """See Storage."""
-        return await self._read(await self._inner.delete(key, expected=expected))
+        return await self.read(await self._inner.delete(key, expected=expected))
 
     async def _write(self, value: bytes) -> bytes:
         if self._same:
@@ -136,7 +145,7 @@ class VersionStorage:
     async def watch(self, prefix: str, *, revision: int) -> AsyncIterator[Batch]:
         """See Storage."""
         async for batch in self._inner.watch(prefix, revision=revision):
-            yield [replace(c, entry=await self._read(c.entry) if c.entry is not None else None) for c in batch]
+            yield [replace(c, entry=await self.read(c.entry) if c.entry is not None else None) for c in batch]
 
     async def revision(self) -> int:
         """See Storage."""
@@ -181,20 +190,28 @@ class _Relay:
             self._task = asyncio.ensure_future(self._work())
 
     async def _work(self) -> None:
+        try:
+            await self._pass_on()
+        except ApiError as error:
+            log.info("a change is not passed on: %s", error)
+            self._waiting.clear()
+            self._storage.broken()
+
+    async def _pass_on(self) -> None:
         while self._waiting:
             change = self._waiting[0]
             if isinstance(change, Change):
-                entry = await self._storage._read(change.entry) if change.entry is not None else None
+                entry = await self._storage.read(change.entry) if change.entry is not None else None
                 self._listener.changed(replace(change, entry=entry))
             else:
                 entries, revision = change
-                self._listener.replaced([await self._storage._read(entry) for entry in entries], revision)
+                self._listener.replaced([await self._storage.read(entry) for entry in entries], revision)
             self._waiting.pop(0)
 
     async def drained(self) -> None:
         """Wait until everything has been passed on."""
         if self._task is not None:
-            await self._task
+            await asyncio.shield(self._task)
 
     def stop(self) -> None:
         """Pass nothing on any more."""

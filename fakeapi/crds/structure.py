@@ -61,7 +61,10 @@ def _walk(schema: Schema) -> Iterator[Schema]:
 def _invariants(s: Schema, level: str, path: str) -> Iterator[FieldError]:
     kind = s.get("type") or ""
     embedded = bool(s.get("x-kubernetes-embedded-resource"))
-    preserved, int_or_string = bool(s.get("x-kubernetes-preserve-unknown-fields")), bool(s.get("x-kubernetes-int-or-string"))
+    preserved, int_or_string = (
+        bool(s.get("x-kubernetes-preserve-unknown-fields")),
+        bool(s.get("x-kubernetes-int-or-string")),
+    )
     items, properties, additional = s.get("items"), s.get("properties") or {}, s.get("additionalProperties")
     if kind == "array" and items is None:
         yield errors.required(f"{path}.items", "must be specified")
@@ -74,7 +77,10 @@ def _invariants(s: Schema, level: str, path: str) -> Iterator[FieldError]:
             yield errors.forbidden(f"{path}.additionalProperties", "must not be used at the root")
         if isinstance(additional, Mapping):
             yield from _invariants(additional, FIELD, f"{path}.additionalProperties")
-    for key, value in (("x-kubernetes-preserve-unknown-fields", preserved), ("x-kubernetes-embedded-resource", embedded)):
+    for key, value in (
+        ("x-kubernetes-preserve-unknown-fields", preserved),
+        ("x-kubernetes-embedded-resource", embedded),
+    ):
         if int_or_string and value:
             yield errors.invalid(f"{path}.{key}", True, "must be false if x-kubernetes-int-or-string is true")
     skip_any = s.get("anyOf") == _INT_OR_STRING and int_or_string
@@ -92,7 +98,9 @@ def _types(s: Schema, kind: str, embedded: bool, open_: bool, level: str, path: 
     elif not kind and not open_:
         yield errors.required(f"{path}.type", f"must not be empty {level}")
     if embedded and s.get("additionalProperties") is not None:
-        yield errors.forbidden(f"{path}.additionalProperties", "must not be used if x-kubernetes-embedded-resource is set")
+        yield errors.forbidden(
+            f"{path}.additionalProperties", "must not be used if x-kubernetes-embedded-resource is set"
+        )
     if level == ROOT and kind and kind != "object":
         yield errors.invalid(f"{path}.type", kind, "must be object at the root")
 
@@ -113,7 +121,9 @@ def _meta(s: Schema, properties: Schema, embedded: bool, level: str, path: str) 
             text = "must not specify anything other than name and generateName, but metadata is implicitly specified"
             yield errors.forbidden(at, text)
     if embedded and not s.get("x-kubernetes-preserve-unknown-fields") and not properties:
-        text = "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"
+        text = (
+            "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"
+        )
         yield errors.required(f"{path}.properties", text)
 
 

@@ -23,9 +23,7 @@ _MIXED = "may have mixed case, but should otherwise match: "
 _BLOCKING = frozenset(
     ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
 )
-_UNCHECKED = (
-    "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
-)
+_UNCHECKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
 _MAX_INT32 = 2**31 - 1
 
 
@@ -123,7 +121,10 @@ class Validator:
         if path is not None:
             value, problem = at_path(obj, path)
             if problem or (value is not None and not isinstance(value, str)):
-                text = problem or f"{path} accessor error: {_go_print(value)} is of the type {_go_type(value)}, expected string"
+                text = (
+                    problem
+                    or f"{path} accessor error: {_go_print(value)} is of the type {_go_type(value)}, expected string"
+                )
                 found.append(errors.invalid(path, "", text))
         return found
 
@@ -137,7 +138,10 @@ def at_path(obj: Obj, path: str) -> tuple[Any, str]:
             if value is None:
                 return None, ""
             so_far = "." + ".".join(keys[:number])
-            return None, f"{so_far} accessor error: {_go_print(value)} is of the type {_go_type(value)}, expected map[string]interface{{}}"
+            return (
+                None,
+                f"{so_far} accessor error: {_go_print(value)} is of the type {_go_type(value)}, expected map[string]interface{{}}",
+            )
         if key not in value:
             return None, ""
         value = value[key]

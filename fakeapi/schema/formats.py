@@ -37,7 +37,9 @@ _SCALA_DURATION = lazy(
 )
 _LABEL = lazy(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
-_EMAIL = lazy(rf'^(?:[^<>@"]*<)?(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\]|\\.)*")@(?:{_ATEXT}(?:\.{_ATEXT})*|\[[0-9.]+\])>?$')
+_EMAIL = lazy(
+    rf'^(?:[^<>@"]*<)?(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\]|\\.)*")@(?:{_ATEXT}(?:\.{_ATEXT})*|\[[0-9.]+\])>?$'
+)
 
 
 def _matches(pattern: str, flags: int = 0) -> Callable[[str], bool]:
@@ -131,7 +133,20 @@ def _date(text: str) -> bool:
     if match is None:
         return False
     year, month, day = map(int, match.groups())
-    lengths = (31, 29 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    lengths = (
+        31,
+        29 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 28,
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    )
     return 1 <= month <= 12 and 1 <= day <= lengths[month - 1]
 
 
@@ -158,7 +173,9 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "bsonobjectid": _matches(r"^[0-9a-fA-F]{24}$"),
     "uri": _uri,
     "email": lambda text: _EMAIL.match(text) is not None,
-    "hostname": lambda text: len(text) <= 255 and _HOSTNAME.match(text) is not None and all(len(p) <= 63 for p in text.split(".")),
+    "hostname": lambda text: (
+        len(text) <= 255 and _HOSTNAME.match(text) is not None and all(len(p) <= 63 for p in text.split("."))
+    ),
     "ipv4": _ip(4),
     "ipv6": _ip(6),
     "cidr": _cidr,

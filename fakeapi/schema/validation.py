@@ -115,7 +115,9 @@ def json_type(value: Any) -> str:
     """The JSON type of a value; integers apart from other numbers."""
     if isinstance(value, bool):
         return "boolean"
-    return {str: "string", int: "integer", float: "number", dict: "object", list: "array", type(None): "null"}[type(value)]
+    return {str: "string", int: "integer", float: "number", dict: "object", list: "array", type(None): "null"}[
+        type(value)
+    ]
 
 
 _GO_FORMATS = {"integer": "int64", "number": "double"}
@@ -123,7 +125,9 @@ _GO_FORMATS = {"integer": "int64", "number": "double"}
 
 def _wrong_type(run: Run, path: str, wanted: str, found: Any) -> FieldError:
     shown = orjson.dumps(found).decode() if isinstance(found, str) else found
-    return errors.type_invalid(run.at(path), found, f"{path.removeprefix('.')} in body must be of type {wanted}: {shown}")
+    return errors.type_invalid(
+        run.at(path), found, f"{path.removeprefix('.')} in body must be of type {wanted}: {shown}"
+    )
 
 
 def _type(schema: Schema) -> Step | None:
@@ -273,7 +277,9 @@ def _number(schema: Schema) -> Step | None:
         for limit in limits:
             text = limit(value)
             if text:
-                result.errors.append(errors.invalid(run.at(path), _number_text(value), f"{shown} in body should be {text}"))
+                result.errors.append(
+                    errors.invalid(run.at(path), _number_text(value), f"{shown} in body should be {text}")
+                )
 
     return step
 
@@ -292,12 +298,14 @@ def _number_text(value: Any) -> Any:
 
 def go_number(value: float) -> str:
     """strconv's shortest form with an exponent from 21 digits on."""
-    if isinstance(value, int) or value.is_integer() and abs(value) < 1e21:
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e21):
         return str(int(value))
     mantissa, _, exponent = repr(value).partition("e")
     if not exponent:
         return mantissa
-    return f"{mantissa.removesuffix('.0')}e{exponent[0] if exponent[0] in '+-' else '+'}{exponent.lstrip('+-').zfill(2)}"
+    return (
+        f"{mantissa.removesuffix('.0')}e{exponent[0] if exponent[0] in '+-' else '+'}{exponent.lstrip('+-').zfill(2)}"
+    )
 
 
 Limit = Callable[[float], str]
@@ -363,7 +371,7 @@ def correlate(schema: Schema, value: list[Any], old: Any) -> list[Any]:
     if not isinstance(old, list) or schema.get("x-kubernetes-list-type") != "map":
         return [NOTHING] * len(value)
     keys = schema.get("x-kubernetes-list-map-keys") or ()
-    known = {}
+    known: dict[Any, Any] = {}
     for item in old:
         if isinstance(item, dict):
             known.setdefault(orjson.dumps([item.get(key) for key in keys]), item)
@@ -420,7 +428,14 @@ def _object(schema: Schema) -> Step | None:
 
 
 _MAKERS: tuple[Callable[[Schema], Step | None], ...] = (
-    _type, _combinations, _string, _formatted, _number, _array, _enum, _object,
+    _type,
+    _combinations,
+    _string,
+    _formatted,
+    _number,
+    _array,
+    _enum,
+    _object,
 )
 
 

@@ -78,7 +78,9 @@ def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
 
 def finalizer_warnings(new: Obj, old: Obj | None) -> list[str]:
     """What is said of finalizers that an object did not have before."""
-    added = set(new["metadata"].get("finalizers") or ()) - set((old or {"metadata": {}})["metadata"].get("finalizers") or ())
+    added = set(new["metadata"].get("finalizers") or ()) - set(
+        (old or {"metadata": {}})["metadata"].get("finalizers") or ()
+    )
     found = []
     for name in sorted(added):
         found += [f"metadata.finalizers: {go_quote(name)}: {text}" for text in names.is_qualified_name(name)]
@@ -105,8 +107,6 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
-
-
 
 
 def _printer(version: Version) -> Printer | None:
