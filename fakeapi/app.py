@@ -26,7 +26,7 @@ from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
 from fakeapi.control import Control
 from fakeapi.crds.controller import Definitions
-from fakeapi.crds.conversion import ask_nobody
+from fakeapi.crds.conversion import Webhook
 from fakeapi.errors import ApiError
 from fakeapi.expiry import Expiry
 from fakeapi.handlers import paths, routes
@@ -82,7 +82,7 @@ class ApiServer:
         self.accounts = Accounts(config, self.reader, self.clock, account_key) if account_key else None
         check = self.accounts.authenticate if self.accounts else None
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
-        self.custom = Definitions(self, ask_nobody)
+        self.custom = Definitions(self, Webhook(self.reader, self.rng).ask)
         self.expiry = Expiry(storage, self.clock)
         self.availability = Availability(self)
         self.tap: Tap | None = None
