@@ -13,8 +13,8 @@ from tests.e2e.processes import Kubectl, Result
 
 MINOR = 36
 ROWS = [row for row in builtin(MINOR).rows() if "create" in row.verbs and not row.virtual]
-# kubectl before 1.33 describes these by their beta version, which 1.36 does not serve.
-NOT_DESCRIBED = ("IPAddress", "ServiceCIDR")
+# kubectl before 1.34 describes these by their beta version, which 1.36 does not serve.
+NOT_DESCRIBED = ("IPAddress", "ServiceCIDR", "VolumeAttributesClass")
 FORMS = {
     "default": (),
     "wide": ("-o", "wide"),
