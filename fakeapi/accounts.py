@@ -13,6 +13,7 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from fakeapi import names
 from fakeapi.authentication import AUTHENTICATED, TokenError
@@ -63,8 +64,10 @@ class Accounts:
     def __init__(self, config: Config, reader: Reader, clock: Clock, key: bytes) -> None:
         self._reader = reader
         self._clock = clock
-        self._key = serialization.load_pem_private_key(key, None)
-        public = self._key.public_key()
+        private = serialization.load_pem_private_key(key, None)
+        assert isinstance(private, ec.EllipticCurvePrivateKey)  # launch made or checked it
+        self._key = private
+        public = private.public_key()
         self._public = public
         der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self._kid = key_id(der)
@@ -74,7 +77,7 @@ class Accounts:
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A token with those claims and our issuer."""
-        return jwt.encode({"iss": self.issuer, **claims}, self._key, ALGORITHM, {"kid": self._kid})  # type: ignore[arg-type]
+        return jwt.encode({"iss": self.issuer, **claims}, self._key, ALGORITHM, {"kid": self._kid})
 
     def issue(self, account: Obj, audiences: Sequence[str], seconds: int, *, jti: str, bound: dict[str, Any] | None = None, warn_after: int = 0) -> str:
         """A bound token for an account, valid for so many seconds."""
@@ -94,7 +97,7 @@ class Accounts:
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JSON Web Key Set."""
-        found = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).to_jwk(self._public, as_dict=True)  # type: ignore[arg-type]
+        found = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).to_jwk(self._public, as_dict=True)
         return {"keys": [{"use": "sig", "kty": "EC", "kid": self._kid, "alg": ALGORITHM, **found}]}
 
     def claims(self, token: str, audiences: Sequence[str] | None = None) -> dict[str, Any] | None:

@@ -291,6 +291,9 @@ ALLOCATORS: dict[tuple[str, str], Callable[[Config, random.Random, list[Obj]], S
 }
 
 
+Objects = list[Obj]  # where a method is called list
+
+
 class Reader:
     """Other objects, for admission and authorization: the newest state."""
 
@@ -309,7 +312,7 @@ class Reader:
         cache = await self._cache(group, resource)
         return [item.load() for item in cache.list(namespace).items] if cache else []
 
-    async def select(self, group: str, resource: str, field: str, value: str) -> list[Obj]:
+    async def select(self, group: str, resource: str, field: str, value: str) -> Objects:
         """Those that an exact field selector finds."""
         cache = await self._cache(group, resource)
         predicate = Predicate(fields=FieldSelector((FieldTerm(field, value),)))

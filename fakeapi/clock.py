@@ -100,7 +100,7 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = self.call_later(seconds, lambda: future.done() or future.set_result(None))
+        timer = self.call_later(seconds, lambda: None if future.done() else future.set_result(None))
         try:
             await future
         finally:

@@ -54,7 +54,8 @@ def decode(data: bytes, definition_of: Callable[[str, str], str | None]) -> Obj:
     name = definition_of(api_version, kind)
     if name is None or name not in _numbers():
         return head
-    return head | _message(envelope.get(2, b""), _numbers()[name])
+    found: Obj = _message(envelope.get(2, b""), _numbers()[name])
+    return head | found
 
 
 @functools.cache
@@ -212,8 +213,9 @@ def _schema(raw: bytes) -> Any:
 
 
 def _schema_or_array(fields: Fields) -> Any:
-    several = [_schema(value) for number, _, value in fields if number == 2]
-    return several or next((_schema(value) for number, _, value in fields if number == 1), None)
+    if several := [_schema(value) for number, _, value in fields if number == 2]:
+        return several
+    return next((_schema(value) for number, _, value in fields if number == 1), None)
 
 
 def _schema_or_bool(fields: Fields) -> Any:

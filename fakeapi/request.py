@@ -78,8 +78,7 @@ class Request:
 
     def flag(self, name: str) -> bool:
         """A boolean query parameter as conversion.Convert_Slice_string_To_bool reads it: given and not false or 0."""
-        values = self.query.get(name)
-        return bool(values) and values[0].lower() not in ("false", "0")
+        return truthy(self.query, name)
 
 
 @dataclass(slots=True)
@@ -108,8 +107,8 @@ def parse_query(text: str) -> Query:
 
 def truthy(query: Query, name: str) -> bool:
     """See Request.flag."""
-    values = query.get(name)
-    return bool(values) and values[0].lower() not in ("false", "0")
+    values = query.get(name) or ["false"]
+    return values[0].lower() not in ("false", "0")
 
 
 def parse(method: str, path: str, query: Query) -> RequestInfo:

@@ -194,7 +194,9 @@ def _counted(names: list[str]) -> str:
 
 def _one_of_each(pods: list[Obj]) -> list[Obj]:
     """One Pod of each controller first, then the others."""
-    first, others, seen = [], [], set()
+    first: list[Obj] = []
+    others: list[Obj] = []
+    seen = set()
     for pod in pods:
         owner = next((r["uid"] for r in pod["metadata"].get("ownerReferences") or () if r.get("controller")), None)
         (others if owner in seen else first).append(pod)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fakeapi.authorization.base import Attributes, Decision, Rules
 from fakeapi.reader import Obj, Reader
@@ -126,12 +127,14 @@ class Rbac:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._parsed: list[Mapping[tuple[str, str], object]] = []
+        self._parsed: list[Mapping[tuple[str, str], Any]] = []
         self._tables = Tables(_NONE, {}, {}, {})
 
     async def tables(self) -> Tables:
         """The newest state, compiled."""
-        parsed = [await self._reader.parsed(GROUP, resource, _PARSERS[resource]) for resource in _RESOURCES]
+        parsed: list[Mapping[tuple[str, str], Any]] = [
+            await self._reader.parsed(GROUP, resource, _PARSERS[resource]) for resource in _RESOURCES
+        ]
         if len(self._parsed) != len(parsed) or any(a is not b for a, b in zip(parsed, self._parsed, strict=True)):
             self._parsed = parsed
             self._tables = _build(*parsed)

@@ -143,22 +143,20 @@ class Profile:
         self.signed_filters, self.filters = filters[:split], filters[split:]
         self.post_filters = [p for p in self._plugins if _is(p, PostFilter)]
         pre_scores = [p for p in self._plugins if _is(p, PreScore)]
-        self.signed_pre_scores = [p for p in pre_scores if _is(p, Signer)]
-        self.pre_scores = [p for p in pre_scores if not _is(p, Signer)]
+        named = {p.name: p for p in self._plugins if _is(p, Signer)}
+        self.signed_pre_scores = [p for p in pre_scores if p.name in named]
+        self.pre_scores = [p for p in pre_scores if p.name not in named]
         scores = [(plugin, weight or 1) for plugin, weight in made if _is(plugin, Score)]
-        signed = [(plugin, weight) for plugin, weight in scores if _is(plugin, Signer)]
+        signed = [(plugin, weight) for plugin, weight in scores if plugin.name in named]
         self.signed_plain = [(p, w) for p, w in signed if not _is(p, Normalize)]
         self.signed_normalized = [(p, w) for p, w in signed if _is(p, Normalize)]
-        self.scores = [
-            (p, w, p.normalize if _is(p, Normalize) else None) for p, w in scores if not _is(p, Signer)
-        ]
+        self.scores = [(p, w, p.normalize if _is(p, Normalize) else None) for p, w in scores if p.name not in named]
         self.reserves = [p for p in self._plugins if _is(p, Reserve)]
         self.permits = [p for p in self._plugins if _is(p, Permit)]
         self.pre_binds = [p for p in self._plugins if _is(p, PreBind)]
         self.binds = [p for p in self._plugins if _is(p, Bind)]
         self.post_binds = [p for p in self._plugins if _is(p, PostBind)]
         self.hints = {p.name: p for p in self._plugins if _is(p, EventHints)}
-        named = {p.name: p for p in self._plugins if _is(p, Signer)}
         self._signers = list(named.values())
         self._signatures: dict[tuple[Any, ...], int] = {}
         self._last_signature = 0
