@@ -45,7 +45,12 @@ Page = Callable[[Control, Request, list[str]], Awaitable[Any]]
 async def page(server: ApiServer, request: Request) -> Answer:
     """Answer a request under /fakekube/. ApiError 403, 404, 405, 400."""
     if ADMINS not in request.user.groups:
-        raise errors.generic(403, "Forbidden", f'User "{request.user.name}" is not an administrator: the path "{request.path}" is for members of {ADMINS}', {})
+        raise errors.generic(
+            403,
+            "Forbidden",
+            f'User "{request.user.name}" is not an administrator: the path "{request.path}" is for members of {ADMINS}',
+            {},
+        )
     control = server.control
     parts = request.path.strip("/").split("/")[1:]
     if control is None:

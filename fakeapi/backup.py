@@ -24,7 +24,12 @@ def dump(entries: Iterable[Entry], revision: int, minor: int) -> bytes:
     """The file."""
     lines = [orjson.dumps({"fakekube": FORMAT, "kubernetes": f"1.{minor}", "revision": revision})]
     for entry in entries:
-        found = {"key": entry.key, "revision": entry.revision, "created": entry.created, "value": orjson.Fragment(entry.value)}
+        found = {
+            "key": entry.key,
+            "revision": entry.revision,
+            "created": entry.created,
+            "value": orjson.Fragment(entry.value),
+        }
         lines.append(orjson.dumps(found))
     return gzip.compress(b"\n".join(lines) + b"\n", compresslevel=5, mtime=0)
 

@@ -106,7 +106,9 @@ class ClusterClock:
         """Go on with the machine's clock."""
         self._thread.call(self._clock.flow)
 
-    def advance(self, seconds: float | timedelta = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
+    def advance(
+        self, seconds: float | timedelta = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0
+    ) -> None:
         """Let time jump. Every timer on the way runs in its turn; returns when all that follows from it has been done."""
         first = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         self._thread.run(self._running.advance(first + 60.0 * minutes + 3600.0 * hours + 86400.0 * days))
@@ -135,7 +137,9 @@ class Nodes:
     def __len__(self) -> int:
         return len(self.names)
 
-    def add(self, name: str, *, labels: Mapping[str, str] | None = None, capacity: Mapping[str, str] | None = None) -> None:
+    def add(
+        self, name: str, *, labels: Mapping[str, str] | None = None, capacity: Mapping[str, str] | None = None
+    ) -> None:
         """Bring up one more; returns when it is registered."""
 
         async def work() -> None:
@@ -240,14 +244,18 @@ class Cluster:
     def __enter__(self) -> Cluster:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     async def __aenter__(self) -> AsyncCluster:
         await asyncio.to_thread(self.start)
         return AsyncCluster(self)
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await asyncio.to_thread(self.stop)
 
     @property
@@ -278,7 +286,9 @@ class Cluster:
             self._api_client = config.new_client_from_config(config_file=self.kubeconfig)
         return self._api_client
 
-    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True, timeout: float = KUBECTL_SECONDS) -> Output:
+    def kubectl(
+        self, *arguments: str, input: str | None = None, check: bool = True, timeout: float = KUBECTL_SECONDS
+    ) -> Output:
         """Run kubectl against the cluster; what it printed (a str; .stderr and .returncode beside it).
 
         input is its stdin. KubectlError when it fails, unless check is False. FileNotFoundError without a kubectl."""
@@ -286,9 +296,19 @@ class Cluster:
         words = [str(a) for a in arguments]
         environment = {**os.environ, "KUBECONFIG": self.kubeconfig}
         try:
-            done = subprocess.run(["kubectl", *words], env=environment, input=input, capture_output=True, text=True, timeout=timeout, check=False)
+            done = subprocess.run(
+                ["kubectl", *words],
+                env=environment,
+                input=input,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
         except subprocess.TimeoutExpired as error:
-            raise KubectlError(words, -1, _text(error.stdout), f"not done after {timeout:g} s: {_text(error.stderr)}") from None
+            raise KubectlError(
+                words, -1, _text(error.stdout), f"not done after {timeout:g} s: {_text(error.stderr)}"
+            ) from None
         if check and done.returncode:
             raise KubectlError(words, done.returncode, done.stdout, done.stderr)
         return make_output(done.stdout, done.stderr, done.returncode)
@@ -398,7 +418,11 @@ def _missing(target: waiting.Target, until: str | Callable[[Obj], object], found
         return f"{target} is there" if found else ""
     if not found:
         return f"{target}: there is none"
-    test = (lambda o: "" if until(o) else "not as wanted") if callable(until) else missing_of(target.row.group, target.row.plural, until)
+    test = (
+        (lambda o: "" if until(o) else "not as wanted")
+        if callable(until)
+        else missing_of(target.row.group, target.row.plural, until)
+    )
     for obj in found:
         missing = test(obj)
         if missing:

@@ -74,7 +74,13 @@ class Control:
         storage = self._storage()
         flowing = not isinstance(self.clock, VirtualClock) or self.clock.flowing
         return Snapshot(
-            tuple(storage.entries()), storage.newest, self.clock.now(), self.faults.state(), self.requests.state(), self._parts(), flowing
+            tuple(storage.entries()),
+            storage.newest,
+            self.clock.now(),
+            self.faults.state(),
+            self.requests.state(),
+            self._parts(),
+            flowing,
         )
 
     async def restore(self, snapshot: Snapshot) -> None:

@@ -91,7 +91,9 @@ class Fault:
     def matches(self, request: Request) -> bool:
         """Whether the request is one of those that it is about."""
         info = request.info
-        if (self.effect in STREAMS and info.verb != "watch") or (self.effect == "stale" and info.verb not in ("get", "list")):
+        if (self.effect in STREAMS and info.verb != "watch") or (
+            self.effect == "stale" and info.verb not in ("get", "list")
+        ):
             return False
         resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
         found = ((self.verb, info.verb), (self.resource, resource), (self.namespace, info.namespace), (self.name, info.name),
@@ -106,12 +108,18 @@ class Fault:
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what differs from the defaults."""
         shown = [f for f in fields(self) if not f.name.startswith("_") and f.name not in _INSIDE]
-        return {f.name: getattr(self, f.name) for f in shown if f.name in ("id", "effect", "hits") or getattr(self, f.name) != f.default}
+        return {
+            f.name: getattr(self, f.name)
+            for f in shown
+            if f.name in ("id", "effect", "hits") or getattr(self, f.name) != f.default
+        }
 
     def __enter__(self) -> Fault:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.remove()
 
 
@@ -180,8 +188,24 @@ class Faults:
     ) -> Fault:
         """Inject a fault until it is removed; EFFECTS says what there is, Fault what the rest means. FaultError."""
         return self.put(
-            Fault(effect, verb, resource, namespace, name, user, group, probability, count, after, code, reason, message, seconds,
-                  events, retry_after)  # fmt: skip
+            Fault(
+                effect,
+                verb,
+                resource,
+                namespace,
+                name,
+                user,
+                group,
+                probability,
+                count,
+                after,
+                code,
+                reason,
+                message,
+                seconds,
+                events,
+                retry_after,
+            )  # fmt: skip
         )
 
     def put(self, fault: Fault) -> Fault:
@@ -232,7 +256,9 @@ class Faults:
         return found
 
 
-async def play(request: Request, met: Sequence[Fault], serve: Serve, refuse: Callable[[ApiError, Request], Answer]) -> Answer:
+async def play(
+    request: Request, met: Sequence[Fault], serve: Serve, refuse: Callable[[ApiError, Request], Answer]
+) -> Answer:
     """Answer the request as its faults let it be answered; status DROPPED closes the connection."""
     clock = RealClock()
     for fault in met:
@@ -257,7 +283,12 @@ def _instead(fault: Fault, request: Request, refuse: Callable[[ApiError, Request
     if fault.effect == "drop":
         return Answer(DROPPED)
     if fault.effect == "throttle":
-        return Answer(429, THROTTLED, "text/plain; charset=utf-8", {"Retry-After": str(fault.retry_after), "X-Content-Type-Options": "nosniff"})
+        return Answer(
+            429,
+            THROTTLED,
+            "text/plain; charset=utf-8",
+            {"Retry-After": str(fault.retry_after), "X-Content-Type-Options": "nosniff"},
+        )
     if fault.effect == "timeout":
         return refuse(errors.plain_500(ETCD_TIMEOUT), request)
     if fault.effect != "error":
@@ -275,7 +306,9 @@ async def _as_it_was(request: Request, revision: int, serve: Serve) -> Answer:
     info = request.info
     exact = {"resourceVersion": [str(revision)], "resourceVersionMatch": ["Exact"]}
     if info.verb == "list":
-        kept = {k: v for k, v in request.query.items() if k not in ("resourceVersion", "resourceVersionMatch", "continue")}
+        kept = {
+            k: v for k, v in request.query.items() if k not in ("resourceVersion", "resourceVersionMatch", "continue")
+        }
         request.query = {**kept, **exact}
         return await serve(request)
     if info.subresource:
@@ -291,7 +324,11 @@ async def _as_it_was(request: Request, revision: int, serve: Serve) -> Answer:
 
 def _only(answer: Answer, request: Request, name: str) -> Answer:
     """The answer to a get, from that to a list of one."""
-    if answer.status != 200 or not isinstance(answer.body, bytes) or not answer.content_type.startswith("application/json"):
+    if (
+        answer.status != 200
+        or not isinstance(answer.body, bytes)
+        or not answer.content_type.startswith("application/json")
+    ):
         return answer
     found = orjson.loads(answer.body)
     if found.get("kind") == "Table" and found.get("rows"):

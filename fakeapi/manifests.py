@@ -86,7 +86,11 @@ async def _apply(server: ApiServer, obj: Obj, namespace: str) -> Obj:
     if row.namespaced:
         prefix += f"/namespaces/{quote(metadata.get('namespace') or namespace)}"
     name = metadata.get("name", "")
-    method, target, media = "PATCH", f"{prefix}/{row.plural}/{quote(name)}?fieldManager={MANAGER}&force=true", "application/apply-patch+yaml"
+    method, target, media = (
+        "PATCH",
+        f"{prefix}/{row.plural}/{quote(name)}?fieldManager={MANAGER}&force=true",
+        "application/apply-patch+yaml",
+    )
     if not name:
         method, target, media = "POST", f"{prefix}/{row.plural}?fieldManager={MANAGER}", "application/json"
     headers = {"content-type": media, "accept": "application/json", "user-agent": f"{MANAGER}/v1"}
@@ -97,7 +101,9 @@ async def _apply(server: ApiServer, obj: Obj, namespace: str) -> Obj:
     except orjson.JSONDecodeError:
         found = {"message": answer.body.decode("utf-8", "replace").strip()}
     if answer.status >= 300:
-        raise ManifestError(f"{obj['kind']} {name or metadata.get('generateName', '')}: {found.get('message', answer.status)}")
+        raise ManifestError(
+            f"{obj['kind']} {name or metadata.get('generateName', '')}: {found.get('message', answer.status)}"
+        )
     return found
 
 
@@ -110,7 +116,11 @@ async def _row(server: ApiServer, obj: Obj) -> tuple[Resource, str]:
         row = server.table.by_kind(group, version, obj["kind"])
         if row is not None:
             return row, version
-        defined = [d for d in await server.reader.list("apiextensions.k8s.io", "customresourcedefinitions") if d["spec"].get("group") == group]
+        defined = [
+            d
+            for d in await server.reader.list("apiextensions.k8s.io", "customresourcedefinitions")
+            if d["spec"].get("group") == group
+        ]
         if not defined or clock.monotonic() > deadline:
             raise ManifestError(f"no kind {obj['kind']!r} in version {obj['apiVersion']!r}")
         await clock.sleep(_POLL)

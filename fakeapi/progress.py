@@ -51,7 +51,11 @@ def field_is(path: str, wanted: str) -> Missing:
 
 
 def _text(value: Any) -> str:
-    return {None: "", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, dict | list) else str(value)
+    return (
+        {None: "", True: "true", False: "false"}.get(value, str(value))
+        if not isinstance(value, dict | list)
+        else str(value)
+    )
 
 
 def exists(obj: Obj) -> str:
@@ -74,7 +78,9 @@ def _count(obj: Obj, wanted: int, *names: str) -> str:
 
 def deployment(obj: Obj) -> str:
     """Rolled out: every replica is new and available, and no old one is left."""
-    return _observed(obj) or _count(obj, obj["spec"].get("replicas", 1), "updatedReplicas", "availableReplicas", "replicas")
+    return _observed(obj) or _count(
+        obj, obj["spec"].get("replicas", 1), "updatedReplicas", "availableReplicas", "replicas"
+    )
 
 
 def statefulset(obj: Obj) -> str:
@@ -90,7 +96,9 @@ def replicaset(obj: Obj) -> str:
 def daemonset(obj: Obj) -> str:
     """A pod that is available on every node that is to have one."""
     status = obj.get("status") or {}
-    return _observed(obj) or _count(obj, status.get("desiredNumberScheduled", 0), "numberAvailable", "updatedNumberScheduled")
+    return _observed(obj) or _count(
+        obj, status.get("desiredNumberScheduled", 0), "numberAvailable", "updatedNumberScheduled"
+    )
 
 
 def pod(obj: Obj) -> str:
@@ -149,7 +157,9 @@ def trouble(obj: Obj) -> str:
             detail = (found.get("state") or {}).get(state)
             if detail and detail.get("reason") != "Completed":
                 code = f" (exit code {detail['exitCode']})" if "exitCode" in detail else ""
-                return f"container {found['name']}: {detail.get('reason', state)}{code}" + (f": {detail['message']}" if detail.get("message") else "")
+                return f"container {found['name']}: {detail.get('reason', state)}{code}" + (
+                    f": {detail['message']}" if detail.get("message") else ""
+                )
     scheduled = condition(obj, "PodScheduled")
     if scheduled.get("status") == "False":
         return f"{status.get('phase', 'Pending')}{_because(scheduled)}"

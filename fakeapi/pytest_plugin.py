@@ -105,7 +105,9 @@ def make_cluster(request: pytest.FixtureRequest) -> Iterator[Callable[..., Clust
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test's report shows how its clusters stood."""
     report = yield
     if report.when == "call" and report.failed:

@@ -175,9 +175,22 @@ class RequestLog:
         query = "&".join(f"{k}={v}" for k, values in request.query.items() for v in values)
         self._records.append(
             Record(
-                request.now, request.user.name, info.verb, info.group, info.version, resource, info.namespace,
-                info.name or _created(request, answer), request.method, request.path, query,
-                request.headers.get("user-agent", ""), answer.status, seconds, request.outside, fault,
+                request.now,
+                request.user.name,
+                info.verb,
+                info.group,
+                info.version,
+                resource,
+                info.namespace,
+                info.name or _created(request, answer),
+                request.method,
+                request.path,
+                query,
+                request.headers.get("user-agent", ""),
+                answer.status,
+                seconds,
+                request.outside,
+                fault,
             )  # fmt: skip
         )
 

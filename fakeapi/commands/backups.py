@@ -17,8 +17,16 @@ from fakeapi.commands.common import UserError, run_plain, say
 
 def register(commands: Any) -> None:
     """Add the parsers."""
-    for name, what, run in (("backup", "write a cluster's state to a file", _backup), ("restore", "put a cluster into a file's state", _restore)):
-        parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. Keys and certificates are no part of it.", allow_abbrev=False)
+    for name, what, run in (
+        ("backup", "write a cluster's state to a file", _backup),
+        ("restore", "put a cluster into a file's state", _restore),
+    ):
+        parser = commands.add_parser(
+            name,
+            help=what,
+            description=f"{what[0].upper()}{what[1:]}. Keys and certificates are no part of it.",
+            allow_abbrev=False,
+        )
         parser.add_argument("file", type=Path, metavar="FILE", help="the file")
         where = parser.add_mutually_exclusive_group(required=True)
         where.add_argument("--kubeconfig", type=Path, metavar="PATH", help="a running server, as administrator")
@@ -103,6 +111,8 @@ def _ask(kubeconfig: Path, method: str, path: str, body: bytes | None = None) ->
             found: bytes = answer.read()
             return found
     except urllib.error.HTTPError as error:
-        raise UserError(f"{access.server} answers {error.code}: {error.read().decode('utf-8', 'replace').strip()[:500]}") from None
+        raise UserError(
+            f"{access.server} answers {error.code}: {error.read().decode('utf-8', 'replace').strip()[:500]}"
+        ) from None
     except OSError as error:
         raise UserError(f"cannot reach {access.server}: {getattr(error, 'reason', error)}") from None

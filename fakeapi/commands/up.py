@@ -22,14 +22,31 @@ With a command behind --, the cluster lives as long as the command, which finds 
 def register(commands: Any) -> None:
     """Add the parser."""
     parser = commands.add_parser(
-        "up", help="a whole cluster", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        "up",
+        help="a whole cluster",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add_server_flags(parser)
     parser.add_argument("--port", type=port, default=6443, help="where to listen; 0 is any free port (default 6443)")
     parser.add_argument("--nodes", type=count, default=3, metavar="N", help="how many hollow nodes (default 3)")
     parser.add_argument("--etcd", default="", metavar="URL", help="the same as --etcd-servers")
-    parser.add_argument("--controllers", default="*", metavar="LIST", help="which controllers run, as kube-controller-manager's flag: '*,-cronjob' (default '*')")
-    parser.add_argument("--apply", action="append", default=[], type=Path, metavar="FILE|DIR", help="apply these manifests first; may be repeated")
+    parser.add_argument(
+        "--controllers",
+        default="*",
+        metavar="LIST",
+        help="which controllers run, as kube-controller-manager's flag: '*,-cronjob' (default '*')",
+    )
+    parser.add_argument(
+        "--apply",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE|DIR",
+        help="apply these manifests first; may be repeated",
+    )
     parser.set_defaults(run=_run)
 
 

@@ -79,7 +79,11 @@ def cron_job() -> dict[str, Any]:
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": {"name": "hourly"},
-        "spec": {"schedule": "0 * * * *", "successfulJobsHistoryLimit": 10, "jobTemplate": {"spec": {"template": {"spec": pod}}}},
+        "spec": {
+            "schedule": "0 * * * *",
+            "successfulJobsHistoryLimit": 10,
+            "jobTemplate": {"spec": {"template": {"spec": pod}}},
+        },
     }
 
 
@@ -93,7 +97,14 @@ def test_cron_jobs_fire_and_their_jobs_run(cluster: Cluster) -> None:
 
 
 def test_events_go_after_an_hour(cluster: Cluster) -> None:
-    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}})
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "a"},
+            "spec": {"containers": [{"name": "c", "image": "i"}]},
+        }
+    )
     cluster.wait("pod/a")
     cluster.settle()
     started = cluster.kubectl("get", "events", "-o", "name", "--field-selector", "reason=Started")
@@ -106,7 +117,14 @@ def test_events_go_after_an_hour(cluster: Cluster) -> None:
 
 def test_back_off_passes(cluster: Cluster) -> None:
     cluster.runtime.image("crashing", Script(run_seconds=1, exit_code=3))
-    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "crashing"}]}})
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "a"},
+            "spec": {"containers": [{"name": "c", "image": "crashing"}]},
+        }
+    )
     cluster.wait("pod/a", "status.phase=Running")
     begun = time.perf_counter()
     cluster.clock.advance(minutes=2)
@@ -117,7 +135,17 @@ def test_back_off_passes(cluster: Cluster) -> None:
 
 def test_tokens_expire(cluster: Cluster) -> None:
     token = cluster.kubectl("create", "token", "default", "--duration", "10m").strip()
-    who = ("auth", "whoami", "--token", token, "--kubeconfig", "/dev/null", "--server", cluster.url, "--insecure-skip-tls-verify")
+    who = (
+        "auth",
+        "whoami",
+        "--token",
+        token,
+        "--kubeconfig",
+        "/dev/null",
+        "--server",
+        cluster.url,
+        "--insecure-skip-tls-verify",
+    )
     assert "system:serviceaccount:default:default" in cluster.kubectl(*who)
     cluster.clock.advance(minutes=11)
     assert "Unauthorized" in cluster.kubectl(*who, check=False).stderr
@@ -154,7 +182,14 @@ def test_a_frozen_cluster_moves_only_when_told(cluster: Cluster) -> None:
     cluster.clock.freeze()
     before = cluster.clock.now()
     cluster.runtime.image("slow", Script(start_seconds=30))
-    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "slow"}]}})
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "a"},
+            "spec": {"containers": [{"name": "c", "image": "slow"}]},
+        }
+    )
     cluster.settle()
     assert cluster.clock.now() == before
     cluster.clock.advance(29)

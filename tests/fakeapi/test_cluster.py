@@ -25,7 +25,11 @@ def deployment(name: str = "web", replicas: int = 2, image: str = "nginx") -> di
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": name},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
     }
 
 
@@ -83,7 +87,12 @@ def test_a_restored_object_is_the_one_it_was(cluster: Cluster) -> None:
 
 def test_service_addresses_are_given_back_by_a_restore(cluster: Cluster) -> None:
     snapshot = cluster.snapshot()
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"clusterIP": "10.96.7.7", "ports": [{"port": 80}]}}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a"},
+        "spec": {"clusterIP": "10.96.7.7", "ports": [{"port": 80}]},
+    }
     cluster.apply(service)
     cluster.restore(snapshot)
     cluster.apply({**service, "metadata": {"name": "b"}})
@@ -119,7 +128,10 @@ def test_an_informer_that_lives_across_a_reset_converges(cluster: Cluster) -> No
             seen.update({o.metadata.name: o.metadata.resource_version for o in found.items})
             try:
                 stream = watch.Watch().stream(
-                    api.list_namespaced_config_map, "default", resource_version=found.metadata.resource_version, timeout_seconds=2
+                    api.list_namespaced_config_map,
+                    "default",
+                    resource_version=found.metadata.resource_version,
+                    timeout_seconds=2,
                 )
                 for event in stream:
                     name = event["object"].metadata.name
@@ -136,7 +148,9 @@ def test_an_informer_that_lives_across_a_reset_converges(cluster: Cluster) -> No
         cluster.wait(lambda: "first" in seen)
         cluster.reset()
         cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "second"}})
-        expected = {o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in cluster.wait("configmaps", "exists")}
+        expected = {
+            o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in cluster.wait("configmaps", "exists")
+        }
         cluster.wait(lambda: seen == expected, timeout=5)
     finally:
         stop.set()
@@ -170,7 +184,9 @@ def test_wait_times_out(cluster: Cluster, what: Any, until: str, missing: str) -
 
 
 def test_wait_is_woken_by_a_change(cluster: Cluster) -> None:
-    timer = threading.Timer(0.1, lambda: cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}}))
+    timer = threading.Timer(
+        0.1, lambda: cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}})
+    )
     timer.start()
     begun = time.perf_counter()
     cluster.wait("configmap/late", lambda o: o["metadata"]["name"] == "late", timeout=10)
@@ -197,7 +213,9 @@ items:
 - {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
 """
     )
-    (tmp_path / "2-widget.json").write_text('{"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "shop"}, "spec": {"n": 1}}')
+    (tmp_path / "2-widget.json").write_text(
+        '{"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "shop"}, "spec": {"n": 1}}'
+    )
     applied = cluster.apply(tmp_path)
     assert [o["kind"] for o in applied] == ["CustomResourceDefinition", "Namespace", "Widget"]
     assert cluster.kubectl("get", "widget", "w", "-n", "shop", "-o", "jsonpath={.spec.n}") == "1"
@@ -209,7 +227,10 @@ items:
         ("a: [\n", "the text is not YAML (line 2)"),
         ("kind: Pod\n", "the text: every object needs apiVersion and kind"),
         ("{apiVersion: v9, kind: Pod, metadata: {name: a}}\n", "no kind 'Pod' in version 'v9'"),
-        ("{apiVersion: v1, kind: Pod, metadata: {name: A}, spec: {containers: [{name: a, image: b}]}}\n", 'Pod A: Pod "A" is invalid: '),
+        (
+            "{apiVersion: v1, kind: Pod, metadata: {name: A}, spec: {containers: [{name: a, image: b}]}}\n",
+            'Pod A: Pod "A" is invalid: ',
+        ),
         ("/does/not/exist.yaml", "cannot read /does/not/exist.yaml: No such file or directory"),
     ],
 )
@@ -222,10 +243,15 @@ def test_manifests_that_do_not_work(cluster: Cluster, manifest: str, text: str) 
 def test_kubectl_failures_are_readable(cluster: Cluster) -> None:
     with pytest.raises(KubectlError) as caught:
         cluster.kubectl("get", "pod", "none")
-    assert str(caught.value) == 'kubectl get pod none\nexit status 1: Error from server (NotFound): pods "none" not found'
+    assert (
+        str(caught.value) == 'kubectl get pod none\nexit status 1: Error from server (NotFound): pods "none" not found'
+    )
     done = cluster.kubectl("get", "pod", "none", check=False)
     assert (done, done.returncode) == ("", 1)
-    assert cluster.kubectl("apply", "-f", "-", input="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n") == "configmap/a created\n"
+    assert (
+        cluster.kubectl("apply", "-f", "-", input="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+        == "configmap/a created\n"
+    )
 
 
 def test_nodes_can_be_added_and_a_reset_takes_them_away(cluster: Cluster) -> None:

@@ -94,7 +94,9 @@ def test_an_error_as_kubectl_reads_it(cluster: Cluster) -> None:
 
 
 def test_components_try_again_after_errors_and_drops(cluster: Cluster) -> None:
-    cluster.faults.add("error", verb="create", resource="pods", user="system:serviceaccount:kube-system:replicaset-controller", count=3)
+    cluster.faults.add(
+        "error", verb="create", resource="pods", user="system:serviceaccount:kube-system:replicaset-controller", count=3
+    )
     cluster.faults.add("drop", verb="patch", resource="pods/status", user="system:node:*", count=2)
     cluster.faults.add("lost", verb="create", resource="pods/binding", count=1)
     cluster.faults.add("gone", resource="pods", user="system:kube-*", events=1, count=2)
@@ -186,7 +188,11 @@ def watch(cluster: Cluster, seconds: int) -> tuple[list[str], BaseException | No
     seen: list[str] = []
     try:
         stream = watching.Watch().stream(
-            api.list_namespaced_config_map, "default", resource_version=version, timeout_seconds=seconds, _request_timeout=(5, seconds)
+            api.list_namespaced_config_map,
+            "default",
+            resource_version=version,
+            timeout_seconds=seconds,
+            _request_timeout=(5, seconds),
         )
         for event in stream:
             seen.append(event["object"].metadata.name)
@@ -237,4 +243,6 @@ def test_the_log_of_requests(cluster: Cluster) -> None:
     assert made[0].agent.startswith("kubectl/")
     patched = cluster.requests.where(verb="patch", name="a")
     assert len(patched) == 1
-    assert "kubernetes-admin PATCH /api/v1/namespaces/default/configmaps/a?fieldManager=kubectl-patch 200" in str(patched)
+    assert "kubernetes-admin PATCH /api/v1/namespaces/default/configmaps/a?fieldManager=kubectl-patch 200" in str(
+        patched
+    )
