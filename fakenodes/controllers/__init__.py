@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakenodes.controllers.autoscaler import AUTOSCALER
 from fakenodes.controllers.base import Controller
 from fakenodes.controllers.certificates import APPROVING, CLEANER, SIGNING
 from fakenodes.controllers.clusterroles import CLUSTER_ROLE_AGGREGATION
@@ -35,5 +36,5 @@ CONTROLLERS: tuple[Controller, ...] = (
     ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET, JOB, CLAIM_PROTECTION,
     VOLUME_PROTECTION, TTL_AFTER_FINISHED, NODE_LIFECYCLE, TAINT_EVICTION, POD_GC, CRONJOB, DISRUPTION,
     RESOURCE_QUOTA, CLUSTER_ROLE_AGGREGATION, TOKENS, SIGNING, APPROVING, CLEANER, MIRRORING,
-    BINDER, HOLLOW_PROVISIONER, EPHEMERAL, EXPAND,
+    BINDER, HOLLOW_PROVISIONER, EPHEMERAL, EXPAND, AUTOSCALER,
 )

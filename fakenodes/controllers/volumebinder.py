@@ -40,7 +40,8 @@ VOLUME = "volume|"
 RESYNC_SECONDS = 15.0
 EXTERNAL = (
     "Waiting for a volume to be created either by the external provisioner '{}' or manually by the system "
-    "administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
+    "administrator. If volume creation is delayed, please verify that the provisioner is running and correctly "
+    "registered."
 )
 
 
