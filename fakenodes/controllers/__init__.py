@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakenodes.controllers.attachments import ATTACH_DETACH
 from fakenodes.controllers.autoscaler import AUTOSCALER
 from fakenodes.controllers.base import Controller
 from fakenodes.controllers.certificates import APPROVING, CLEANER, SIGNING
@@ -16,15 +17,18 @@ from fakenodes.controllers.ephemeral import EPHEMERAL
 from fakenodes.controllers.expand import EXPAND
 from fakenodes.controllers.garbage import GARBAGE
 from fakenodes.controllers.job import JOB
+from fakenodes.controllers.loadbalancers import SERVICE_LB
 from fakenodes.controllers.mirroring import MIRRORING
 from fakenodes.controllers.namespace import NAMESPACE
 from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
 from fakenodes.controllers.nodelifecycle import NODE_LIFECYCLE
+from fakenodes.controllers.nodettl import NODE_TTL
 from fakenodes.controllers.podgc import POD_GC
 from fakenodes.controllers.protection import CLAIM_PROTECTION, VOLUME_PROTECTION
 from fakenodes.controllers.provisioner import HOLLOW_PROVISIONER
 from fakenodes.controllers.quota import RESOURCE_QUOTA
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
+from fakenodes.controllers.servicecidrs import SERVICE_CIDR
 from fakenodes.controllers.statefulset import STATEFULSET
 from fakenodes.controllers.tainteviction import TAINT_EVICTION
 from fakenodes.controllers.tokens import TOKENS
@@ -36,5 +40,6 @@ CONTROLLERS: tuple[Controller, ...] = (
     ENDPOINT_SLICE, GARBAGE, STATEFULSET, DAEMONSET, JOB, CLAIM_PROTECTION,
     VOLUME_PROTECTION, TTL_AFTER_FINISHED, NODE_LIFECYCLE, TAINT_EVICTION, POD_GC, CRONJOB, DISRUPTION,
     RESOURCE_QUOTA, CLUSTER_ROLE_AGGREGATION, TOKENS, SIGNING, APPROVING, CLEANER, MIRRORING,
-    BINDER, HOLLOW_PROVISIONER, EPHEMERAL, EXPAND, AUTOSCALER,
+    BINDER, HOLLOW_PROVISIONER, EPHEMERAL, EXPAND, AUTOSCALER, SERVICE_CIDR, NODE_TTL,
+    SERVICE_LB, ATTACH_DETACH,
 )

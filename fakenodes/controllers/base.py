@@ -25,12 +25,13 @@ WRITE_SECONDS = 30.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """What kube-controller-manager's flags say: --root-ca-file, --cluster-signing-cert-file and -key-file,
-    --service-account-private-key-file (all PEM), and who issues tokens."""
+    --service-account-private-key-file (all PEM); and the range of a hollow cloud's load balancers ("": no cloud)."""
 
     root_ca: str = ""
     signing_certificate: bytes = b""
     signing_key: bytes = b""
     service_account_key: bytes = b""
+    load_balancers: str = ""
 
 
 class Watching:
