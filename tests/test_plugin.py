@@ -1,0 +1,143 @@
+"""The pytest plugin, as a session of tests sees it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ISOLATED = """
+import pytest
+
+MANIFEST = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine"}}
+URLS = set()
+
+@pytest.mark.parametrize("turn", range(3))
+def test_isolated(cluster, turn):
+    URLS.add(cluster.url)
+    assert "mine" not in cluster.kubectl("get", "configmaps", "-o", "name")
+    cluster.apply(MANIFEST)
+    assert len(URLS) == 1
+
+@pytest.mark.cluster(nodes=1)
+class TestOptions:
+    def test_nearest_wins_and_others_hold(self, cluster):
+        assert cluster.nodes.names == ["node-0"]
+        assert cluster.url not in URLS
+
+    @pytest.mark.cluster(nodes=2, kubernetes="1.34")
+    def test_own(self, cluster):
+        assert len(cluster.nodes) == 2
+        assert "1.34" in cluster.kubectl("version")
+
+def test_async(async_cluster):
+    import asyncio
+    assert "node-2" in asyncio.run(async_cluster.kubectl("get", "nodes"))
+"""
+
+FAILING = """
+def test_it(cluster):
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hungry"}, "spec": {"containers": [
+        {"name": "c", "image": "i", "resources": {"requests": {"cpu": "5000"}}}]}})
+    cluster.wait("pod/hungry", timeout=0.5)
+"""
+
+UNITTEST = """
+import unittest
+from fakeapi import Cluster
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = cls.enterClassContext(Cluster(nodes=1))
+
+    def setUp(self):
+        self.cluster.reset()
+
+    def test_a(self):
+        self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
+
+    def test_b(self):
+        self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
+
+unittest.main()
+"""
+
+
+def test_tests_are_isolated_and_share_servers(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(ISOLATED)
+    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=6)
+
+
+def test_under_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_a(cluster): cluster.wait('nodes')\ndef test_b(cluster): cluster.wait('nodes')\n")
+    pytester.runpytest_subprocess("-q", "-n", "2", "-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+def test_a_failure_is_reported_with_the_clusters_state(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(FAILING)
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*WaitTimeout: not so after 0.5 s: pod/hungry in namespace default: *Insufficient cpu*",
+            "*- cluster fakekube -*",
+            "pod default/hungry: Pending (Unschedulable: 0/3 nodes are available: 3 Insufficient cpu.*",
+            "Warning FailedScheduling pod/hungry: *",
+        ]
+    )
+
+
+def test_a_marker_with_a_positional_argument_is_a_mistake(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("import pytest\n@pytest.mark.cluster(5)\ndef test_it(cluster): pass\n")
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["*@pytest.mark.cluster takes keyword arguments only, such as nodes=5*"])
+
+
+def test_unittest_uses_it_too(pytester: pytest.Pytester) -> None:
+    path = pytester.makepyfile(UNITTEST)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "Ran 2 tests" in done.stderr
+
+
+@pytest.mark.parametrize("loaded", ["fakeapi.pytest_plugin", "fakeapi.cli"])
+def test_loading_is_light(loaded: str) -> None:
+    check = f"import sys, {loaded}; print([m for m in ('fakenodes', 'kubernetes', 'fakeapi.app') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_cold_process_is_ready_soon() -> None:
+    code = """
+import time; begun = time.process_time()
+from fakeapi import Cluster
+with Cluster(nodes=3):
+    spent = time.process_time() - begun
+    import sys
+    assert "kubernetes" not in sys.modules
+print(spent)
+"""
+    best = min(
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(2)
+    )
+    assert best < 0.7  # of processor time: machines that run tests are busy
+
+
+def test_an_interrupt_leaves_nothing_running(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import os, signal
+def test_it(cluster):
+    open("url", "w").write(cluster.kubeconfig)
+    os.kill(os.getpid(), signal.SIGINT)
+    cluster.wait("pod/none", timeout=20)
+"""
+    )
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert not (pytester.path / (pytester.path / "url").read_text()).exists()
