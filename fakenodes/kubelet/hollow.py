@@ -271,6 +271,10 @@ class HollowNodes:
             worker.obj = None
             self._queue.add(worker.uid)
 
+    def look(self, uid: str) -> None:
+        """Something has happened in the pod's containers: look at it again."""
+        self._queue.add(uid)
+
     def _neighbours(self, name: str, uid: str) -> Iterator[PodInfo]:
         for other in self._on_node[name]:
             worker = self.workers[other]

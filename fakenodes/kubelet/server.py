@@ -1,8 +1,9 @@
-"""The kubelets' own API: one TLS listener for all nodes of the process, at /containerLogs, /pods, /stats and /healthz.
+"""The kubelets' own API: one TLS listener for all nodes of the process, at /containerLogs, /exec, /attach,
+/portForward, /pods, /stats and /healthz.
 
 Stands for pkg/kubelet/server. The API server reaches it through a Node's InternalDNS address and daemonEndpoints. It
 listens on the loopback address unless told otherwise and, like a kubelet under an API server without a kubelet CA, asks
-nobody who they are. Leaves out exec, attach and port-forward.
+nobody who they are.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from fakeapi.clock import Clock, rfc3339
 from fakeapi.quantity import parse
 from fakeapi.streaming.upgrade import UpgradeProtocol
 from fakenodes.kubelet import logs
+from fakenodes.kubelet import node as nodes
+from fakenodes.kubelet.connections import Connections, Endpoint
 from fakenodes.kubelet.hollow import HollowNodes
 from fakenodes.kubelet.lifecycle import Container
-from fakenodes.kubelet.node import Endpoint
 from fakenodes.kubelet.podworker import PodWorker
 from kubeconfig.certificates import make_ca, sign
 
@@ -49,21 +51,22 @@ class KubeletServer:
         self._server: asyncio.Server | None = None
         self._nodes: HollowNodes | None = None
 
-    def open(self, port: int = 0) -> Endpoint:
+    def open(self, port: int = 0) -> nodes.Endpoint:
         """Take the port (0: any). OSError."""
         self._socket = socket.create_server((self._host, port), backlog=128)
-        return Endpoint(self._name, self._socket.getsockname()[1])
+        return nodes.Endpoint(self._name, self._socket.getsockname()[1])
 
-    async def start(self, nodes: HollowNodes) -> None:
+    async def start(self, hollow: HollowNodes) -> None:
         """Answer for these nodes; again, for others from now on."""
         assert self._socket is not None, "open() comes first"
-        self._nodes = nodes
+        self._nodes = hollow
         if self._server is not None:
             return
         if self._server is not None:
             return  # others have taken the listener over
         loop = asyncio.get_running_loop()
-        config = uvicorn.Config(_until_cancelled(self._app()), lifespan="off", log_config=None, access_log=False, ws="none")
+        app = _until_cancelled(self._app())
+        config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
         config.load()
         self._server = await loop.create_server(
             lambda: UpgradeProtocol(config, self._state, {}, loop), sock=self._socket, ssl=_tls(self._name, self._host)
@@ -83,11 +86,15 @@ class KubeletServer:
         await asyncio.gather(*ending, return_exceptions=True)
 
     def _app(self) -> Starlette:
+        connections = Connections(self._clock, self._find, self._changed)
         routes = [
             Route("/healthz", self._healthz),
             Route("/pods", self._pods),
             Route("/stats/summary", self._summary),
             Route("/containerLogs/{namespace}/{pod}/{container}", self._logs),
+            Route("/exec/{namespace}/{pod}/{container}", Endpoint(connections.exec)),
+            Route("/attach/{namespace}/{pod}/{container}", Endpoint(connections.attach)),
+            Route("/portForward/{namespace}/{pod}", Endpoint(connections.port_forward)),
         ]
         return Starlette(routes=routes)
 
@@ -100,6 +107,10 @@ class KubeletServer:
 
     def _workers(self) -> list[PodWorker]:
         return list(self._nodes.workers.values()) if self._nodes is not None else []
+
+    def _changed(self, uid: str) -> None:
+        if self._nodes is not None:
+            self._nodes.look(uid)
 
     def _find(self, namespace: str, name: str) -> PodWorker | None:
         for worker in self._workers():
@@ -181,7 +192,7 @@ def _goes_on(container: Container, run: logs.Run) -> bool:
 
 
 def _until_cancelled(app: ASGIApp) -> ASGIApp:
-    """uvicorn tells of a request that is cancelled as of an error, but here it is how requests end when the server does."""
+    """To uvicorn a request that is cancelled is an error, but here it is how requests end when the server does."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         with contextlib.suppress(asyncio.CancelledError):

@@ -100,7 +100,8 @@ class _Reading:
     ended: bool = False
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
+    """Seconds of `90`, `1.5`, `2m`; None for anything else."""
     units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
     scale = units.get(text[-1:])
     try:
@@ -117,8 +118,8 @@ def _step(words: Sequence[str], reading: _Reading) -> bool:
     elif name == "echo":
         reading.logs.append((reading.seconds, " ".join(w for i, w in enumerate(rest) if i or w not in ("-n", "-e"))))
         reading.exit_code = 0
-    elif name == "sleep" and len(rest) == 1 and (rest[0] in ("inf", "infinity") or _number(rest[0]) is not None):
-        reading.seconds += _number(rest[0]) or 0.0
+    elif name == "sleep" and len(rest) == 1 and (rest[0] in ("inf", "infinity") or number_of(rest[0]) is not None):
+        reading.seconds += number_of(rest[0]) or 0.0
         reading.exit_code = 0
         if rest[0] in ("inf", "infinity"):
             reading.seconds = float("inf")
