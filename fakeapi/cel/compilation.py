@@ -136,11 +136,12 @@ def exceeds(what: str, price: int, limit: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a schema rules stand. cardinality: how often the place may occur in an object."""
+    """Where in a schema rules stand. cardinality: how often the place may occur in an object; None where a list or map
+    around it has no limit of its own."""
 
     schema: Schema
     budget: Budget
-    cardinality: int = 1
+    cardinality: int | None = 1
 
     @classmethod
     def root(cls, schema: Schema, budget: Budget) -> Place:
@@ -159,8 +160,15 @@ class Place:
         """The place of a list's items."""
         return replace(self, schema=environment.resource_if(schema, False), cardinality=self._times("maxItems"))
 
-    def _times(self, key: str) -> int:
-        return min(self.cardinality * cost.most(self.schema, key), cost.MAX)
+    def _times(self, key: str) -> int | None:
+        limit = self.schema.get(key)
+        return None if limit is None or self.cardinality is None else min(self.cardinality * limit, cost.MAX)
+
+    def _occurrences(self) -> int:
+        """How often at most: what a request has room for where nothing else is known."""
+        if self.cardinality is not None:
+            return self.cardinality
+        return cost.REQUEST // (cost.smallest(self.schema) + 1)
 
     def check(self, rules: Sequence[Schema], path: str, uncorrelated: str) -> list[FieldError]:
         """The errors of the rules of this place."""
@@ -169,7 +177,8 @@ class Place:
         found: list[FieldError] = []
         for index, rule in enumerate(rules):
             at = f"{path}.x-kubernetes-validations[{index}]"
-            env = environment.make(self.schema, bool(rule.get("optionalOldSelf")))
+            texts = rule["rule"], rule.get("messageExpression") or ""
+            env = environment.make(self.schema, bool(rule.get("optionalOldSelf")), *texts)
             shown = goform.text(goform.rule(dict(rule)))
             compiled = None
             try:
@@ -203,7 +212,7 @@ class Place:
 
     def _price(self, node: Node | None, at: str, key: str, what: str, text: str, found: list[FieldError]) -> None:
         price = cost.estimate(node, self.schema) if node is not None else 0
-        price = min(price * self.cardinality, cost.MAX)
+        price = min(price * self._occurrences(), cost.MAX)
         if price > EXPRESSION_LIMIT and text not in self.budget.known:
             found.append(errors.forbidden(f"{at}.{key}", exceeds(what, price, EXPRESSION_LIMIT)))
         self.budget.observe(f"{at}.{key}", price)

@@ -41,11 +41,11 @@ def smallest(schema: Schema) -> int:
         needed = schema.get("required") or ()
         properties = schema.get("properties") or {}
         parts = [
-            len(name) + 3 + smallest(properties[name])
+            len(name) + 4 + smallest(properties[name])
             for name in needed
             if name in properties and properties[name].get("default") is None
         ]
-        return 2 + sum(parts) + max(len(parts) - 1, 0)
+        return 2 + sum(parts)
     return {"list": 2, "map": 2, "boolean": 4, "integer": 1, "number": 1, "dyn": 1}.get(kind, 2)
 
 
@@ -53,14 +53,16 @@ def most(schema: Schema, key: str) -> int:
     """maxItems, maxProperties or maxLength, or what a request can hold."""
     given = schema.get(key)
     if given is not None:
-        return int(given)
+        # maxLength counts characters, sizes count bytes.
+        wide = key == "maxLength" and kind_of(schema) in ("string", "dyn")
+        return int(given) * (4 if wide else 1)
     if key == "maxItems":
         return (REQUEST - 2) // (smallest(schema.get("items") or {}) + 1)
     if key == "maxProperties":
         return (REQUEST - 2) // (smallest(schema.get("additionalProperties") or {}) + 6)
     if schema.get("enum"):
         return max(len(str(value)) for value in schema["enum"])
-    return {"date": 10, "date-time": 20, "duration": 20}.get(schema.get("format") or "", REQUEST - 2)
+    return {"date": 12, "date-time": 32, "duration": 32}.get(schema.get("format") or "", REQUEST - 2)
 
 
 def size_of(schema: Schema | None) -> int:
@@ -70,7 +72,7 @@ def size_of(schema: Schema | None) -> int:
     kind = kind_of(schema)
     key = {"list": "maxItems", "map": "maxProperties", "string": "maxLength", "bytes": "maxLength"}.get(kind)
     if kind == "dyn":
-        return int(schema.get("maxLength") or REQUEST)
+        return most(schema, "maxLength")
     return most(schema, key) if key else 1
 
 
@@ -140,7 +142,7 @@ def _loop(node: Node, scope: Scope) -> Priced:
     schema = holder.schema or {}
     if kind_of(schema) == "map":
         value: Schema | None = schema["additionalProperties"]
-        items = Seen(REQUEST)
+        items = Seen(0)
     else:
         value = schema.get("items") or None
         items = Seen(size_of(value) if value is not None else 1, value)

@@ -78,9 +78,11 @@ class Environment:
             raise
 
 
-def make(schema: Schema, optional_old: bool = False) -> Environment:
-    """The environment in which rules on values of this schema compile."""
-    pool, self_type = _types(schema)
+def make(schema: Schema, optional_old: bool = False, *texts: str) -> Environment:
+    """The environment in which rules on values of this schema compile: at least these texts, if any are given.
+
+    A property that no text names cannot be reached, and is left out: descriptors of large schemas are slow to make."""
+    pool, self_type = _types(_reachable(schema, frozenset(_WORD.findall(" ".join(texts)))) if texts else schema)
     old = cel.Type.DYN if optional_old else self_type
     extensions = [
         ext_optional.ExtOptional(),
@@ -106,6 +108,10 @@ def declare(
         message = own.message_type.add(name=name)
         for number, (field, schema) in enumerate(fields.items(), 1):
             _field(own, message, field, number, schema, kind_of(schema))
+    for message in file.message_type:
+        for field_ in message.field:
+            # These types are upstream's own: their names are not escaped.
+            field_.name = re.sub(r"^__(\w+)__$", r"\1", field_.name)
     pool = descriptor_pool.DescriptorPool()
     for data in (*_standard_files(), file.SerializeToString(), own.SerializeToString()):
         pool.AddSerializedFile(data)
@@ -113,16 +119,37 @@ def declare(
     return cel.NewEnv(pool, variables={**kinds, **types}, extensions=extensions)
 
 
+_WORD = re.compile(r"\w+")
+
+
+def _reachable(schema: Schema, words: frozenset[str]) -> Schema:
+    """The schema without properties that are not among the words."""
+    made = dict(schema)
+    properties = resource_if(schema, False).get("properties")
+    if properties:
+        made["properties"] = {name: _reachable(inner, words) for name, inner in properties.items() if escape(name) in words}
+        made.pop("x-kubernetes-embedded-resource", None)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), Mapping):
+            made[key] = _reachable(schema[key], words)
+    return made
+
+
 def _types(schema: Schema) -> tuple[Any, Any]:
     """(descriptor pool, the type of self)."""
     file = descriptor_pb2.FileDescriptorProto(name="self.proto", package="self", syntax="proto2")
     file.dependency.extend(module.DESCRIPTOR.name for module in _WELL_KNOWN)
-    kind = _build(file, schema)
+    kind = kind_of(schema)
+    # Only as the type of an expression do lists and maps know the messages in them.
+    holder = {"type": "object", "properties": {"v": schema}} if kind in ("list", "map") else schema
+    built = _build(file, holder)
     pool = descriptor_pool.DescriptorPool()
     for data in _standard_files():
         pool.AddSerializedFile(data)
     pool.AddSerializedFile(file.SerializeToString())
-    return pool, kind
+    if holder is schema:
+        return pool, built
+    return pool, cel.NewEnv(pool, variables={"holder": built}).compile("holder.v").return_type()
 
 
 @cache
@@ -139,10 +166,6 @@ def _standard_files() -> tuple[bytes, ...]:
 def _build(file: Any, schema: Schema) -> Any:
     """The CEL type of a schema; adds message types to the file."""
     kind = kind_of(schema)
-    if kind == "list":
-        return cel.Type.List(_build(file, schema.get("items") or {}))
-    if kind == "map":
-        return cel.Type.Map(cel.Type.STRING, _build(file, schema["additionalProperties"]))
     if kind == "object":
         return cel.Type(_message(file, schema).removeprefix("."))
     return _SIMPLE[kind]
@@ -198,7 +221,7 @@ def _field(file: Any, message: Any, name: str, number: int, schema: Schema, kind
     elif kind == "map":
         element = schema["additionalProperties"]
         inner = kind_of(element)
-        entry = "".join(part.capitalize() for part in name.split("_")) + "Entry"
+        entry = "".join(part[:1].upper() + part[1:] for part in name.split("_")) + "Entry"
         pair = message.nested_type.add(name=entry)
         pair.options.map_entry = True
         pair.field.add(name="key", number=1, type=9, label=1)
@@ -221,10 +244,22 @@ def message_of(error: Exception) -> str:
     text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
     # What follows from an error that was told is not told by cel-go.
     issues = [issue for issue in re.split(r"\n(?=ERROR: )", text) if "'*error*'" not in issue]
-    text = "\n".join(issues) or text
+    text = "\n".join(_first_name(issue) for issue in issues) or text
     for pattern, words in _WORDS:
         text = re.sub(pattern, words, text)
     return text
+
+
+def _first_name(issue: str) -> str:
+    """cel-go names what is undeclared by its first part, and points there."""
+    found = re.match(r"(ERROR: <input>:\d+:)(\d+)(: undeclared reference to ')([\w.]+)('.*)\n \\| (.*)\n", issue)
+    if found is None or "." not in found[4]:
+        return issue
+    column = found[6].rfind(found[4], 0, int(found[2]) - 1 + len(found[4])) + 1
+    if not column:
+        return issue
+    name = found[4].partition(".")[0]
+    return f"{found[1]}{column}{found[3]}{name}{found[5]}\n | {found[6]}\n | {'.' * (column - 1)}^"
 
 
 _WORDS = (

@@ -177,7 +177,8 @@ def _message(rule: Rule, variables: Mapping[str, Any]) -> str:
 
 
 def _compile(given: Schema, schema: Schema) -> Rule:
-    env = environment.make(schema, bool(given.get("optionalOldSelf")))
+    texts = given["rule"], given.get("messageExpression") or ""
+    env = environment.make(schema, bool(given.get("optionalOldSelf")), *texts)
     try:
         compiled = expression(given["rule"], env, "BOOL", "rule")
         program = eval.compile(compiled.node)

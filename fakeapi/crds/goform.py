@@ -10,7 +10,7 @@ from fakeapi.gofmt import GoText
 from fakeapi.strategies.base import Obj
 
 # JSONSchemaProps in Go's order: Go name -> (JSON name, kind).
-_SCHEMA: tuple[tuple[str, str, str], ...] = (
+SCHEMA: tuple[tuple[str, str, str], ...] = (
     ("ID", "id", "string"),
     ("Schema", "$schema", "string"),
     ("Ref", "$ref", "pointer"),
@@ -70,7 +70,7 @@ def schema(given: Any) -> Any:
     """An openAPIV3Schema."""
     if given is None:
         return None
-    return {go: _SCHEMA_KINDS[kind](given.get(name)) for go, name, kind in _SCHEMA}
+    return {go: _SCHEMA_KINDS[kind](given.get(name)) for go, name, kind in SCHEMA}
 
 
 def rule(given: Obj) -> Obj:

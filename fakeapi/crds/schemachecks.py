@@ -58,9 +58,9 @@ def _root(schema: Schema, path: str, has_status: bool) -> Iterator[FieldError]:
     """With a status subresource the root may say little, so that its parts can be validated alone."""
     if not has_status:
         return
-    shown = goform.schema(schema)
-    for name, value in shown.items():
-        if value in (None, "", False):
+    for name, given, _ in goform.SCHEMA:
+        value = schema.get(given)
+        if value is None or value is False or value in ("", [], {}):
             continue
         if name == "Type":
             if value != "object":
@@ -69,7 +69,7 @@ def _root(schema: Schema, path: str, has_status: bool) -> Iterator[FieldError]:
                 return
         elif name not in _AT_ROOT:
             text = f"only [{' '.join(_AT_ROOT)}] fields are allowed at the root of the schema if the status subresource is enabled"
-            yield errors.invalid(path, goform.text(shown), text)
+            yield errors.invalid(path, goform.text(goform.schema(schema)), text)
             return
 
 
