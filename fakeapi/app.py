@@ -30,7 +30,9 @@ from fakeapi.crds.conversion import Webhook
 from fakeapi.errors import ApiError
 from fakeapi.expiry import Expiry
 from fakeapi.handlers import paths, routes
+from fakeapi.handlers.compression import compress
 from fakeapi.handlers.scope import Scope
+from fakeapi.metrics import Metrics
 from fakeapi.registry import Registry, encode
 from fakeapi.request import Answer, Request, RequestInfo, User, decode_path, parse, parse_query
 from fakeapi.resources.base import Resource
@@ -87,6 +89,7 @@ class ApiServer:
         self.availability = Availability(self)
         self.tap: Tap | None = None
         self.control: Control | None = None
+        self.metrics = Metrics()
         self.closing = asyncio.Event()
         self.started = self.clock.now()
 
@@ -235,6 +238,7 @@ class ApiServer:
             answer = self.refuse(errors.internal_error("an unexpected error occurred"), request)
         if request.warnings:
             answer.warnings = codec.warning_headers(request.warnings)
+        self.metrics.observe(request, answer.status, self.clock.now() - request.now)
         return answer
 
     def refuse(self, error: ApiError, request: Request) -> Answer:
@@ -272,7 +276,7 @@ class ApiServer:
         acting = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k.startswith(b"impersonate-")]
         info: RequestInfo = parse(method, path, query)
         request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now(), outside=True, impersonation=acting)
-        answer = await self.handle(request)
+        answer = await compress(request, await self.handle(request))
         if answer.take_over is not None:
             await answer.take_over(scope[TAKE]())
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from fakeapi import admin, codec, discovery, errors, openapi
+from fakeapi import admin, codec, discovery, errors, metrics, openapi
 from fakeapi.handlers import tokens
 from fakeapi.handlers.routes import text_not_found
 from fakeapi.request import Answer, Request
@@ -78,11 +78,24 @@ async def _health(server: ApiServer, request: Request) -> Answer:
     one = "/".join(rest)
     if one:
         return Answer(200, b"ok", TEXT) if one in checks else text_not_found()
-    excluded = set(request.query.get("exclude", ()))
     if "verbose" not in request.query:
         return Answer(200, b"ok", TEXT)
+    excluded = [name for name in request.query.get("exclude", ()) if name]
     lines = [f"[+]{c} excluded: ok" if c in excluded else f"[+]{c} ok" for c in checks]
+    unknown = [f'"{name}"' for name in excluded if name not in checks]
+    if unknown:
+        lines.append(f"warn: some health checks cannot be excluded: no matches for {','.join(unknown)}")
     return Answer(200, ("\n".join([*lines, f"{endpoint} check passed"]) + "\n").encode(), TEXT)
+
+
+async def _metrics(server: ApiServer, request: Request) -> Answer:
+    objects = {}
+    for row in server.table.rows():
+        if not row.virtual and row.storage_group is None:
+            page = await server.storage.list(f"/registry/{row.storage_key}/", limit=1)
+            objects[row.group, row.plural] = len(page.entries) + page.remaining
+    text = server.metrics.render(objects, server.started, f"v1.{server.config.minor}.2")
+    return Answer(200, text.encode(), metrics.CONTENT_TYPE)
 
 
 async def _core(server: ApiServer, request: Request) -> Answer:
@@ -159,6 +172,7 @@ async def _root(server: ApiServer, request: Request) -> Answer:
 PAGES: dict[str, Page] = {
     "/": _root,
     "/version": _version,
+    "/metrics": _metrics,
     "/.well-known/openid-configuration": tokens.openid_configuration,
     "/openid/v1/jwks": tokens.keys,
     "healthz": _health,
