@@ -171,5 +171,5 @@ class Components:
 
     async def _run_nodes(self) -> None:
         assert self.nodes is not None
-        first = next(iter(self.nodes.kubelets.values()))
-        await self.nodes.run(self._informers(first.client))
+        # One informer for all nodes, and none of them may list the others' pods: it acts as somebody who may.
+        await self.nodes.run(self._informers(self._clients(SCHEDULER)))
