@@ -13,6 +13,7 @@ import orjson
 import yaml
 
 from fakeapi.gofmt import go_quote
+from fakeapi.schema.duplicates import has_duplicates
 
 _SPACE = " \t\r\n"
 _DIGITS = frozenset("0123456789")
@@ -183,6 +184,9 @@ _Loader.yaml_implicit_resolvers = {
 
 def parse_yaml(data: bytes) -> Any:
     """The first YAML document as JSON would have it: keys are strings. JsonError with go-yaml's message."""
+    value = _as_json(data)
+    if value is not None:
+        return value
     try:
         value = next(iter(yaml.load_all(data, Loader=_Loader)), None)
     except yaml.YAMLError as error:
@@ -190,6 +194,16 @@ def parse_yaml(data: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         raise JsonError(f"yaml: {error}") from error
     return _stringly(value)
+
+
+def _as_json(data: bytes) -> Any:
+    """What many clients send as YAML is JSON, which is read a hundred times faster; None for anything else."""
+    if data[:1] != b"{":
+        return None
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _yaml_message(error: yaml.YAMLError) -> str:
@@ -205,6 +219,9 @@ def _yaml_message(error: yaml.YAMLError) -> str:
 def yaml_duplicates(data: bytes) -> list[str]:
     """Keys that a mapping of the first document has twice: `line 5: key "data" already set in map`."""
     found: list[str] = []
+    value = _as_json(data)
+    if value is not None and not has_duplicates(data, value):
+        return found
 
     def walk(node: Any) -> None:
         if isinstance(node, yaml.SequenceNode):

@@ -53,7 +53,7 @@ def _accept_names(definition: Obj, others: Iterable[Obj], now: str) -> Obj | Non
         return None
     taken, kinds = _taken([*others, definition])
     names, problem = _calculate(wanted, accepted, taken, kinds)
-    new: Obj = copy.deepcopy(definition)
+    new: Obj = _copied(definition)
     reason, message = problem or ("NoConflicts", "no conflicts found")
     old = condition_of(status, "NamesAccepted")
     value = "False" if problem else "True"
@@ -76,6 +76,12 @@ def _accept_names(definition: Obj, others: Iterable[Obj], now: str) -> Obj | Non
 
 
 _NAMES = ("plural", "singular", "shortNames", "kind", "listKind", "categories")
+
+
+def _copied(definition: Obj) -> Obj:
+    """A copy whose status and metadata may be changed; the spec is shared."""
+    changed = {key: copy.deepcopy(definition[key]) for key in ("metadata", "status")}
+    return {**definition, **changed}
 
 
 def _same_names(one: Obj, other: Obj) -> bool:
@@ -152,7 +158,7 @@ def _approve(definition: Obj, now: str) -> Obj | None:
     old = condition_of(definition["status"], "KubernetesAPIApprovalPolicyConformant")
     if old is not None and (old["status"], old["reason"], old["message"]) == wanted:
         return None
-    new: Obj = copy.deepcopy(definition)
+    new: Obj = _copied(definition)
     set_condition(new["status"], "KubernetesAPIApprovalPolicyConformant", *wanted, now)
     return new
 
@@ -160,7 +166,7 @@ def _approve(definition: Obj, now: str) -> Obj | None:
 def _establish(definition: Obj, now: str) -> Obj | None:
     if is_true(definition, "Established") or not is_true(definition, "NamesAccepted"):
         return None
-    new: Obj = copy.deepcopy(definition)
+    new: Obj = _copied(definition)
     text = "the initial names have been accepted"
     set_condition(new["status"], "Established", "True", "InitialNamesAccepted", text, now)
     return new
@@ -174,14 +180,14 @@ def is_ending(definition: Obj) -> bool:
 
 def terminating(definition: Obj, now: str, value: str, reason: str, message: str) -> Obj:
     """The definition with that Terminating condition."""
-    new: Obj = copy.deepcopy(definition)
+    new: Obj = _copied(definition)
     set_condition(new["status"], "Terminating", value, reason, message, now)
     return new
 
 
 def without_finalizer(definition: Obj) -> Obj:
     """The definition when all objects are gone."""
-    new: dict[str, Any] = copy.deepcopy(definition)
+    new: dict[str, Any] = _copied(definition)
     left = [name for name in new["metadata"]["finalizers"] if name != FINALIZER]
     if left:
         new["metadata"]["finalizers"] = left
