@@ -8,6 +8,7 @@ decided in authorization.impersonation, since it asks the authorizer.
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,16 +29,20 @@ class TokenError(Exception):
 TokenChecker = Callable[[str, Sequence[str] | None], Awaitable[User | None]]
 
 
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
+
+
 @lru_cache(maxsize=4096)
 def user_of_certificate(der: bytes) -> User:
-    """x509.CommonNameUserConversion: the common name is the user, organizations are groups."""
+    """x509.CommonNameUserConversion: the common name is the user, organizations are groups; extra tells the certificate."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
     subject = x509.load_der_x509_certificate(der).subject
     names = [str(a.value) for a in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     groups = [str(a.value) for a in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-    return User(names[0] if names else "", (*groups, AUTHENTICATED))
+    extra = {CREDENTIAL_ID: [f"X509SHA256={hashlib.sha256(der).hexdigest()}"]}
+    return User(names[0] if names else "", (*groups, AUTHENTICATED), extra=extra)
 
 
 def read_token_file(path: Path) -> dict[str, User]:

@@ -37,7 +37,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._requests: Counter[Labels] = Counter()
-        self._seconds: Counter[Labels] = Counter()
+        self._seconds: dict[Labels, float] = {}
         self._buckets: dict[Labels, list[int]] = {}
 
     def observe(self, request: Request, code: int, seconds: float) -> None:
@@ -47,7 +47,7 @@ class Metrics:
         if labels[-1][1] not in _LONG:
             counts = self._buckets.setdefault(labels, [0] * (len(BUCKETS) + 1))
             counts[bisect.bisect_left(BUCKETS, seconds)] += 1
-            self._seconds[labels] += seconds
+            self._seconds[labels] = self._seconds.get(labels, 0.0) + seconds
 
     def render(self, objects: Mapping[tuple[str, str], int], started: float, version: str) -> str:
         """The page. objects: how many there are by (group, plural); started: seconds since the epoch."""

@@ -81,8 +81,8 @@ def encode(obj: Obj) -> bytes:
 class Allocator(Protocol):
     """Gives out values that are unique in the cluster (allocators.py describes the protocol)."""
 
-    def allocate(self, new: Obj, old: Obj | None, ctx: Context) -> Callable[[bool], None]:
-        """Fill in and take what the write needs; the answer is told whether the write took place. ApiError."""
+    def allocate(self, new: Obj, old: Obj | None, ctx: Context) -> Callable[[bool], None] | None:
+        """Fill in and take what the write needs; the answer, if any, is told whether the write took place. ApiError."""
 
     def release(self, obj: Obj) -> None:
         """Give back what a deleted object held."""
