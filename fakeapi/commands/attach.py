@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, count, run, say
+from fakeapi.commands.common import UserError, boolean, count, run, say
+
+AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
+NAMESPACE = "kube-system"
+# Options' key material -> the flag that names its file.
+_FILES = {
+    "root_ca": "--root-ca-file",
+    "signing_certificate": "--cluster-signing-cert-file",
+    "signing_key": "--cluster-signing-key-file",
+    "service_account_key": "--service-account-private-key-file",
+}
 
 
 def register(commands: Any) -> None:
@@ -15,9 +28,19 @@ def register(commands: Any) -> None:
     nodes = _add(commands, "nodes", "hollow nodes")
     nodes.add_argument("--count", type=count, default=3, metavar="N", help="how many (default 3)")
     nodes.add_argument("--prefix", default="node-", metavar="TEXT", help="their names are this and a number (default node-)")
-    _add(commands, "scheduler", "the scheduler")
+    scheduler = _add(commands, "scheduler", "the scheduler")
     controllers = _add(commands, "controllers", "the controllers")
     controllers.add_argument("--controllers", default="*", metavar="LIST", help="which: '*', '*,-cronjob', 'deployment,replicaset' (default '*')")
+    controllers.add_argument("--use-service-account-credentials", type=boolean, nargs="?", const=True, default=False, metavar="BOOL", help="run each controller as its own service account, by impersonation (default false)")
+    for flag, help in zip(
+        _FILES.values(),
+        ("CA that pods find in kube-root-ca.crt (default the kubeconfig's)", "certificate of the CA that signs requests (default: none are signed)", "its key", "key that signs the tokens of Secrets (default: none are made)"),
+        strict=True,
+    ):
+        controllers.add_argument(flag, type=Path, metavar="FILE", help=help)
+    controllers.add_argument("--load-balancer-cidr", default="", metavar="CIDR", help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)")
+    for parser in (scheduler, controllers):
+        parser.add_argument("--leader-elect", type=boolean, nargs="?", const=True, default=True, metavar="BOOL", help="work only while holding the lease (default true)")
 
 
 def _add(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
@@ -38,31 +61,84 @@ def _plan(options: argparse.Namespace) -> Any:
     plans = {
         "nodes": lambda: Plan(controllers="", scheduler=False, nodes=options.count, node_prefix=options.prefix),
         "scheduler": lambda: Plan(controllers="", scheduler=True, nodes=0),
-        "controllers": lambda: Plan(controllers=options.controllers, scheduler=False, nodes=0),
+        "controllers": lambda: Plan(controllers=options.controllers, scheduler=False, nodes=0, options=_options(options)),
     }
     return plans[options.component]()
+
+
+def _options(options: argparse.Namespace) -> Any:
+    """The controllers' key material. OSError, KubeconfigError."""
+    from fakenodes.controllers.base import Options
+    from kubeconfig import model
+
+    found: dict[str, bytes] = {}
+    for name, flag in _FILES.items():
+        path: Path | None = getattr(options, flag.removeprefix("--").replace("-", "_"))
+        found[name] = path.read_bytes() if path is not None else b""
+    root = found["root_ca"] or model.access(model.load(options.kubeconfig), options.kubeconfig.parent, options.context).ca
+    return Options(root.decode(), found["signing_certificate"], found["signing_key"], found["service_account_key"], options.load_balancer_cidr)
 
 
 async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from fakeapi.clock import RealClock
     from fakeapi.commands.up import _until
-    from fakenodes.client.http import HttpClient, load_target
+    from fakenodes.client.http import HttpClient, Target, impersonating, load_target
     from fakenodes.components import Components
+    from kubeconfig.model import KubeconfigError
 
     try:
-        target = load_target(options.kubeconfig, options.context)
-    except (OSError, ValueError) as error:
+        target: Target = load_target(options.kubeconfig, options.context)
+        plan = _plan(options)
+    except (OSError, ValueError, KubeconfigError) as error:
         raise UserError(f"cannot use {options.kubeconfig}: {error}") from None
-    agents = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
-    client = HttpClient(target, f"{agents[options.component]}/v1.36.2 (linux/amd64) kubernetes/fakekube")
-    parts = Components(lambda _user: client, RealClock(), _plan(options))
-    try:
+    agent = f"{AGENTS[options.component]}/v1.36.2 (linux/amd64) kubernetes/fakekube"
+    clients: dict[str, HttpClient] = {}
+    apart = getattr(options, "use_service_account_credentials", False)
+
+    def client_of(user: str) -> HttpClient:
+        known = user if apart else ""
+        if known not in clients:
+            clients[known] = HttpClient(impersonating(target, user) if apart else target, agent)
+        return clients[known]
+
+    parts = Components(client_of, RealClock(), plan)
+
+    async def work() -> None:
         await parts.start()
         say(f"{options.component} attached to {target.server}; Ctrl-C ends it.")
-        await _until(stop, parts.wait() if options.component != "controllers" else stop.wait())
+        await (parts.wait() if options.component != "controllers" else asyncio.Event().wait())
+
+    try:
+        elect = getattr(options, "leader_elect", False)
+        await _until(stop, _leading(client_of, AGENTS[options.component], work, parts.stop) if elect else work())
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from None
     finally:
         await parts.stop()
-        await client.close()
+        for client in clients.values():
+            await client.close()
     return 0
+
+
+async def _leading(client_of: Callable[[str], Any], name: str, work: Callable[[], Awaitable[None]], end: Callable[[], Awaitable[None]]) -> None:
+    """Do the work while the lease is ours, and end it before the lease is given up. UserError when it is lost."""
+    from fakeapi.clock import RealClock
+    from fakenodes.events import EventRecorder
+    from fakenodes.leases import Elector
+
+    clock = RealClock()
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    client = client_of(f"system:{name}")
+    recorder = EventRecorder(client, clock, name)
+
+    async def lead() -> None:
+        try:
+            await work()
+        finally:
+            await end()
+
+    try:
+        await Elector(client, clock, NAMESPACE, name, identity, recorder).run(lead)
+    finally:
+        await recorder.stop()
+    raise UserError("leader election lost")
