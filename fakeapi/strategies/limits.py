@@ -1,4 +1,4 @@
-"""Names and amounts of resources as quotas, limit ranges, nodes and runtime classes check them.
+"""Names and amounts of resources: cpu, memory, hugepages-2Mi, example.com/gpu, and what quotas count.
 
 Stands for validateResourceName and its kin in pkg/apis/core/validation, and pkg/apis/core/helper's sets of names.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from fakeapi import quantity
 from fakeapi.errors import FieldError, invalid
 from fakeapi.names import NEGATIVE, check, is_label_value, is_qualified_name
+from fakeapi.strategies.podspec.amounts import is_huge_page
 
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 _OBJECTS = (
@@ -27,10 +28,6 @@ QUOTA = frozenset((*_COMPUTE, *_PREFIXED, *_OBJECTS, "requests.storage"))
 _INTEGER = frozenset(_OBJECTS)
 
 
-def _huge(name: str) -> bool:
-    return name.startswith("hugepages-")
-
-
 def is_quota_name(name: str) -> bool:
     """IsStandardQuotaResourceName."""
     return name in QUOTA or name.startswith(("hugepages-", "requests.hugepages-"))
@@ -48,7 +45,7 @@ def is_extended(name: str) -> bool:
 
 def overcommit_allowed(name: str) -> bool:
     """IsOvercommitAllowed."""
-    return is_native(name) and not _huge(name)
+    return is_native(name) and not is_huge_page(name)
 
 
 def check_name(path: str, name: str) -> list[FieldError]:
@@ -68,7 +65,7 @@ def check_container_name(path: str, name: str) -> list[FieldError]:
     """validateContainerResourceName."""
     found = check_name(path, name)
     if "/" not in name:
-        if name not in _COMPUTE and not _huge(name):
+        if name not in _COMPUTE and not is_huge_page(name):
             found.append(invalid(path, name, "must be a standard resource for containers"))
     elif not is_native(name) and not is_extended(name):
         found.append(invalid(path, name, "doesn't follow extended resource name standard"))

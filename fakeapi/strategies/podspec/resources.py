@@ -1,6 +1,6 @@
-"""Names and amounts of resources, of containers and of whole pods.
+"""What containers and whole pods ask for: requests, limits and claims.
 
-Stands for validateResourceRequirements and the resource name rules of pkg/apis/core/validation and core/helper.
+Stands for validateResourceRequirements of pkg/apis/core/validation; names and amounts are limits.py's.
 """
 
 from __future__ import annotations
@@ -9,89 +9,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
-from fakeapi.names import check, is_dns1123_label, is_qualified_name
+from fakeapi.names import check, is_dns1123_label
 from fakeapi.quantity import Quantity, parse
+from fakeapi.strategies.limits import check_container_name, check_name, check_value, overcommit_allowed
 from fakeapi.strategies.podspec.amounts import aggregate, is_huge_page, pod_level
 from fakeapi.strategies.podspec.amounts import parse as parse_all
 
 Obj = dict[str, Any]
 Errors = list[FieldError]
 
-_COMPUTE = ("cpu", "memory", "ephemeral-storage")
-_COUNTED = (
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-)
-STANDARD = frozenset(
-    (*_COMPUTE, *(f"{side}.{name}" for side in ("requests", "limits") for name in _COMPUTE), *_COUNTED)
-) | {"storage", "requests.storage"}
 _POD_LEVEL = ("cpu", "hugepages-", "memory")
-_NANO = 10**9
 
 
-def is_standard(name: str) -> bool:
-    """IsStandardResourceName."""
-    return name in STANDARD or name.startswith(("hugepages-", "requests.hugepages-"))
-
-
-def is_native(name: str) -> bool:
-    """IsNativeResource: without a domain, or in kubernetes.io."""
-    return "/" not in name or "kubernetes.io/" in name
-
-
-def is_extended(name: str) -> bool:
-    """IsExtendedResourceName."""
-    return not is_native(name) and not name.startswith("requests.") and not is_qualified_name(f"requests.{name}")
-
-
-def overcommit_allowed(name: str) -> bool:
-    """IsOvercommitAllowed: requests may be below limits."""
-    return is_native(name) and not is_huge_page(name)
-
-
-def validate_name(name: str, path: str) -> Errors:
-    """validateResourceName."""
-    errors = check(path, name, is_qualified_name(name))
-    if not errors and "/" not in name and not is_standard(name):
-        errors.append(invalid(path, name, "must be a standard resource type or fully qualified"))
-    return errors
-
-
-def validate_container_name(name: str, path: str) -> Errors:
-    """validateContainerResourceName."""
-    if name in _COMPUTE:
-        return []
-    errors = validate_name(name, path)
-    if "/" not in name:
-        if not is_huge_page(name):
-            errors.append(invalid(path, name, "must be a standard resource for containers"))
-    elif not is_native(name) and not is_extended(name):
-        errors.append(invalid(path, name, "doesn't follow extended resource name standard"))
-    return errors
-
-
-def _validate_pod_name(name: str, path: str) -> Errors:
-    errors = validate_name(name, path)
+def _check_pod_name(path: str, name: str) -> Errors:
+    errors = check_name(path, name)
     if not errors and not pod_level(name):
         errors.append(not_supported(path, name, _POD_LEVEL))
-    return errors
-
-
-def validate_amount(name: str, text: str, path: str) -> Errors:
-    """ValidateResourceQuantityValue: not negative, and whole where things are counted."""
-    amount = parse(text)
-    errors: Errors = []
-    if amount.nano < 0:
-        errors.append(invalid(path, text, "must be greater than or equal to 0"))
-    if (name in _COUNTED or is_extended(name)) and amount.nano % _NANO:
-        errors.append(invalid(path, text, "must be an integer"))
     return errors
 
 
@@ -107,31 +40,26 @@ def _huge_pages(name: str, text: str, path: str) -> Errors:
 
 def validate_container_resources(resources: Obj, claims: Iterable[str], path: str) -> Errors:
     """ValidateContainerResourceRequirements; claims are the names of the pod's resource claims."""
-    return _requirements(resources, validate_container_name, claims, path)
+    return _requirements(resources, check_container_name, claims, path)
 
 
-def _requirements(resources: Obj, check_name: Callable[[str, str], Errors], claims: Iterable[str], path: str) -> Errors:
+def _requirements(resources: Obj, named: Callable[[str, str], Errors], claims: Iterable[str], path: str) -> Errors:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     errors: Errors = []
-    for name in sorted(limits):
-        errors += _amount(name, limits[name], check_name, f"{path}.limits[{name}]")
-        if is_huge_page(name):
-            errors += _huge_pages(name, limits[name], f"{path}.limits[{name}]")
-    for name in sorted(requests):
-        errors += _amount(name, requests[name], check_name, f"{path}.requests[{name}]")
-        errors += _within_limit(name, requests[name], limits.get(name), path)
-        if is_huge_page(name):
-            errors += _huge_pages(name, requests[name], f"{path}.requests[{name}]")
+    for side, amounts in (("limits", limits), ("requests", requests)):
+        for name in sorted(amounts):
+            own, text = f"{path}.{side}[{name}]", amounts[name]
+            errors += named(own, name) + check_value(own, name, text)
+            if side == "requests":
+                errors += _within_limit(name, text, limits.get(name), path)
+            if is_huge_page(name):
+                errors += _huge_pages(name, text, own)
     names = {*limits, *requests}
     if names and not names & {"cpu", "memory"} and any(map(is_huge_page, names)):
         errors.append(forbidden(path, "HugePages require cpu or memory"))
     if resources.get("claims"):
         errors += _claims(resources["claims"], sorted(claims), f"{path}.claims")
     return errors
-
-
-def _amount(name: str, text: str, check_name: Callable[[str, str], Errors], path: str) -> Errors:
-    return check_name(name, path) + validate_amount(name, text, path)
 
 
 def _within_limit(name: str, request: str, limit: str | None, path: str) -> Errors:
@@ -183,7 +111,7 @@ def validate_pod_resources(spec: Obj, claims: Iterable[str], path: str) -> Error
     errors: Errors = []
     if resources.get("claims") is not None:
         errors.append(forbidden(f"{path}.claims", "claims cannot be set for Resources at pod-level"))
-    errors += _requirements(resources, _validate_pod_name, claims, path)
+    errors += _requirements(resources, _check_pod_name, claims, path)
     own = parse_all(resources.get("requests"))
     for name, total in sorted(aggregate(spec, "requests").items()):
         given = own.get(name, Quantity(0, 0, "DecimalSI"))
