@@ -121,11 +121,11 @@ class Rules:
                 found[0].append(errors.invalid(path or "<nil>", kind, _evaluation_error(str(error), rule.label)))
                 continue
             if passed is not True:
-                error = self._failure(rule, value, variables, path)
+                failure = self._failure(rule, value, variables, path)
                 if not rule.compiled.uses_old and old is not NOTHING and same(value, old):
-                    found[1].append(str(error))
+                    found[1].append(str(failure))
                 else:
-                    found[0].append(error)
+                    found[0].append(failure)
 
     def _failure(self, rule: Rule, value: Any, variables: Mapping[str, Any], path: str) -> FieldError:
         given = rule.given

@@ -84,7 +84,7 @@ def _invariants(s: Schema, level: str, path: str) -> Iterator[FieldError]:
         if int_or_string and value:
             yield errors.invalid(f"{path}.{key}", True, "must be false if x-kubernetes-int-or-string is true")
     skip_any = s.get("anyOf") == _INT_OR_STRING and int_or_string
-    all_of = s.get("allOf") or ()
+    all_of: list[Schema] = s.get("allOf") or []
     skip_first = bool(all_of) and all_of[0].get("anyOf") == _INT_OR_STRING and int_or_string
     yield from _value_validation(s, skip_any, skip_first, level, path)
     yield from _types(s, kind, embedded, preserved or int_or_string, level, path)

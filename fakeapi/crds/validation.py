@@ -32,7 +32,6 @@ class Validator:
 
     def __init__(self, version: Version) -> None:
         self._version = version
-        self._warnings: list[str] = []
 
     @cached_property
     def _schema(self) -> Mapping[str, Any]:
@@ -59,10 +58,10 @@ class Validator:
         found += self._scale_spec(obj) + self._scale_status(obj)
         found += embedded(self._schema, obj, self._version.kind)
         found += validation.list_types(self._schema, obj)
-        return found + self._cel(found, obj, NOTHING)
+        return found + self._cel(found, obj, NOTHING, [])
 
-    def update(self, new: Obj, old: Obj) -> list[FieldError]:
-        """A change of the main resource."""
+    def update(self, new: Obj, old: Obj, warnings: list[str]) -> list[FieldError]:
+        """A change of the main resource. warnings: what was wrong before and has not changed is told there."""
         wrong = self._kind(new)
         if wrong:
             return wrong
@@ -70,9 +69,9 @@ class Validator:
         found += self._scale_spec(new) + self._scale_status(new)
         found += embedded(self._schema, new, self._version.kind)
         found += self._lists(new, old)
-        return found + self._cel(found, new, old)
+        return found + self._cel(found, new, old, warnings)
 
-    def update_status(self, new: Obj, old: Obj) -> list[FieldError]:
+    def update_status(self, new: Obj, old: Obj, warnings: list[str]) -> list[FieldError]:
         """A change of /status."""
         wrong = self._kind(new)
         if wrong:
@@ -83,12 +82,7 @@ class Validator:
         found += self._scale_status(new)
         found += embedded(self._schema, new, self._version.kind)
         found += self._lists(new, old)
-        return found + self._cel(found, new, old)
-
-    def take_warnings(self) -> list[str]:
-        """What the last check has to say beside errors."""
-        found, self._warnings = self._warnings, []
-        return found
+        return found + self._cel(found, new, old, warnings)
 
     def _kind(self, obj: Obj) -> list[FieldError]:
         wanted = (("kind", self._version.kind.names["kind"]), ("apiVersion", self._version.api_version))
@@ -99,13 +93,13 @@ class Validator:
         found = validation.list_types(self._schema, new)
         return [] if found and validation.list_types(self._schema, old) else found
 
-    def _cel(self, before: list[FieldError], obj: Obj, old: Any) -> list[FieldError]:
+    def _cel(self, before: list[FieldError], obj: Obj, old: Any, warnings: list[str]) -> list[FieldError]:
         if self._rules is None:
             return []
         if any(error.reason in _BLOCKING for error in before):
             return [errors.invalid("<nil>", None, _UNCHECKED)]
-        found, warnings = self._rules.validate(obj, old)
-        self._warnings = warnings
+        found, told = self._rules.validate(obj, old)
+        warnings += told
         return found
 
     def _scale_spec(self, obj: Obj) -> list[FieldError]:

@@ -1,0 +1,126 @@
+"""CEL: what expressions compile to, evaluate to and cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakeapi.cel import compilation, cost, environment
+from fakeapi.cel.validation import Rules
+
+OBJECT = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}, "b-c": {"type": "string"}, "d": {"type": "string", "format": "date-time"}},
+}
+STRINGS = {"type": "array", "items": {"type": "string"}}
+
+
+def outcome(rule: str, schema: dict[str, Any], value: Any, old: Any = None, **more: Any) -> str:
+    """What a rule says of a value: "" for nothing, else the error's detail."""
+    ruled = {**schema, "x-kubernetes-validations": [{"rule": rule, **more}]}
+    rules = Rules.of(ruled, False)
+    assert rules is not None
+    found, _ = rules.validate(value, old) if old is not None else rules.validate(value)
+    return "; ".join(error.detail for error in found)
+
+
+@pytest.mark.parametrize(
+    ("rule", "schema", "value"),
+    [
+        ("self > 2", {"type": "integer"}, 3),
+        ("self.all(e, e.size() > 1) && self.exists_one(e, e == 'ab')", STRINGS, ["ab", "cd"]),
+        ("self == ['b', 'a']", {**STRINGS, "x-kubernetes-list-type": "set"}, ["a", "b"]),
+        ("has(self.a) && !has(self.d) && self.b__dash__c == 'x'", OBJECT, {"a": 1, "b-c": "x"}),
+        ("self.d > timestamp('2020-01-01T00:00:00Z')", OBJECT, {"d": "2020-01-01T00:00:01Z"}),
+        ("self.?a.orValue(7) == 7", OBJECT, {}),
+        ("quantity(self).add(quantity('500m')) == quantity('1')", {"type": "string"}, "500m"),
+        ("ip(self).family() == 6 && !isIP('::ffff:1.2.3.4')", {"type": "string"}, "::1"),
+        ("cidr(self).containsCIDR('10.1.0.0/16')", {"type": "string"}, "10.0.0.0/8"),
+        ("url(self).getHostname() == '::1' && url(self).getPort() == '80'", {"type": "string"}, "http://[::1]:80/"),
+        ("semver(self).isLessThan(semver('1.0.0'))", {"type": "string"}, "1.0.0-rc.1"),
+        ("format.dns1123Label().validate(self).hasValue()", {"type": "string"}, "A"),
+        ("'%s-%d'.format([self, 3]) == 'x-3'", {"type": "string"}, "x"),
+        ("self.map(e, e + '!').join(',') == 'a!,b!'", STRINGS, ["a", "b"]),
+        ("[3, 1, 2].max() == 3 && [1, 2].sum() == 3 && self.isSorted()", STRINGS, ["a", "b"]),
+        ("self in [1, 2] ? true : 1 / 0 == 0", {"type": "integer"}, 2),
+        ("true || 1 / 0 == 0", {"type": "integer"}, 2),
+        ("type(self) == string", {"x-kubernetes-int-or-string": True}, "x"),
+    ],
+)
+def test_rules_that_hold(rule: str, schema: dict[str, Any], value: Any) -> None:
+    assert outcome(rule, schema, value) == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "schema", "value", "detail"),
+    [
+        ("self > 2", {"type": "integer"}, 1, "failed rule: self > 2"),
+        (
+            "self['k'] == 'v'",
+            {"type": "object", "additionalProperties": {"type": "string"}},
+            {},
+            "no such key: k evaluating rule: self['k'] == 'v'",
+        ),
+        ("self[1] == 'a'", STRINGS, ["a"], "index out of bounds: 1 evaluating rule: self[1] == 'a'"),
+        ("1 / self == 1", {"type": "integer"}, 0, "division by zero evaluating rule: 1 / self == 1"),
+    ],
+)
+def test_rules_that_fail(rule: str, schema: dict[str, Any], value: Any, detail: str) -> None:
+    assert outcome(rule, schema, value) == detail
+
+
+def test_transition_rules_wait_for_an_old_value() -> None:
+    schema = {"type": "integer"}
+    assert outcome("self >= oldSelf", schema, 1) == ""
+    assert outcome("self >= oldSelf", schema, 1, 2) == "failed rule: self >= oldSelf"
+    optional = "oldSelf.hasValue() ? self > oldSelf.value() : self == 1"
+    assert outcome(optional, schema, 1, optionalOldSelf=True) == ""
+    assert outcome(optional, schema, 2, 2, optionalOldSelf=True) == f"failed rule: {optional}"
+
+
+def test_what_was_wrong_before_is_a_warning() -> None:
+    rules = Rules.of({"type": "integer", "x-kubernetes-validations": [{"rule": "self > 5"}]}, False)
+    assert rules is not None
+    assert rules.validate(1, 1, "spec.x") == ([], ["spec.x: Invalid value: 1: failed rule: self > 5"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "schema", "text"),
+    [
+        ("self.nope == 1", OBJECT, "ERROR: <input>:1:5: undefined field 'nope'\n | self.nope == 1\n | ....^"),
+        (
+            "self == 'a'",
+            {"type": "integer"},
+            "ERROR: <input>:1:6: found no matching overload for '_==_' applied to '(int, string)'",
+        ),
+        (
+            "self.matches('(')",
+            {"type": "string"},
+            "ERROR: <input>:1:14: invalid matches argument\n | self.matches('(')\n | .............^",
+        ),
+        ("self[0].q", {"type": "array", "items": OBJECT}, "undefined field 'q'"),
+        ("self + 1", {"type": "integer"}, "cel expression must evaluate to a bool"),
+    ],
+)
+def test_rules_that_do_not_compile(rule: str, schema: dict[str, Any], text: str) -> None:
+    with pytest.raises(compilation.CompileError) as caught:
+        compilation.expression(rule, environment.make(schema, False, rule), "BOOL", "rule")
+    assert text in str(caught.value)
+
+
+def test_cost_grows_with_what_the_schema_allows() -> None:
+    rule = "self.all(e, e.size() > 1)"
+    bounded = {**STRINGS, "maxItems": 10}
+    node = compilation.expression(rule, environment.make(STRINGS), "BOOL", "rule").node
+    assert cost.estimate(node, bounded) < 100 < compilation.EXPRESSION_LIMIT
+    nested = {"type": "array", "items": STRINGS}
+    twice = compilation.expression("self.all(a, a.all(b, b == 'x'))", environment.make(nested), "BOOL", "rule").node
+    assert cost.estimate(twice, nested) > compilation.EXPRESSION_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"), [("a.b", "a__dot__b"), ("in", "__in__"), ("a__b", "a__underscores__b"), ("1a", "")]
+)
+def test_names_are_escaped(name: str, escaped: str) -> None:
+    assert environment.escape(name) == escaped
