@@ -42,6 +42,8 @@ from fakeapi.watchevents import Event, Form, Item, Obj, Predicate, Scope, Watche
 from fakeapi.watchevents import splice as splice
 
 HISTORY = 10_000
+# ... or of so many bytes, as long as it has this many events.
+HISTORY_BYTES, HISTORY_LEAST = 16 * 1024 * 1024, 1_000
 QUEUE = 10_000
 # Events whose encoded bytes are kept for watchers that are a little behind.
 _ENCODED = 200
@@ -101,6 +103,7 @@ class WatchCache:
         self._indexed: dict[str, set[str]] = {}
         self._history: deque[Event] = deque()
         self._history_limit = history
+        self._history_bytes = 0
         self._since = 0
         self._loaded = 0
         self._queue = queue
@@ -273,14 +276,21 @@ class WatchCache:
         self._store(change.key, item)
         self.revision = max(self.revision, change.revision)
         self._history.append(event)
-        if len(self._history) > self._history_limit:
-            self._since = self._history.popleft().revision
+        self._history_bytes += event.size
+        while len(self._history) > self._history_limit or self._is_heavy():
+            oldest = self._history.popleft()
+            self._since = oldest.revision
+            self._history_bytes -= oldest.size
         if len(self._history) > _ENCODED:
             self._history[-_ENCODED].forget_encoded()
         for slot in self._slots(event):
             for watcher in tuple(self._watchers.get(slot, ())):
                 watcher.offer(event)
         self._reached()
+
+    def _is_heavy(self) -> bool:
+        """Whether the history holds more bytes than it should, and enough events to give some up."""
+        return self._history_bytes > HISTORY_BYTES and len(self._history) > HISTORY_LEAST
 
     def replaced(self, entries: Sequence[Entry], revision: int) -> None:
         """The store's contents were swapped: start over, and end every watch."""
@@ -301,6 +311,7 @@ class WatchCache:
             self._items[key] = item
             self._index_item(key, None, item)
         self._history.clear()
+        self._history_bytes = 0
         self._since = self._loaded = self.revision = revision
         self._reached()
 

@@ -158,6 +158,11 @@ class Event:
         item = self.item or self.previous
         return item.namespace if item is not None else ""
 
+    @property
+    def size(self) -> int:
+        """Bytes that only this event keeps alive: the content it replaced."""
+        return len(self.previous._value) if self.previous is not None else 0
+
     def seen_through(self, predicate: Predicate) -> str:
         """The event's type for who watches with that predicate; "" when it is none of their business."""
         now = self.item is not None and predicate.matches(self.item)

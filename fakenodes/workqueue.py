@@ -28,6 +28,7 @@ class WorkQueue(Generic[K]):
         self._processing: set[K] = set()
         self._failures: dict[K, int] = {}
         self._delayed: dict[K, tuple[float, Timer]] = {}
+        self._resting: dict[K, float] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
@@ -53,6 +54,13 @@ class WorkQueue(Generic[K]):
         """Put the key in unless it is there; if a worker holds it, it comes again after done()."""
         if self._closed or key in self._dirty:
             return
+        rested = self._resting.get(key)
+        if rested is not None:
+            wait = rested - self._clock.monotonic()
+            if wait > 0:
+                self.add_after(key, wait)
+                return
+            del self._resting[key]
         self._dirty.add(key)
         if key not in self._processing:
             self._push(key)
@@ -106,10 +114,17 @@ class WorkQueue(Generic[K]):
         self._processing.add(key)
         return key
 
-    def done(self, key: K) -> None:
-        """The worker has finished with the key."""
+    def done(self, key: K, rest: float = 0.0) -> None:
+        """The worker has finished with the key; it is not handed out again for `rest` seconds."""
         self._processing.discard(key)
-        if key in self._dirty:
+        if rest > 0:
+            self._resting[key] = self._clock.monotonic() + rest
+        if key not in self._dirty:
+            return
+        if rest > 0:
+            self._dirty.discard(key)
+            self.add_after(key, rest)
+        else:
             self._push(key)
 
     def shut_down(self) -> None:
@@ -127,6 +142,7 @@ class WorkQueue(Generic[K]):
 
     def _due(self, key: K) -> None:
         self._delayed.pop(key, None)
+        self._resting.pop(key, None)
         self.add(key)
 
     def _wake(self) -> None:

@@ -97,11 +97,8 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
         body = read_object(data, prefix="")
         text = go_map(body)
         merged = strategic_merge(old, body, type_)
-        why = restore_error(merged, type_)
-        if why:
-            raise errors.invalid_object("", "", "", [errors.invalid("patch", text, why)])
         _complain(duplicate_fields(data, body), request, lambda: text)
-        return _decoded(scope, merged, old, request, type_, lambda: text)
+        return _decoded(scope, merged, old, request, type_, lambda: text, converted=True)
 
     def run(doc: Obj) -> Any:
         apply = merge_patch if kind == MERGE else json_patch
@@ -128,10 +125,21 @@ def _complain(found: list[str], request: Request, shown: Callable[[], str]) -> N
         request.warnings += found
 
 
-def _decoded(scope: Scope, merged: Any, old: Obj, request: Request, type_: Type, shown: Callable[[], str]) -> Obj:
-    """Type the patched document; a failure is upstream's 422 with an empty kind."""
+def _decoded(
+    scope: Scope,
+    merged: Any,
+    old: Obj,
+    request: Request,
+    type_: Type,
+    shown: Callable[[], str],
+    converted: bool = False,
+) -> Obj:
+    """Type the patched document; a failure is upstream's 422 with an empty kind.
+
+    converted: upstream puts it into the Go struct by its converter (strategic merge), whose words for a failure differ."""
 
     def refuse(why: str) -> ApiError:
+        why = (restore_error(merged, type_) if converted else "") or why
         return errors.invalid_object("", "", "", [errors.invalid("patch", shown(), why)])
 
     kind, api_version = old["kind"], old["apiVersion"]

@@ -36,6 +36,8 @@ from fakeapi.storage.base import (
 from fakeapi.storage.feed import Listeners
 
 HISTORY = 20_000
+# ... or of so many replaced bytes, as long as there are this many changes.
+HISTORY_BYTES, HISTORY_LEAST = 32 * 1024 * 1024, 2_000
 # No key contains it: the end of a prefix's range, since keys are compared by code point.
 _LAST = "\U0010ffff"
 
@@ -50,6 +52,7 @@ class MemoryStorage:
         self._compacted = 0
         self._history = history
         self._log: deque[Change] = deque()
+        self._log_bytes = 0
         self._listeners = Listeners()
 
     async def revision(self) -> int:
@@ -131,6 +134,7 @@ class MemoryStorage:
         newest = max((e.revision for e in self._entries.values()), default=0)
         self._revision = max(self._revision + 1, revision, newest)
         self._log.clear()
+        self._log_bytes = 0
         self._compacted = self._revision
         for prefix in self._listeners.prefixes():
             first, last = self._range(prefix, "")
@@ -160,14 +164,15 @@ class MemoryStorage:
             if change.previous is None:
                 self._keys.add(change.key)
         self._log.append(change)
-        if len(self._log) > self._history:
+        self._log_bytes += _weight(change)
+        while len(self._log) > self._history or (self._log_bytes > HISTORY_BYTES and len(self._log) > HISTORY_LEAST):
             self._forget(self._log[0].revision)
         self._listeners.changed(change)
 
     def _forget(self, revision: int) -> None:
         """Drop what a read at `revision` or later does not need."""
         while self._log and self._log[0].revision <= revision:
-            self._log.popleft()
+            self._log_bytes -= _weight(self._log.popleft())
         self._compacted = max(self._compacted, revision)
 
     def _range(self, prefix: str, after: str) -> tuple[int, int]:
@@ -230,3 +235,8 @@ class _Reader:
             raise Compacted(self._ended)
         found, self.pending = self.pending, []
         return found
+
+
+def _weight(change: Change) -> int:
+    """Bytes that only the log keeps alive."""
+    return len(change.previous.value) if change.previous is not None else 0
