@@ -12,6 +12,7 @@ from fakeapi.authentication import AUTHENTICATED
 from fakeapi.clock import Clock
 from fakeapi.launch import Launched
 from fakeapi.request import Answer, User
+from fakeapi.resources import metrics
 from fakenodes.client.base import Client
 from fakenodes.client.inprocess import InProcessClient
 from fakenodes.components import Components, Plan
@@ -67,4 +68,8 @@ def components(launched: Launched, plan: Plan, clock: Clock, old: Components | N
         return known[name]
 
     plan.options = options_of(launched)
+    table = launched.server.table
+    if (plan.nodes or plan.roster) and not table.versions(metrics.GROUP):
+        for row in metrics.ROWS:
+            table.add(row)
     return Components(clients, clock, plan, old.kubelets if old is not None else None)

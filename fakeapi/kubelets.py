@@ -34,8 +34,9 @@ class Unreachable(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Kubelet:
-    """Where a node's kubelet listens."""
+    """Where a node's kubelet listens. One listener may serve many nodes, so requests name theirs as the Host."""
 
+    node: str
     host: str
     port: int
 
@@ -47,7 +48,7 @@ class Kubelet:
     async def request(self, method: str, target: str, headers: Headers = (), body: bytes = b"") -> Reply:
         """One request. Unreachable, Broken."""
         streams = await dial(self.host, self.port, tls=True)
-        return await exchange(streams, method, target, [("Host", self.netloc), *headers], body)
+        return await exchange(streams, method, target, [("Host", f"{self.node}:{self.port}"), *headers], body)
 
 
 def kubelet_of(node: Obj) -> Kubelet:
@@ -58,7 +59,7 @@ def kubelet_of(node: Obj) -> Kubelet:
         for address in addresses:
             if address.get("type") == wanted and address.get("address"):
                 port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
-                return Kubelet(address["address"], port or DEFAULT_PORT)
+                return Kubelet(node["metadata"]["name"], address["address"], port or DEFAULT_PORT)
     known = " ".join(f"{{{a.get('type', '')} {a.get('address', '')}}}" for a in addresses)
     raise errors.plain_500(f"no preferred addresses found; known addresses: [{known}]")
 
@@ -96,7 +97,7 @@ async def dial_pod(kubelet: Kubelet, namespace: str, pod: str, port: int, ip: st
     if reply.streams is None:
         raise Unreachable(f"{refused} ({await reply.text()})")
     socket = WebSocket(reply.streams, client=True)
-    forward = _Forward(socket)
+    forward = _Forward(socket, refused)
     try:
         return await forward.open()
     except ConnectionError:
@@ -107,9 +108,10 @@ async def dial_pod(kubelet: Kubelet, namespace: str, pod: str, port: int, ip: st
 class _Forward(asyncio.Transport):
     """One port forwarded in a WebSocket's channels 0 (data) and 1 (errors), as a transport below asyncio's streams."""
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: WebSocket, refused: str) -> None:
         super().__init__()
         self._socket = socket
+        self._refused = refused
         self._closing = False
         self._pending: asyncio.Queue[bytes] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,7 +133,8 @@ class _Forward(asyncio.Transport):
             if message[:1] == b"\0" and len(message) > 1:
                 self._reader.feed_data(message[1:])
             elif message[:1] == b"\1":
-                break
+                self._reader.set_exception(Unreachable(self._refused))
+                return
         self._reader.feed_eof()
 
     async def _outward(self) -> None:

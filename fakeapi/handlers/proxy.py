@@ -119,10 +119,10 @@ async def node(scope: Scope, request: Request) -> Answer:
     kubelet = kubelet_of(found)
     own = not port or port == str(kubelet.port)
     port, scheme = (str(kubelet.port), "https") if own else (port, scheme)
-    return await _forward(scope, request, scheme, kubelet.host, port, node=True)
+    return await _forward(scope, request, scheme, kubelet.host, port, node=name)
 
 
-async def _forward(scope: Scope, request: Request, scheme: str, host: str, port: str, *, node: bool = False) -> Answer:
+async def _forward(scope: Scope, request: Request, scheme: str, host: str, port: str, *, node: str = "") -> Answer:
     """The request to that address and the answer from there."""
     prefix, rest = _paths(request)
     query = urlencode([(k, v) for k, values in request.query.items() for v in values])
@@ -135,9 +135,10 @@ async def _forward(scope: Scope, request: Request, scheme: str, host: str, port:
     if not upgrade:
         headers = [(k, v) for k, v in headers if k not in ("connection", "upgrade")]
     netloc = f"{host}:{port}" if port else host
-    headers += [("Host", request.headers.get("host", netloc)), ("X-Forwarded-Uri", prefix + rest)]
+    asked = f"{node}:{port}" if node else request.headers.get("host", netloc)
+    headers += [("Host", asked), ("X-Forwarded-Uri", prefix + rest)]
     try:
-        streams = await _open(scope, host, number, scheme, node)
+        streams = await _open(scope, host, number, scheme, bool(node))
         reply = await exchange(streams, request.method, (rest or "/") + suffix, headers, await request.read())
     except (Unreachable, Broken) as error:
         raise errors.unavailable(f"error trying to reach service: {error}") from None

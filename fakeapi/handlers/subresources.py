@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fakeapi import errors
-from fakeapi.handlers import binding, components, connect, proxy, reviews, scale, tokens
+from fakeapi.handlers import binding, components, connect, proxy, reviews, scale, tokens, usage
 from fakeapi.handlers.scope import Scope
 from fakeapi.request import Answer, Request
 from fakeapi.resources.base import Subresource
@@ -32,6 +32,8 @@ HANDLERS: dict[tuple[str, str, str], Handler] = {
 VIRTUAL: dict[tuple[str, str], Handler] = {
     ("", "bindings"): binding.bind,
     ("", "componentstatuses"): components.serve,
+    ("metrics.k8s.io", "nodes"): usage.nodes,
+    ("metrics.k8s.io", "pods"): usage.pods,
     **reviews.HANDLERS,
 }
 

@@ -25,10 +25,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from fakeapi.clock import Clock, rfc3339
-from fakeapi.quantity import parse
+from fakeapi.clock import Clock
 from fakeapi.streaming.upgrade import UpgradeProtocol
-from fakenodes.kubelet import logs
+from fakenodes.kubelet import logs, stats
 from fakenodes.kubelet import node as nodes
 from fakenodes.kubelet.connections import Connections, Endpoint
 from fakenodes.kubelet.hollow import HollowNodes
@@ -102,8 +101,19 @@ class KubeletServer:
         return PlainTextResponse("ok")
 
     async def _pods(self, request: Request) -> Response:
-        items = [w.obj for w in self._workers() if w.obj is not None]
+        items = [w.obj for w in self._asked(request) if w.obj is not None]
         return JSONResponse({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
+
+    async def _summary(self, request: Request) -> Response:
+        """What `kubectl top` is made of: usage by pod and container, as the scripts say."""
+        name = _node(request)
+        return JSONResponse(stats.summary(name, self._asked(request), self._clock.now()))
+
+    def _asked(self, request: Request) -> list[PodWorker]:
+        """The pods of the node that the Host header names; of all nodes where it names none."""
+        name = _node(request)
+        known = self._nodes is not None and name in self._nodes.kubelets
+        return [w for w in self._workers() if not known or w.kubelet.node.name == name]
 
     def _workers(self) -> list[PodWorker]:
         return list(self._nodes.workers.values()) if self._nodes is not None else []
@@ -165,26 +175,8 @@ class KubeletServer:
                 run = logs.Run(run.id, run.started, container.finished_at)
             lines = [line for line in logs.written(container, run, now) if line[0] > seen]
 
-    async def _summary(self, request: Request) -> Response:
-        """What `kubectl top` is made of: usage by pod and container, as the scripts say."""
-        pods = []
-        now = rfc3339(self._clock.now())
-        for worker in self._workers():
-            if worker.obj is None or worker.pod is None:
-                continue
-            meta = worker.obj["metadata"]
-            containers = [
-                {
-                    "name": c.name,
-                    "cpu": {"time": now, "usageNanoCores": parse(c.script.cpu).nano},
-                    "memory": {"time": now, "workingSetBytes": parse(c.script.memory).scaled(0)},
-                }
-                for c in worker.pod.containers
-                if c.running
-            ]
-            ref = {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
-            pods.append({"podRef": ref, "node": worker.kubelet.node.name, "containers": containers})
-        return JSONResponse({"pods": pods})
+def _node(request: Request) -> str:
+    return request.headers.get("host", "").rpartition(":")[0]
 
 
 def _goes_on(container: Container, run: logs.Run) -> bool:

@@ -143,11 +143,6 @@ def test_events_of_an_object(kubectl: Kubectl) -> None:
     assert f"Successfully assigned {kubectl.namespace}/web-" in everything
 
 
-@pytest.mark.parametrize("what", ["pods", "nodes"])
-def test_top_says_that_there_are_no_metrics(kubectl: Kubectl, what: str) -> None:
-    assert kubectl("top", what, status=1).stderr == "error: Metrics API not available\n"
-
-
 def test_auth_can_i(kubectl: Kubectl) -> None:
     assert kubectl("auth", "can-i", "create", "deployments").stdout == "yes\n"
     assert ["*.*", "[]", "[]", "[*]"] in kubectl("auth", "can-i", "--list").lines()

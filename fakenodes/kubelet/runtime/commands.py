@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import io
 import posixpath
+import re
 import tarfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from fakenodes.kubelet.runtime.script import SHELLS, Script, number_of
 
 TAR_END = bytes(1024)
 PROMPT = b"/ # "
+_DIRECTIVE = re.compile("%([sdi%])")
 
 
 class NotFound(Exception):
@@ -316,11 +318,9 @@ def _escaped(text: str) -> str:
 async def _printf(machine: Machine, args: list[str], streams: Streams) -> int:
     if not args:
         return 1
-    form, *values = args
-    text = _escaped(form)
-    for value in values:
-        text = text.replace("%s", value, 1).replace("%d", value, 1)
-    await streams.out(text.replace("%s", "").replace("%d", "0").replace("%%", "%").encode())
+    values = iter(args[1:])
+    text = _DIRECTIVE.sub(lambda m: "%" if m[1] == "%" else next(values, "" if m[1] == "s" else "0"), _escaped(args[0]))
+    await streams.out(text.encode())
     return 0
 
 
