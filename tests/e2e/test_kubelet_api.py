@@ -190,7 +190,7 @@ def test_the_official_clients_exec(kubectl: Kubectl, pod: str) -> None:
                          stderr=True, _preload_content=False)  # fmt: skip
         session.run_forever(timeout=5)
         assert (session.read_stdout(), session.read_stderr(), session.returncode) == ("out\n", "err\n", 5)
-        session.close()
+        session.sock.close()  # its close() leaves open what the other side has closed
 
 
 def test_the_official_clients_port_forward(kubectl: Kubectl, pod: str) -> None:
