@@ -23,6 +23,7 @@ from fakeapi.strategies.podspec.printing import (
 from fakeapi.strategies.podspec.template import default_template
 from fakeapi.strategies.podspec.warnings import name_warnings
 from fakeapi.strategies.schedule import schedule_error, zone_errors
+from fakeapi.strategies.workload import same_generation
 
 Obj = dict[str, Any]
 
@@ -107,7 +108,7 @@ def _schedule(schedule: str, zone: str | None, zone_allowed: bool) -> list[Field
 
 def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+    if same_generation(new, old):
         return []
     found = name_warnings(new["metadata"].get("name") or "") if old is None else []
     job = (new["spec"].get("jobTemplate") or {}).get("spec") or {}

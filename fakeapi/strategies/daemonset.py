@@ -33,6 +33,7 @@ from fakeapi.strategies.workload import (
     check_counts,
     check_int_or_percent,
     go_strategy,
+    same_generation,
     selects,
     validate_always,
 )
@@ -138,7 +139,7 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+    if same_generation(new, old):
         return []
     return template_warnings(new["spec"].get("template") or {}, "spec.template")
 

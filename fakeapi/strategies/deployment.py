@@ -19,7 +19,6 @@ from fakeapi.strategies.podspec.printing import (
     selector_column,
 )
 from fakeapi.strategies.podspec.template import default_template
-from fakeapi.strategies.podspec.warnings import name_warnings, template_warnings
 from fakeapi.strategies.workload import (
     amount,
     check_at_most_all,
@@ -30,6 +29,7 @@ from fakeapi.strategies.workload import (
     go_strategy,
     validate_selected_template,
     validate_selector,
+    warnings,
 )
 
 Obj = dict[str, Any]
@@ -121,14 +121,6 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     errors = check_counts(status, _COUNTS)
     errors += check_replica_counts(status, ("updatedReplicas", "readyReplicas", "availableReplicas"))
     return errors + check_collisions(new, old)
-
-
-def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
-    """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
-        return []
-    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
-    return found + template_warnings(new["spec"].get("template") or {}, "spec.template")
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:

@@ -33,7 +33,7 @@ from fakeapi.strategies.podspec.printing import (
 from fakeapi.strategies.podspec.template import default_template
 from fakeapi.strategies.podspec.update import same
 from fakeapi.strategies.podspec.warnings import name_warnings
-from fakeapi.strategies.workload import MISMATCH, selects
+from fakeapi.strategies.workload import MISMATCH, same_generation, selects
 
 Obj = dict[str, Any]
 
@@ -199,7 +199,7 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+    if same_generation(new, old):
         return []
     found = name_warnings(new["metadata"].get("name") or "") if old is None else []
     return found + job_warnings(new.get("spec") or {}, "spec")

@@ -11,6 +11,7 @@ from fakeapi.strategies.podspec.printing import NAME, label_map, names_and_image
 from fakeapi.strategies.podspec.spec import validate_template
 from fakeapi.strategies.podspec.template import default_template
 from fakeapi.strategies.podspec.warnings import template_warnings
+from fakeapi.strategies.workload import same_generation
 
 Obj = dict[str, Any]
 
@@ -32,7 +33,7 @@ def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+    if same_generation(new, old):
         return []
     return template_warnings(new.get("template") or {}, "template")
 

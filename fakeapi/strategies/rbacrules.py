@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.gofmt import GoText, go_value
-from fakeapi.names import check, check_label_selector, is_path_segment, name_is_dns_subdomain
-from fakeapi.strategies.base import Obj
+from fakeapi.names import check, check_label_selector, is_path_segment, name_is_dns_subdomain, name_is_path_segment
+from fakeapi.strategies.base import Obj, Strategy
+from fakeapi.strategies.cells import AGE, NAME, column, table
 
 GROUP = "rbac.authorization.k8s.io"
 _SUBJECT_GROUPS = {"ServiceAccount": "", "User": GROUP, "Group": GROUP}
@@ -113,3 +114,27 @@ def names_of(obj: Obj, kind: str) -> str:
             name = subject.get("name", "")
             found.append(f"{subject.get('namespace', '')}/{name}" if kind == "ServiceAccount" else name)
     return ", ".join(found)
+
+
+def _role(obj: Obj) -> str:
+    reference = obj.get("roleRef") or {}
+    return f"{reference.get('kind', '')}/{reference.get('name', '')}"
+
+
+def binding_strategy(*, namespaced: bool) -> Strategy:
+    """RoleBindings' and ClusterRoleBindings' rules, which differ in what they may refer to."""
+    return Strategy(
+        default=default_binding,
+        validate=lambda obj, ctx: check_binding(obj, namespaced=namespaced),
+        validate_update=lambda new, old, ctx: check_binding_update(new, old, namespaced=namespaced),
+        name=name_is_path_segment,
+        printer=table(
+            NAME,
+            column("Role", _role),
+            AGE,
+            column("Users", lambda o: names_of(o, "User"), wide=True),
+            column("Groups", lambda o: names_of(o, "Group"), wide=True),
+            column("ServiceAccounts", lambda o: names_of(o, "ServiceAccount"), wide=True),
+        ),
+        create_on_update=True,
+    )

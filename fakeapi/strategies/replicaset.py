@@ -18,12 +18,12 @@ from fakeapi.strategies.podspec.printing import (
     selector_column,
 )
 from fakeapi.strategies.podspec.template import default_template
-from fakeapi.strategies.podspec.warnings import name_warnings, template_warnings
 from fakeapi.strategies.workload import (
-    check_counts,
-    check_replica_counts,
+    empty_replica_status,
+    validate_replica_status,
     validate_selected_template,
     validate_selector,
+    warnings,
 )
 
 Obj = dict[str, Any]
@@ -35,11 +35,6 @@ def default(obj: Obj) -> None:
     default_template(spec.setdefault("template", {}))
     if spec.get("replicas") is None:
         spec["replicas"] = 1
-
-
-def prepare_create(obj: Obj, ctx: Context) -> None:
-    """PrepareForCreate: an empty status."""
-    obj["status"] = {"replicas": 0}
 
 
 def validate(obj: Obj, ctx: Context) -> list[FieldError]:
@@ -56,24 +51,6 @@ def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     """ValidateReplicaSet, and ValidateReplicaSetUpdate, which says it all again: the selector stays."""
     kept = check_immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
     return validate(new, ctx) * 2 + kept
-
-
-_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
-
-
-def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    """ValidateReplicaSetStatusUpdate."""
-    status = new.get("status") or {}
-    errors = check_counts(status, _COUNTS)
-    return errors + check_replica_counts(status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"))
-
-
-def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
-    """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
-        return []
-    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
-    return found + template_warnings(new["spec"].get("template") or {}, "spec.template")
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -111,10 +88,10 @@ PRINTER = Printer(
 
 STRATEGY = Strategy(
     default=default,
-    prepare_create=prepare_create,
+    prepare_create=empty_replica_status,
     validate=validate,
     validate_update=validate_update,
-    validate_status=validate_status,
+    validate_status=validate_replica_status,
     warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,

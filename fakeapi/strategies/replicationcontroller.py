@@ -19,8 +19,13 @@ from fakeapi.strategies.podspec.printing import (
 )
 from fakeapi.strategies.podspec.spec import validate_template
 from fakeapi.strategies.podspec.template import default_template
-from fakeapi.strategies.podspec.warnings import name_warnings, template_warnings
-from fakeapi.strategies.workload import MISMATCH, check_counts, check_replica_counts, validate_always
+from fakeapi.strategies.workload import (
+    MISMATCH,
+    empty_replica_status,
+    validate_always,
+    validate_replica_status,
+    warnings,
+)
 
 Obj = dict[str, Any]
 
@@ -39,11 +44,6 @@ def default(obj: Obj) -> None:
             metadata["labels"] = dict(labels)
     if spec.get("replicas") is None:
         spec["replicas"] = 1
-
-
-def prepare_create(obj: Obj, ctx: Context) -> None:
-    """PrepareForCreate: an empty status."""
-    obj["status"] = {"replicas": 0}
 
 
 def validate(obj: Obj, ctx: Context) -> list[FieldError]:
@@ -66,24 +66,6 @@ def validate(obj: Obj, ctx: Context) -> list[FieldError]:
 def validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     """ValidateReplicationController, and ValidateReplicationControllerUpdate, which says it all again."""
     return validate(new, ctx) * 2
-
-
-_COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
-
-
-def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    """ValidateReplicationControllerStatusUpdate."""
-    status = new.get("status") or {}
-    errors = check_counts(status, _COUNTS)
-    return errors + check_replica_counts(status, ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"))
-
-
-def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
-    """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
-        return []
-    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
-    return found + template_warnings(new["spec"].get("template") or {}, "spec.template")
 
 
 def _cells(obj: Obj, now: float) -> list[Any]:
@@ -116,10 +98,10 @@ PRINTER = Printer(
 
 STRATEGY = Strategy(
     default=default,
-    prepare_create=prepare_create,
+    prepare_create=empty_replica_status,
     validate=validate,
     validate_update=validate_update,
-    validate_status=validate_status,
+    validate_status=validate_replica_status,
     warnings=warnings,
     name=name_is_dns_subdomain,
     generation=True,

@@ -20,6 +20,7 @@ from fakeapi.strategies.workload import (
     check_int_or_percent,
     check_replica_counts,
     go_strategy,
+    same_generation,
     validate_selected_template,
     validate_selector,
 )
@@ -145,7 +146,7 @@ def validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     """WarningsOnCreate and WarningsOnUpdate."""
-    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+    if same_generation(new, old):
         return []
     spec = new.get("spec") or {}
     found = template_warnings(spec.get("template") or {}, "spec.template")

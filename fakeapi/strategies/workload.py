@@ -13,7 +13,9 @@ from fakeapi.gofmt import GoText
 from fakeapi.names import check, check_label_selector, check_non_negative, is_percent
 from fakeapi.patterns import lazy
 from fakeapi.selectors import SelectorError, from_label_selector
+from fakeapi.strategies.base import Context
 from fakeapi.strategies.podspec.spec import validate_template
+from fakeapi.strategies.podspec.warnings import name_warnings, template_warnings
 
 Obj = dict[str, Any]
 Errors = list[FieldError]
@@ -121,3 +123,31 @@ def check_collisions(new: Obj, old: Obj) -> Errors:
     if before is not None and (value is None or value < before):
         return [invalid("status.collisionCount", value or 0, "cannot be decremented")]
     return []
+
+
+def empty_replica_status(obj: Obj, ctx: Context) -> None:
+    """PrepareForCreate of what is all replicas: an empty status."""
+    obj["status"] = {"replicas": 0}
+
+
+_REPLICA_COUNTS = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+
+
+def validate_replica_status(new: Obj, old: Obj, ctx: Context) -> Errors:
+    """ValidateReplicaSetStatusUpdate and ValidateReplicationControllerStatusUpdate."""
+    status = new.get("status") or {}
+    errors = check_counts(status, ("replicas", *_REPLICA_COUNTS, "observedGeneration"))
+    return errors + check_replica_counts(status, _REPLICA_COUNTS)
+
+
+def same_generation(new: Obj, old: Obj | None) -> bool:
+    """An update that leaves the generation alone, of which nobody is warned."""
+    return old is not None and new["metadata"].get("generation") == old["metadata"].get("generation")
+
+
+def warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
+    """WarningsOnCreate and WarningsOnUpdate of kinds whose name becomes a prefix of their pods' names."""
+    if same_generation(new, old):
+        return []
+    found = name_warnings(new["metadata"].get("name") or "") if old is None else []
+    return found + template_warnings(new["spec"].get("template") or {}, "spec.template")
