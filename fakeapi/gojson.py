@@ -7,16 +7,22 @@ way through orjson; the scanner here runs only over text that orjson refused, to
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import orjson
 import yaml
 
 from fakeapi.gofmt import go_quote
-from fakeapi.schema.duplicates import has_duplicates
+from fakeapi.schema.duplicates import has_duplicates, readable
 
 _SPACE = " \t\r\n"
 _DIGITS = frozenset("0123456789")
+
+# Go reads 10,000 levels; orjson writes 254, and what is read here ends up inside of other objects.
+MAX_DEPTH = 128
+# So many nodes a YAML document may have by repeating what anchors name (go-yaml looks closer from here on).
+MAX_ALIASED = 400_000
 
 
 class JsonError(ValueError):
@@ -26,12 +32,42 @@ class JsonError(ValueError):
 def parse(data: bytes) -> Any:
     """The value that the bytes hold. JsonError with encoding/json's message."""
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        text = data.decode("utf-8", "replace")
+        text = readable(data)
         _Scanner(text).check()
-        # What Go reads and orjson does not: invalid UTF-8 and lone surrogates become U+FFFD there.
-        return json.loads(text, strict=False)
+        value = json.loads(text, strict=False, parse_int=_integer, parse_float=_number)
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        check_depth(value)
+    return value
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise JsonError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return number
+
+
+def _integer(text: str) -> float:
+    """As orjson does: what does not fit 64 bits is a float."""
+    return int(text) if len(text) < 19 else fitting(int(text)) if len(text) < 22 else _number(text)
+
+
+def fitting(number: int) -> float:
+    """An integer that JSON can hold: beyond 64 bits it is a float."""
+    return number if -(2**63) <= number < 2**64 else float(number)
+
+
+def check_depth(value: Any) -> None:
+    """JsonError for a value with more than MAX_DEPTH objects and lists in each other."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_DEPTH + 1):
+        if not level:
+            return
+        below = (child for item in level for child in (item.values() if isinstance(item, dict) else item))
+        level = [child for child in below if isinstance(child, (dict, list))]
+    raise JsonError("exceeded max depth")
 
 
 def kind_of(value: Any) -> str:
@@ -51,6 +87,7 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0
 
     def check(self) -> None:
         self.value()
@@ -90,8 +127,12 @@ class _Scanner:
 
     def collection(self, end: str, item: Any, context: str) -> None:
         self.at += 1
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise JsonError("exceeded max depth")
         self.space()
         if self.peek() == end:
+            self.depth -= 1
             self.at += 1
             return
         while True:
@@ -99,6 +140,7 @@ class _Scanner:
             self.space()
             char = self.peek()
             if char == end:
+                self.depth -= 1
                 self.at += 1
                 return
             if char != ",":
@@ -186,14 +228,42 @@ def parse_yaml(data: bytes) -> Any:
     """The first YAML document as JSON would have it: keys are strings. JsonError with go-yaml's message."""
     value = _as_json(data)
     if value is not None:
+        check_depth(value)
         return value
     try:
+        if b"*" in data:
+            _check_aliases(next(iter(yaml.compose_all(data, Loader=_Loader)), None), max(MAX_ALIASED, len(data)))
         value = next(iter(yaml.load_all(data, Loader=_Loader)), None)
     except yaml.YAMLError as error:
         raise JsonError(_yaml_message(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise JsonError(f"yaml: {error}") from error
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise error if isinstance(error, JsonError) else JsonError(f"yaml: {error}") from error
+    check_depth(value)
     return _stringly(value)
+
+
+def _check_aliases(document: Any, limit: int) -> None:
+    """JsonError for a document that grows beyond limit nodes when its aliases are written out, or without end."""
+    sizes: dict[int, int] = {}
+
+    def size(node: Any) -> int:
+        known = sizes.get(id(node))
+        if known is not None:
+            if known < 0:
+                raise JsonError("yaml: anchor value contains itself")
+            return known
+        sizes[id(node)] = -1
+        total = 1
+        if isinstance(node, yaml.MappingNode):
+            total += sum(size(key) + size(value) for key, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            total += sum(map(size, node.value))
+        if total > limit:
+            raise JsonError("yaml: document contains excessive aliasing")
+        sizes[id(node)] = total
+        return total
+
+    size(document)
 
 
 def _as_json(data: bytes) -> Any:
@@ -219,11 +289,15 @@ def _yaml_message(error: yaml.YAMLError) -> str:
 def yaml_duplicates(data: bytes) -> list[str]:
     """Keys that a mapping of the first document has twice: `line 5: key "data" already set in map`."""
     found: list[str] = []
+    done: set[int] = set()
     value = _as_json(data)
     if value is not None and not has_duplicates(data, value):
         return found
 
     def walk(node: Any) -> None:
+        if id(node) in done:
+            return
+        done.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             for item in node.value:
                 walk(item)
@@ -249,7 +323,11 @@ def _stringly(value: Any) -> Any:
         return {_key(k): _stringly(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_stringly(v) for v in value]
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+    if isinstance(value, int):
+        return value if isinstance(value, bool) else fitting(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise JsonError(f"json: unsupported value: {'NaN' if math.isnan(value) else '+Inf' if value > 0 else '-Inf'}")
+    return value if value is None or isinstance(value, (str, float)) else str(value)
 
 
 def _key(key: Any) -> str:

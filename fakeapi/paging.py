@@ -116,7 +116,7 @@ def _integer(text: str | None) -> int | None:
         return None
     if not re.fullmatch(r"[+-]?[0-9]+", text):
         raise errors.bad_request(f"strconv.ParseInt: parsing {go_quote(text)}: invalid syntax")
-    number = int(text)
+    number = int(text) if len(text) < 4000 else 2**63
     if not -(2**63) <= number < 2**63:
         raise errors.bad_request(f"strconv.ParseInt: parsing {go_quote(text)}: value out of range")
     return number

@@ -14,17 +14,19 @@ from collections.abc import Callable
 from typing import Any
 
 import jsonpointer
+import orjson
 
 from fakeapi import errors
-from fakeapi.gojson import JsonError, kind_of, parse
+from fakeapi.gojson import JsonError, check_depth, kind_of, parse
 from fakeapi.patterns import lazy
 from fakeapi.schema.types import Type
 
 Obj = dict[str, Any]
 
 MAX_OPERATIONS = 10_000
+MAX_COPIED = 3 * 1024 * 1024  # bytes that all `copy` operations of a patch may add
 
-_INDEX = lazy(r"[+-]?[0-9]+\Z")
+_INDEX = lazy(r"[+-]?0*[0-9]{1,18}\Z")
 _TEXT_MEMBERS = ("op", "path", "from")
 
 
@@ -60,19 +62,20 @@ def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
     body that is no JSON patch, 413 for more than MAX_OPERATIONS, 422 for an operation that does not apply."""
     operations = _read_operations(body, validating)
     if len(operations) > MAX_OPERATIONS:
-        raise errors.too_large(
-            f"Request entity too large: The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
-        )
+        text = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+        raise errors.too_large(f"Request entity too large: {text}")
     out = copy.deepcopy(doc)
     opened: list[Obj] = [out]
+    document = _Document(out, opened)
     try:
         for operation in operations:
             name = (operation or {}).get("op")
             apply = _OPERATIONS.get(name) if isinstance(name, str) else None
             if apply is None:
                 raise _Refused
-            apply(_Document(out, opened), operation)
-    except _Refused:
+            apply(document, operation)
+        check_depth(out)
+    except (_Refused, JsonError):
         raise rejected() from None
     for level in opened:
         _sort(level)
@@ -140,6 +143,7 @@ class _Document:
     def __init__(self, root: Obj, opened: list[Obj]) -> None:
         self.root = root
         self.opened = opened
+        self.copied = 0
 
 
 def _sort(level: Obj) -> None:
@@ -223,7 +227,14 @@ def _move(doc: _Document, operation: Obj) -> None:
 
 
 def _copy(doc: _Document, operation: Obj) -> None:
-    value = copy.deepcopy(_get(*_target(doc, operation, "from")))
+    value = _get(*_target(doc, operation, "from"))
+    try:
+        doc.copied += len(orjson.dumps(value))
+    except TypeError:  # too deep
+        raise _Refused from None
+    if doc.copied > MAX_COPIED:
+        raise _Refused
+    value = copy.deepcopy(value)
     _put(*_target(doc, operation), value)
 
 

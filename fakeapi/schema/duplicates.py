@@ -6,6 +6,7 @@ Stands for the duplicate detection of sigs.k8s.io/json. Leaves out that Go merge
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ import orjson
 from fakeapi.gofmt import go_quote
 
 MOST = 100
+_ESCAPES = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
 
 
 class Literal(float):
@@ -39,10 +43,20 @@ class Pairs(dict[str, Any]):
         self.all = pairs
 
 
+def readable(data: bytes) -> str:
+    """JSON text as Go reads it where orjson reads nothing: invalid UTF-8 and lone surrogates are U+FFFD."""
+    text = data.decode("utf-8", "replace")
+    return _ESCAPES.sub(lambda found: "\\ufffd" if found[1] else found[0], text)
+
+
 def parse_slowly(source: bytes, *, keep_duplicates: bool = False) -> Any:
     """Parse JSON with numbers as Literal and, when asked, objects as Pairs."""
     hook = Pairs if keep_duplicates else None
-    return json.loads(source, parse_float=Literal, object_pairs_hook=hook)
+    return json.loads(readable(source), parse_int=_integer, parse_float=Literal, object_pairs_hook=hook)
+
+
+def _integer(text: str) -> float:
+    return int(text) if len(text) < 19 else Literal(text)
 
 
 def has_duplicates(source: bytes, value: Any) -> bool:
