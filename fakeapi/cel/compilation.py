@@ -18,7 +18,10 @@ from fakeapi.schema import patterns
 Schema = Mapping[str, Any]
 
 EXPRESSION_LIMIT, SCHEMA_LIMIT = 10_000_000, 100_000_000
-_HINT = " (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
+_HINT = (
+    " (try simplifying the rule, or adding maxItems, maxProperties, and maxLength"
+    " where arrays, maps, and strings are declared)"
+)
 _MOST_EXPENSIVE = 4
 
 

@@ -88,7 +88,8 @@ Priced = tuple[float, Seen]
 
 
 def _cost(node: Node, scope: Scope) -> Priced:
-    return _KINDS[node.kind](node, scope)
+    found: Priced = _KINDS[node.kind](node, scope)
+    return found
 
 
 def _const(node: Node, scope: Scope) -> Priced:

@@ -1,7 +1,7 @@
 """The functions of Kubernetes' CEL libraries as the type checker is told of them.
 
-Stands for apiserver's pkg/cel/library. One line an overload; `Type.name(...)` is called on a value. Strings and optionals
-are cel-expr-python's own extensions.
+Stands for apiserver's pkg/cel/library. One line an overload; `Type.name(...)` is called on a value. Strings and
+optionals are cel-expr-python's own extensions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The type environment of a schema: `self` and `oldSelf` have the schema's types, so that wrong rules do not compile.
 
 Objects become message types in a descriptor pool made for the schema, with one field a property; names that CEL cannot
-spell are escaped as Kubernetes does. Stands for apiserver's pkg/cel/common/schemas.go and pkg/cel/escaping.go. Lists and
-maps nested directly in lists or maps are dyn below the first level, which protobuf cannot describe.
+spell are escaped as Kubernetes does. Stands for apiserver's pkg/cel/common/schemas.go and pkg/cel/escaping.go. Lists
+and maps nested directly in lists or maps are dyn below the first level, which protobuf cannot describe.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Schema = Mapping[str, Any]
 _Field = descriptor_pb2.FieldDescriptorProto
 
 _RESERVED = frozenset(
-    ["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return"]
+    "true false null in as break const continue else for function if import let loop package namespace return".split()  # noqa: SIM905
 )
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _WELL_KNOWN = (any_pb2, struct_pb2, duration_pb2, timestamp_pb2, wrappers_pb2)
@@ -127,7 +127,8 @@ def _reachable(schema: Schema, words: frozenset[str]) -> Schema:
     made = dict(schema)
     properties = resource_if(schema, False).get("properties")
     if properties:
-        made["properties"] = {name: _reachable(inner, words) for name, inner in properties.items() if escape(name) in words}
+        kept = {name: inner for name, inner in properties.items() if escape(name) in words}
+        made["properties"] = {name: _reachable(inner, words) for name, inner in kept.items()}
         made.pop("x-kubernetes-embedded-resource", None)
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), Mapping):
@@ -187,7 +188,7 @@ _FORMATS = {"byte": "bytes", "duration": "duration", "date": "timestamp", "date-
 
 
 def kind_of(schema: Schema) -> str:
-    """list | map | object | string | bytes | duration | timestamp | integer | number | boolean | dyn | "" (not reachable)."""
+    """list, map, object, string, bytes, duration, timestamp, integer, number, boolean, dyn; "" cannot be reached."""
     if schema.get("x-kubernetes-int-or-string"):
         return "dyn"
     kind = schema.get("type") or ""

@@ -130,10 +130,10 @@ def _logic(parts: list[Program], env: Env, stop: bool) -> bool:
     for part in parts:
         try:
             value = part(env)
-            if value is stop:
-                return stop
             if not isinstance(value, bool):
                 raise values.no_overload()
+            if value is stop:
+                return stop
         except CelError as found:
             error = error or found
     if error is not None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -304,8 +305,7 @@ def _formatted(value: Any, verb: str, precision: int) -> str:
     if verb == "s":
         return _shown(value)
     if verb in "fe":
-        text = f"{float(value):.{precision}{verb}}"
-        return text
+        return f"{float(value):.{precision}{verb}}"
     if verb == "d":
         if isinstance(value, float):
             return text_of(value)
@@ -338,7 +338,7 @@ def _shown(value: Any) -> str:
 
 
 def _is_sorted(value: list[Any]) -> bool:
-    return all(not less(b, a) for a, b in zip(value, value[1:], strict=False))
+    return all(not less(b, a) for a, b in pairwise(value))
 
 
 def _sum(value: list[Any]) -> Any:
@@ -487,7 +487,8 @@ def _ip(text: Any) -> IP:
         address = ipaddress.ip_address(_text(text))
     except ValueError:
         raise CelError(
-            f"IP Address {go_quote(text)} parse error during conversion from string: ParseAddr({go_quote(text)}): unable to parse IP"
+            f"IP Address {go_quote(text)} parse error during conversion from string:"
+            f" ParseAddr({go_quote(text)}): unable to parse IP"
         ) from None
     if "%" in text:
         raise CelError(f"IP address {go_quote(text)} with zone value is not allowed")
@@ -512,7 +513,7 @@ def _contains_ip(value: CIDR, other: Any) -> bool:
 def _contains_cidr(value: CIDR, other: Any) -> bool:
     network = (other if isinstance(other, CIDR) else _cidr(other)).interface.network
     own = value.interface.network
-    return (
+    return bool(
         network.version == own.version
         and own.network_address <= network.network_address
         and network.prefixlen >= own.prefixlen
@@ -600,7 +601,8 @@ def _order(value: Any) -> Any:
 
 
 def _compare(one: Any, other: Any) -> int:
-    return (_order(one) > _order(other)) - (_order(one) < _order(other))
+    first, second = _order(one), _order(other)
+    return int(first > second) - int(first < second)
 
 
 def _value(optional: Optional) -> Any:

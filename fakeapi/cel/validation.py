@@ -159,7 +159,8 @@ def _reasoned(reason: str | None, path: str, value: Any, detail: str, plain: boo
 
 def _evaluation_error(text: str, label: str) -> str:
     if text.startswith("no such overload"):
-        return f"'{text}': call arguments did not match a supported operator, function or macro signature for rule: {label}"
+        what = "call arguments did not match a supported operator, function or macro signature"
+        return f"'{text}': {what} for rule: {label}"
     return f"{text} evaluating rule: {label}"
 
 

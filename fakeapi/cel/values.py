@@ -89,7 +89,7 @@ def less(one: Any, other: Any) -> bool:
     if is_number(one) and is_number(other):
         return bool(one < other)
     if type(one) is type(other) and isinstance(one, (str, bytes, bool, Timestamp, Duration)):
-        return bool(one < other)  # type: ignore[operator]
+        return bool(one < other)
     raise no_overload()
 
 
@@ -104,7 +104,7 @@ def add(one: Any, other: Any) -> Any:
     if isinstance(one, list) and isinstance(other, list):
         return [*one, *other]
     if type(one) is type(other) and isinstance(one, (str, bytes)):
-        return one + other  # type: ignore[operator]
+        return one + other
     if isinstance(one, Duration) and isinstance(other, Duration):
         return Duration(one.ns + other.ns)
     if {type(one), type(other)} == {Timestamp, Duration}:

@@ -1,7 +1,8 @@
 """Checks of a CustomResourceDefinition itself.
 
 Stands for apiextensions' apis/apiextensions/validation/validation.go. Upstream looks at the internal form, where what
-all versions have alike (schema, subresources, columns, selectable fields) stands in the spec: so do the fields of errors.
+all versions have alike (schema, subresources, columns, selectable fields) stands in the spec: so do the fields of
+errors.
 """
 
 from __future__ import annotations
@@ -251,7 +252,10 @@ def _selectable(given: list[Obj], schema: Mapping[str, Any], path: str) -> Itera
         if re.split(r"[.\[]", shown)[0] == "metadata":
             yield errors.invalid(at, text, "must not point to fields in metadata")
         if found.get("type") not in ("string", "boolean", "integer"):
-            kinds = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."
+            kinds = (
+                "must point to a field of type string, boolean or integer."
+                " Enum string fields and strings with formats are allowed."
+            )
             yield errors.invalid(at, text, kinds)
         if shown in seen:
             yield errors.duplicate(at, text)
@@ -358,8 +362,9 @@ def _status(obj: Obj) -> Iterator[FieldError]:
     for index, name in enumerate(stored):
         if name not in known:
             text = (
-                f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions until"
-                f" a storage migration ensures no data remains persisted in {name} and removes {name} from status.storedVersions"
+                f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions"
+                f" until a storage migration ensures no data remains persisted in {name} and removes {name}"
+                " from status.storedVersions"
             )
             yield errors.invalid(f"{path}[{index}]", name, text)
 

@@ -53,7 +53,7 @@ class Webhook:
         self._rng = rng
 
     async def ask(self, kind: Kind, objects: list[Obj], wanted: str) -> list[Obj]:
-        """The objects in the wanted apiVersion, with the metadata they had (but for labels and annotations). ApiError 500."""
+        """The objects in the wanted apiVersion; of metadata, labels and annotations alone may change. ApiError 500."""
         webhook = kind.conversion.get("webhook") or {}
         versions = [v for v in webhook.get("conversionReviewVersions") or () if v in REVIEWS]
         converting = [obj for obj in objects if obj["apiVersion"] != wanted]

@@ -14,6 +14,7 @@ from fakeapi.gofmt import go_quote
 from fakeapi.strategies.base import Obj
 
 FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+_WHY = "https://github.com/kubernetes/enhancements/pull/1111"
 APPROVED = "api-approved.kubernetes.io"
 _PROTECTED = (".k8s.io", ".kubernetes.io")
 
@@ -142,12 +143,13 @@ def approval(definition: Obj) -> tuple[str, str, str] | None:
         return (
             "False",
             "InvalidAnnotation",
-            f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111',
+            f'protected groups must have approval annotation "{APPROVED}" with either a URL'
+            f' or a reason starting with "unapproved", see {_WHY}',
         )
     return (
         "False",
         "MissingAnnotation",
-        f'protected groups must have approval annotation "{APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111',
+        f'protected groups must have approval annotation "{APPROVED}", see {_WHY}',
     )
 
 

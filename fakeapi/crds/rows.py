@@ -19,7 +19,7 @@ VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update
 
 
 def make(kind: Kind, ask: Ask, retire: Callable[[Resource], None]) -> list[Resource]:
-    """The rows of a definition whose names are accepted. retire: called with a row whose objects cannot be converted."""
+    """The rows of a definition whose names are accepted. retire: called with a row that cannot be converted."""
     converter = Converter(kind, ask)
     return [_row(version, converter, retire) for version in kind.versions.values() if version.spec.get("served")]
 

@@ -1,7 +1,7 @@
 """Checks of a definition's openAPIV3Schema beyond its structure: keywords, list and map types, rules in CEL.
 
-Stands for ValidateCustomResourceDefinitionOpenAPISchema and validateCustomResourceDefinitionValidation in apiextensions'
-apis/apiextensions/validation/validation.go.
+Stands for ValidateCustomResourceDefinitionOpenAPISchema and validateCustomResourceDefinitionValidation in
+apiextensions' apis/apiextensions/validation/validation.go.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _AT_ROOT = (
     *("MaxLength", "MinLength", "Pattern", "MaxItems", "MinItems", "UniqueItems", "MultipleOf", "Required", "Items"),
     *("Properties", "ExternalDocs", "Example", "XPreserveUnknownFields", "XValidations"),
 )
+_ENABLED = "at the root of the schema if the status subresource is enabled"
 _REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _META = ("metadata", "kind", "apiVersion")
 
@@ -64,11 +65,11 @@ def _root(schema: Schema, path: str, has_status: bool) -> Iterator[FieldError]:
             continue
         if name == "Type":
             if value != "object":
-                text = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
+                text = f'only "object" is allowed as the type {_ENABLED}'
                 yield errors.invalid(f"{path}.type", value, text)
                 return
         elif name not in _AT_ROOT:
-            text = f"only [{' '.join(_AT_ROOT)}] fields are allowed at the root of the schema if the status subresource is enabled"
+            text = f"only [{' '.join(_AT_ROOT)}] fields are allowed {_ENABLED}"
             yield errors.invalid(path, goform.text(goform.schema(schema)), text)
             return
 

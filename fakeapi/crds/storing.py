@@ -1,8 +1,9 @@
 """The store as one version of a custom kind sees it: objects come out in that version and go in in the storage version.
 
-Stands for the codec that apiextensions puts around a custom resource's storage (crdConversionRESTOptionsGetter): what is
-read is pruned and defaulted by the schema of the version it was stored in, converted, and pruned again; what is written
-is converted and pruned. Objects written before the definition took its present form are therefore read by its rules.
+Stands for the codec that apiextensions puts around a custom resource's storage (crdConversionRESTOptionsGetter): what
+is read is pruned and defaulted by the schema of the version it was stored in, converted, and pruned again; what is
+written is converted and pruned. Objects written before the definition took its present form are therefore read by its
+rules.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The checks of one custom object in upstream's order: kind, schema, scale, embedded metadata, list types, rules in CEL.
+"""The checks of one custom object in upstream's order: kind, schema, scale, embedded resources, list types, rules.
 
 Stands for apiextensions' registry/customresource/validator.go and the Validate methods of its strategies, and for
 apiserver/schema/objectmeta's validation. Object metadata itself is the registry's.
@@ -23,7 +23,10 @@ _MIXED = "may have mixed case, but should otherwise match: "
 _BLOCKING = frozenset(
     ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
 )
-_UNCHECKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
+_UNCHECKED = (
+    "some validation rules were not checked because the object was invalid;"
+    " correct the existing errors to complete validation"
+)
 _MAX_INT32 = 2**31 - 1
 
 
@@ -134,7 +137,8 @@ def at_path(obj: Obj, path: str) -> tuple[Any, str]:
             so_far = "." + ".".join(keys[:number])
             return (
                 None,
-                f"{so_far} accessor error: {_go_print(value)} is of the type {_go_type(value)}, expected map[string]interface{{}}",
+                f"{so_far} accessor error: {_go_print(value)} is of the type {_go_type(value)},"
+                " expected map[string]interface{}",
             )
         if key not in value:
             return None, ""

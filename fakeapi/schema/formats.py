@@ -1,7 +1,7 @@
 """String formats of structural schemas: which are known, and what each accepts.
 
-Stands for kube-openapi's validation/strfmt and apiextensions' apiserver/validation/formats.go. Dashes in a format's name
-do not count. A format that is not known says nothing about values (and a definition that uses it is warned of).
+Stands for kube-openapi's validation/strfmt and apiextensions' apiserver/validation/formats.go. Dashes in a format's
+name do not count. A format that is not known says nothing about values (and a definition that uses it is warned of).
 """
 
 from __future__ import annotations

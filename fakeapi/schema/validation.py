@@ -1,9 +1,9 @@
 """Values against structural schemas: every OpenAPI v3 keyword, with upstream's errors.
 
-Stands for kube-openapi's pkg/validation/validate and apiextensions' apiserver/validation (conversion of its results into
-field errors, ratcheting). A schema is compiled into one function; errors come in upstream's order, but where upstream
-walks a Go map it is the alphabet's. A message names the path inside what is validated; the field also has the prefix.
-Left out: uniqueItems, which no definition may set.
+Stands for kube-openapi's pkg/validation/validate and apiextensions' apiserver/validation (conversion of its results
+into field errors, ratcheting). A schema is compiled into one function; errors come in upstream's order, but where
+upstream walks a Go map it is the alphabet's. A message names the path inside what is validated; the field also has the
+prefix. Left out: uniqueItems, which no definition may set.
 """
 
 from __future__ import annotations

@@ -40,9 +40,7 @@ def strategy(version: Version) -> Strategy:
         printer=_printer(version),
         unconditional_update=False,
         main_reset=("status",) if version.has_status else (),
-        status_reset=tuple(
-            ["metadata", "spec", *(k for k in (version.schema or {}).get("properties", {}) if k not in _KEPT)]
-        ),
+        status_reset=("metadata", "spec", *(k for k in (version.schema or {}).get("properties", {}) if k not in _KEPT)),
     )
 
 
@@ -86,7 +84,8 @@ def finalizer_warnings(new: Obj, old: Obj | None) -> list[str]:
         found += [f"metadata.finalizers: {go_quote(name)}: {text}" for text in names.is_qualified_name(name)]
         if "/" not in name and name not in _STANDARD_FINALIZERS:
             path = " including a path (/)" if "." in name else ""
-            text = f"prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers"
+            why = "to avoid accidental conflicts with other finalizer writers"
+            text = f"prefer a domain-qualified finalizer name{path} {why}"
             found.append(f"metadata.finalizers: {go_quote(name)}: {text}")
     return found
 

@@ -1,7 +1,7 @@
 """CustomResourceDefinitions: defaults, what a write may change, and the start of a deletion.
 
-Stands for apiextensions' registry/customresourcedefinition and apis/apiextensions/v1/defaults.go. What makes a definition
-served, and its conditions, is crds/; checks of the definition are crds/checks.py's.
+Stands for apiextensions' registry/customresourcedefinition and apis/apiextensions/v1/defaults.go. What makes a
+definition served, and its conditions, is crds/; checks of the definition are crds/checks.py's.
 """
 
 from __future__ import annotations
