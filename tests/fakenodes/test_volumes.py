@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakenodes.client.base import Obj
+from fakenodes.controllers.attachments import plan as attach
+from fakenodes.controllers.expand import needs
+from fakenodes.controllers.provisioner import NAME
+from fakenodes.controllers.provisioner import plan as provision
+from fakenodes.controllers.volumes import (
+    BIND_COMPLETED,
+    BOUND_BY_CONTROLLER,
+    PROVISIONER,
+    SELECTED_NODE,
+    best_match,
+    bound_claim,
+    bound_volume,
+    claim_status,
+    mismatch,
+    unbound_volume,
+)
+
+
+def claim(size: str = "1Gi", mode: str = "ReadWriteOnce", marks: dict[str, str] | None = None, **spec: Any) -> Obj:
+    return {
+        "metadata": {"name": "data", "namespace": "ns", "uid": "c", "resourceVersion": "1", "annotations": marks or {}},
+        "spec": {"accessModes": [mode], "resources": {"requests": {"storage": size}}, "storageClassName": "s", **spec},
+    }
+
+
+def volume(name: str = "v", size: str = "2Gi", phase: str = "Available", **spec: Any) -> Obj:
+    labels = spec.pop("labels", {})
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "status": {"phase": phase},
+        "spec": {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "storageClassName": "s", **spec},
+    }
+
+
+MINE = {"namespace": "ns", "name": "data"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "volumes", "delayed", "found"),
+    [
+        (claim(), [volume("big", "5Gi"), volume("small", "2Gi")], False, "small"),
+        (claim(), [volume(size="500Mi")], False, None),
+        (claim(mode="ReadWriteMany"), [volume()], False, None),
+        (claim(volumeMode="Block"), [volume()], False, None),
+        (claim(), [volume(storageClassName="other")], False, None),
+        (claim(), [volume(phase="Released")], False, None),
+        (claim(), [volume(claimRef={"namespace": "ns", "name": "other"})], False, None),
+        (claim(), [volume("small"), volume("mine", "9Gi", claimRef=MINE)], False, "mine"),
+        (claim(), [volume(claimRef={**MINE, "uid": "another"})], False, None),
+        (claim(), [volume()], True, None),
+        (claim(), [volume(claimRef=MINE)], True, "v"),
+        (
+            claim(selector={"matchLabels": {"disk": "fast"}}),
+            [volume(), volume("fast", labels={"disk": "fast"})],
+            False,
+            "fast",
+        ),
+    ],
+)
+def test_which_volume(wanted: Obj, volumes: list[Obj], delayed: bool, found: str | None) -> None:
+    match = best_match(wanted, volumes, delayed)
+    assert (match["metadata"]["name"] if match else None) == found
+
+
+def test_binding_is_written_once_on_both_sides() -> None:
+    first = bound_volume(volume(), claim())
+    assert first is not None
+    assert first["metadata"]["annotations"] == {BOUND_BY_CONTROLLER: "yes"}
+    assert bound_volume(first, claim()) is None
+    second = bound_claim(claim(), first)
+    assert second is not None
+    assert second["metadata"]["annotations"] == {BOUND_BY_CONTROLLER: "yes", BIND_COMPLETED: "yes"}
+    assert bound_claim(second, first) is None
+    assert claim_status(second, first, "Bound") == {
+        "phase": "Bound",
+        "accessModes": ["ReadWriteOnce"],
+        "capacity": {"storage": "2Gi"},
+    }
+
+
+def test_a_volume_that_its_maker_meant_for_the_claim_says_nothing_of_a_controller() -> None:
+    found = bound_volume(volume(claimRef=MINE), claim())
+    assert found is not None
+    assert "annotations" not in found["metadata"]
+    assert unbound_volume(found)["spec"]["claimRef"] == {
+        "kind": "PersistentVolumeClaim",
+        "apiVersion": "v1",
+        "namespace": "ns",
+        "name": "data",
+    }
+    assert "claimRef" not in unbound_volume(bound_volume(volume(), claim()) or {})["spec"]
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (volume(), ""),
+        (volume(size="1Mi"), "requested PV is too small"),
+        (volume(storageClassName="x"), "storageClassName does not match"),
+        (volume(volumeMode="Block"), "incompatible volumeMode"),
+        (volume(accessModes=["ReadOnlyMany"]), "incompatible accessMode"),
+    ],
+)
+def test_why_a_named_volume_will_not_do(found: Obj, why: str) -> None:
+    assert mismatch(found, claim()) == why
+
+
+@pytest.mark.parametrize(
+    ("marks", "mode", "made"),
+    [
+        ({PROVISIONER: NAME}, "Immediate", True),
+        ({PROVISIONER: "example.com/other"}, "Immediate", False),
+        ({PROVISIONER: NAME}, "WaitForFirstConsumer", False),
+        ({PROVISIONER: NAME, SELECTED_NODE: "node-0"}, "WaitForFirstConsumer", True),
+        ({PROVISIONER: NAME, BIND_COMPLETED: "yes"}, "Immediate", False),
+    ],
+)
+def test_what_the_hollow_provisioner_makes(marks: dict[str, str], mode: str, made: bool) -> None:
+    found = provision(claim(marks=marks), {"metadata": {"name": "s"}, "volumeBindingMode": mode})
+    assert (found is not None) is made
+    if found is not None:
+        assert found["spec"]["claimRef"]["uid"] == "c"
+        assert found["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
+
+
+@pytest.mark.parametrize(
+    ("asked", "size", "has", "result"),
+    [
+        ("2Gi", "1Gi", "1Gi", True),
+        ("2Gi", "2Gi", "1Gi", True),
+        ("1Gi", "1Gi", "1Gi", False),
+        ("1Gi", "2Gi", "2Gi", False),
+    ],
+)
+def test_who_needs_more(asked: str, size: str, has: str, result: bool) -> None:
+    bound = {**claim(asked), "status": {"phase": "Bound", "capacity": {"storage": has}}}
+    assert needs(bound, volume(size=size)) is result
+
+
+def test_attachments_follow_the_nodes() -> None:
+    found = volume(csi={"driver": "d", "volumeHandle": "h"})
+    made, _ = attach(found, ["n1", "n2"], [])
+    assert [m["spec"]["nodeName"] for m in made] == ["n1", "n2"]
+    assert attach(found, ["n2"], made) == ([], made[:1])
