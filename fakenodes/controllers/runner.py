@@ -110,6 +110,7 @@ class _Running:
     def __init__(self, controller: Controller, watching: Watching, client: Client, clock: Clock,
                  rng: random.Random, options: Options) -> None:
         self.controller = controller
+        self._clock = clock
         self._queue: WorkQueue[str] = WorkQueue(clock)
         self._recorder = EventRecorder(client, clock, controller.component or controller.name)
         self._shared = Shared(watching, client, clock, self._recorder, self._queue, controller.state(), rng,
