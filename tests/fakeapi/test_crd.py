@@ -194,3 +194,35 @@ def test_definitions_are_rows_after_a_restart(api: InProcess) -> None:
         assert other.table.find(GROUP, "v1", "widgets") is not None
     finally:
         api.run(other.custom.stop)
+
+
+def test_a_webhook_converts_what_is_read_written_and_followed(api: InProcess) -> None:
+    asked = []
+
+    async def ask(kind: Any, objects: list[dict[str, Any]], wanted: str) -> list[dict[str, Any]]:
+        """v1 counts in `size`, v2 in `amount`; the answer takes its time, as a webhook's does."""
+        asked.append((len(objects), wanted))
+        await asyncio.sleep(0)
+        names = ("size", "amount") if wanted.endswith("v2") else ("amount", "size")
+        return [{**o, "apiVersion": wanted, "spec": {names[1]: o["spec"][names[0]]}} for o in objects]
+
+    api.server.custom._ask = ask
+    newer = version("v2", {"type": "object", "properties": {"amount": {"type": "integer"}}})
+    client = {"url": "https://127.0.0.1:1/convert"}
+    webhook = {"clientConfig": client, "conversionReviewVersions": ["v1"]}
+    install(api, version(), newer, conversion={"strategy": "Webhook", "webhook": webhook})
+    v2 = WIDGETS.replace("/v1/", "/v2/")
+    made = api.ask("POST", v2, widget(api_version=f"{GROUP}/v2", spec={"amount": 7}))
+    assert (made.status, made.body["apiVersion"], made.body["spec"]) == (201, f"{GROUP}/v2", {"amount": 7})
+    assert api.ask("GET", f"{WIDGETS}/a").body["spec"] == {"size": 7}
+    api.ask("PATCH", f"{WIDGETS}/a", {"spec": {"size": 8}})
+    assert [item["spec"] for item in api.ask("GET", v2).body["items"]] == [{"amount": 8}]
+    assert asked
+
+
+def test_a_webhook_that_does_not_answer_is_a_plain_500(api: InProcess) -> None:
+    webhook = {"clientConfig": {"url": "https://127.0.0.1:1/convert"}, "conversionReviewVersions": ["v1"]}
+    install(api, version(), version("v2"), conversion={"strategy": "Webhook", "webhook": webhook})
+    refused = api.ask("POST", WIDGETS.replace("/v1/", "/v2/"), widget(api_version=f"{GROUP}/v2", spec={}))
+    text = f"conversion webhook for {GROUP}/v2, Kind=Widget failed: Post"
+    assert (refused.status, refused.message.startswith(text), "reason" in refused.body) == (500, True, False)
