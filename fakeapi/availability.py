@@ -163,7 +163,7 @@ class Availability:
             "apiVersion": new["apiVersion"],
             "kind": kind,
             "metadata": {"name": new["metadata"]["name"]},
-            "status": {"conditions": [c for c in new["status"]["conditions"] if c["type"] == "Dangling"]},
+            "status": {"conditions": [c for c in new["status"]["conditions"] if c.get("type") == "Dangling"]},
         }
         return manager.on_apply(
             old,
