@@ -133,15 +133,17 @@ class EventRecorder:
         ref = reference(obj, field_path)
         about = (ref.get("kind"), ref.get("namespace"), ref.get("name"), ref.get("uid"), ref.get("apiVersion"))
         now = self._clock.now()
-        if not self._allowed(about, now):
-            return
         group = (*about, type, reason)
         message, combined = self._combine(group, message, now)
         key = (*group, "" if combined else field_path, combined or message)
         stamp = rfc3339(now)
         sent: _Sent | None = self._sent.get(key)
+        # What is held back as spam is counted all the same: the next one that passes tells of it.
+        allowed = self._allowed(about, now)
         if sent is not None:
             sent.count += 1
+            if not allowed:
+                return
             patch: Obj = {"count": sent.count, "lastTimestamp": stamp}
             if combined:
                 patch["message"] = message
@@ -150,6 +152,8 @@ class EventRecorder:
             return
         sent = _Sent(self._name(ref["name"], now), 1, stamp)
         self._sent.touch(key, sent)
+        if not allowed:
+            return
         event = self._event(ref, type, reason, message, sent, stamp)
         self._sink.put(lambda: self._client.create(EVENTS, event))
 
