@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import program
-from tests.e2e.processes import cluster, run
+from tests.e2e.processes import FAKEKUBE, cluster, run
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -82,6 +82,14 @@ def test_the_first_command_is_the_flow_that_the_kubectl_tests_run() -> None:
     )
     assert test == "scripts/test"
     assert all(os.access(ROOT / script, os.X_OK) for script in ("scripts/install", "scripts/test", ".ci/run"))
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    said = run(FAKEKUBE, "--help", env={"COLUMNS": "200"}).stdout
+    listed = re.findall(r"^    (\w+)  ", said, re.MULTILINE)
+    assert len(listed) > 5
+    table = "".join(line for line in README.splitlines() if line.startswith("| `fakekube "))
+    assert [name for name in listed if not re.search(rf"\b{name}`", table)] == []
 
 
 def test_links_lead_somewhere() -> None:
