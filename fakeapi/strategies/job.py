@@ -179,15 +179,23 @@ _DIRECTIVES = ("nodeSelector", "tolerations", "schedulingGates")
 
 
 def _template_update(new: Obj, old: Obj, job: Obj) -> list[FieldError]:
-    """The template stays, but a Job that has never run may still be told where to run."""
-    suspended = (job.get("spec") or {}).get("suspend") and not (job.get("status") or {}).get("startTime")
+    """The template stays, but a suspended Job without pods may still be told where to run and what its pods ask for."""
+    status = job.get("status") or {}
+    suspended = (job.get("spec") or {}).get("suspend") and not (status.get("startTime") and status.get("active"))
     kept, was = (_without_directives(t) for t in (new, old)) if suspended else (new, old)
     return [] if same(kept, was) else [invalid("spec.template", go_template(new), IMMUTABLE)]
+
+
+def _without_amounts(resources: Obj) -> Obj:
+    return {k: v for k, v in resources.items() if k not in ("limits", "requests")}
 
 
 def _without_directives(template: Obj) -> Obj:
     spec = {k: v for k, v in (template.get("spec") or {}).items() if k not in _DIRECTIVES}
     affinity = {k: v for k, v in (spec.pop("affinity", None) or {}).items() if k != "nodeAffinity"}
+    for key in ("containers", "initContainers"):
+        if key in spec:
+            spec[key] = [{**c, "resources": _without_amounts(c.get("resources") or {})} for c in spec[key]]
     metadata = {k: v for k, v in (template.get("metadata") or {}).items() if k not in ("labels", "annotations")}
     return {"metadata": metadata, "spec": {**spec, **({"affinity": affinity} if affinity else {})}}
 
@@ -279,6 +287,8 @@ STRATEGY = Strategy(
     fields={"status.successful": lambda obj: str((obj.get("status") or {}).get("succeeded") or 0)},
     printer=PRINTER,
     default_propagation="Orphan",
-    delete_warning="child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
-    "or set propagationPolicy=Orphan to suppress this warning",
+    delete_warning=(
+        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
+        "set propagationPolicy=Orphan to suppress this warning"
+    ),
 )
