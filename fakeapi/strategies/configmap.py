@@ -32,7 +32,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
             found += check(f"{field}[{key}]", key, is_config_key(key))
             if key in other:
                 found.append(invalid(f"{field}[{key}]", key, f"duplicate of key present in {where}"))
-    size = sum(len(v.encode()) for v in data.values()) + sum(len(base64.b64decode(v)) for v in binary.values())
+    size = sum(len(v.encode()) for v in data.values()) + sum(len(base64.b64decode(v or "")) for v in binary.values())
     if size > MAX_SIZE:
         # field.NewPath("") prints as "[]": the error is of the whole object.
         found.append(too_long("[]", MAX_SIZE))

@@ -48,7 +48,7 @@ def _json_of(key: str) -> Callable[[Obj], list[FieldError]]:
         if key not in data:
             return [required(f"data[{key}]")]
         try:
-            value = gojson.parse(base64.b64decode(data[key]))
+            value = gojson.parse(base64.b64decode(data[key] or ""))
         except gojson.JsonError as error:
             return [invalid(f"data[{key}]", _REDACTED, str(error))]
         if value is None or isinstance(value, dict):
@@ -90,7 +90,7 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     data = obj.get("data") or {}
     for key in sorted(data):
         found += check(f"data[{key}]", key, is_config_key(key))
-    if sum(len(base64.b64decode(v)) for v in data.values()) > MAX_SIZE:
+    if sum(len(base64.b64decode(v or "")) for v in data.values()) > MAX_SIZE:
         found.append(too_long("data", MAX_SIZE))
     rule = _TYPES.get(obj.get("type", ""))
     return found + (rule(obj) if rule else [])
