@@ -183,14 +183,14 @@ def test_the_official_clients_exec(kubectl: Kubectl, pod: str) -> None:
                          stdout=True, _preload_content=False)  # fmt: skip
         session.write_stdin("typed\n")
         assert session.readline_stdout(timeout=5) == "typed"
-        session.close()
+        session.sock.shutdown()
     with core(kubectl) as api:
         command = ["sh", "-c", "echo out; echo err >&2; exit 5"]
         session = stream(api.connect_get_namespaced_pod_exec, pod, kubectl.namespace, command=command, stdout=True,
                          stderr=True, _preload_content=False)  # fmt: skip
         session.run_forever(timeout=5)
         assert (session.read_stdout(), session.read_stderr(), session.returncode) == ("out\n", "err\n", 5)
-        session.sock.close()  # its close() leaves open what the other side has closed
+        session.sock.shutdown()  # its close() leaves open what the other side has closed
 
 
 def test_the_official_clients_port_forward(kubectl: Kubectl, pod: str) -> None:
@@ -203,4 +203,4 @@ def test_the_official_clients_port_forward(kubectl: Kubectl, pod: str) -> None:
             while data := socket.recv(1000):
                 answer += data
         assert answer.endswith(b"/main: GET /py\n")
-        forward.websocket.close()
+        forward.websocket.shutdown()
