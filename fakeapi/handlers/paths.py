@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from fakeapi import admin, codec, discovery, errors, metrics, openapi
+from fakeapi import admin, aggregation, codec, discovery, errors, metrics, openapi
 from fakeapi.handlers import tokens
 from fakeapi.handlers.routes import text_not_found
 from fakeapi.request import Answer, Request
@@ -113,6 +113,10 @@ async def _groups(server: ApiServer, request: Request) -> Answer:
     if len(parts) == 1:
         aggregated = _aggregated(server, request, core=False)
         return aggregated or _plain(request, discovery.api_group_list(server.table))
+    if len(parts) > 2 and parts[2] not in server.table.versions(parts[1]):
+        remote = await aggregation.proxy(server, request, parts[1], parts[2])
+        if remote is not None:
+            return remote
     group = discovery.api_group(server.table, parts[1])
     if group is None:
         return text_not_found()

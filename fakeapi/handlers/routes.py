@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from fakeapi import errors
+from fakeapi import aggregation, errors
 from fakeapi.handlers import create, delete, get, list, patch, subresources, update, watch
 from fakeapi.handlers.scope import Scope
 from fakeapi.request import Answer, Request, RequestInfo
@@ -46,6 +46,9 @@ async def route(server: ApiServer, request: Request) -> Answer:
     info = request.info
     row = server.table.find(info.group, info.version, info.resource)
     if row is None:
+        remote = await aggregation.proxy(server, request, info.group, info.version)
+        if remote is not None:
+            return remote
         if not server.table.has_builtin(info.group) or (info.prefix == "apis" and not info.group):
             return text_not_found()
         raise errors.page_not_found()

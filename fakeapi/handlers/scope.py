@@ -232,9 +232,13 @@ def _kind_error(scope: Scope, given_kind: str, given_version: str, kind: str, gr
     return errors.bad_request(f"the API version in the data ({given_version}) does not match the expected API version ({expected})")
 
 
+# In a scheme still, though no path serves it any more.
+_NOT_SERVED = frozenset((("apiextensions.k8s.io", "v1beta1", "CustomResourceDefinition"),))
+
+
 def _registered(scope: Scope, group: str, version: str, kind: str) -> bool:
     definitions = scope.server.definitions
-    if definitions.by_gvk(group, version, kind) is not None:
+    if definitions.by_gvk(group, version, kind) is not None or (group, version, kind) in _NOT_SERVED:
         return True
     base = kind.removesuffix("List")
     return (group, version, kind) == ("", "v1", "List") or (base != kind and definitions.by_gvk(group, version, base) is not None)

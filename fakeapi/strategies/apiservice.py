@@ -5,7 +5,9 @@ Stands for kube-aggregator's registry/apiservice and ValidateAPIService*.
 
 from __future__ import annotations
 
-from fakeapi.errors import FieldError, forbidden, invalid, required
+from base64 import b64decode
+
+from fakeapi.errors import FieldError, invalid, required
 from fakeapi.names import check, is_dns1035_label, is_dns1123_subdomain, is_port_number, name_is_path_segment
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
@@ -60,10 +62,11 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     service = spec.get("service")
     if service is not None:
         return found + _service(service, spec)
-    for field in ("caBundle", "insecureSkipTLSVerify"):
-        if spec.get(field):
-            text = "local APIServices may not have a caBundle" if field == "caBundle" else ""
-            found.append(forbidden(f"spec.{field}", text or "local APIServices may not have insecureSkipTLSVerify"))
+    if spec.get("caBundle"):
+        size = f"{len(b64decode(spec['caBundle']))} bytes"
+        found.append(invalid("spec.caBundle", size, "local APIServices may not have a caBundle"))
+    if spec.get("insecureSkipTLSVerify"):
+        found.append(invalid("spec.insecureSkipTLSVerify", True, "local APIServices may not have insecureSkipTLSVerify"))
     return found
 
 
