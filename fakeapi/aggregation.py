@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 GROUP, PLURAL = "apiregistration.k8s.io", "apiservices"
 TEXT = "text/plain; charset=utf-8"
 # What belongs to one connection, or is said anew on the other.
-_HOP = frozenset("connection keep-alive te trailer transfer-encoding upgrade host content-length authorization".split())
+_HOP = frozenset(
+    [
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+        "authorization",
+    ]
+)
 
 
 async def proxy(server: ApiServer, request: Request, group: str, version: str) -> Answer | None:
