@@ -18,6 +18,7 @@ import orjson
 
 from fakeapi import admission, authorization, codec, discovery, errors, openapi, poststart
 from fakeapi.accounts import Accounts
+from fakeapi.addresses import Addresses
 from fakeapi.admission.base import Host, Obj, T
 from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
@@ -32,6 +33,7 @@ from fakeapi.expiry import Expiry
 from fakeapi.handlers import paths, routes
 from fakeapi.handlers.compression import compress
 from fakeapi.handlers.scope import Scope
+from fakeapi.keeper import Keeper
 from fakeapi.metrics import Metrics
 from fakeapi.registry import Registry, encode
 from fakeapi.request import Answer, Request, RequestInfo, User, decode_path, parse, parse_query
@@ -86,7 +88,7 @@ class ApiServer:
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
         self.custom = Definitions(self, Webhook(self.reader, self.rng).ask)
         self.expiry = Expiry(storage, self.clock)
-        self.availability = Availability(self)
+        self.keepers: tuple[Keeper, ...] = (Availability(self), Addresses(self))
         self.tap: Tap | None = None
         self.control: Control | None = None
         self.metrics = Metrics()
@@ -101,7 +103,8 @@ class ApiServer:
             await self._insert(row, obj)
         await self.custom.start()
         await self.expiry.start()
-        await self.availability.start()
+        for keeper in self.keepers:
+            await keeper.start()
 
     async def _insert(self, row: Resource, obj: Obj) -> None:
         from fakeapi import meta
@@ -117,7 +120,8 @@ class ApiServer:
     async def stop(self) -> None:
         """End every watch and close the store."""
         self.closing.set()
-        await self.availability.stop()
+        for keeper in self.keepers:
+            await keeper.stop()
         await self.expiry.stop()
         await self.custom.stop()
         for registry in self.registries.values():

@@ -1,34 +1,26 @@
 """Statuses that the API server itself keeps: FlowSchemas' Dangling and APIServices' Available.
 
-Stands for apiserver's flow control config controller (config-consumer) and kube-aggregator's available controllers. It
-follows the store, so that writes of other servers on the same store count too, and one task writes what has changed.
-An aggregated server is not asked: where its Service and an address for it exist, it counts as available.
+Stands for apiserver's flow control config controller (config-consumer) and kube-aggregator's available controllers. An aggregated server is not asked: where its Service and an address for it exist, it counts as available.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from fakeapi.clock import rfc3339
+from fakeapi.keeper import Keeper
 from fakeapi.managedfields import manager
 from fakeapi.registry import encode
-from fakeapi.storage.base import Change, Conflict, Entry, KeyMissing
 from fakeapi.strategies.base import Obj
 
 if TYPE_CHECKING:
     from fakeapi.app import ApiServer
 
-log = logging.getLogger("fakekube")
-
 SCHEMAS, LEVELS = "/registry/flowschemas/", "/registry/prioritylevelconfigurations/"
 SERVICES_OF_APIS, SERVICES = "/registry/apiregistration.k8s.io/apiservices/", "/registry/services/specs/"
 SLICES = "/registry/endpointslices/"
-# prefix -> what is looked at anew when something under it is written: that itself, or everything under another prefix.
 _FOLLOWED = {SCHEMAS: "", SERVICES_OF_APIS: "", LEVELS: SCHEMAS, SERVICES: SERVICES_OF_APIS, SLICES: SERVICES_OF_APIS}
 _CONSUMER = "api-priority-and-fairness-config-consumer-v1"
 _AGGREGATOR = "kube-apiserver"
@@ -36,58 +28,15 @@ _AGGREGATOR = "kube-apiserver"
 Verdict = tuple[str, str, str]
 
 
-class Availability:
-    """Keeps the statuses of one server. `start` once the store is there, `stop` in the end."""
+class Availability(Keeper):
+    """Keeps the statuses of one server."""
 
     def __init__(self, server: ApiServer) -> None:
+        super().__init__(server.storage, _FOLLOWED)
         self._server = server
-        self._queue: dict[str, None] = {}
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._unlisten: list[Callable[[], None]] = []
 
-    async def start(self) -> None:
-        """Look at everything once, and follow the store from there."""
-        storage = self._server.storage
-        for prefix, subjects in _FOLLOWED.items():
-            self._unlisten.append(storage.listen(prefix, _Follower(self._enqueue, subjects)))
-        for prefix in (SCHEMAS, SERVICES_OF_APIS):
-            self._enqueue(prefix)
-        self._task = asyncio.ensure_future(self._work())
-
-    async def stop(self) -> None:
-        """Leave the store alone."""
-        for unlisten in self._unlisten:
-            unlisten()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    @property
-    def drained(self) -> bool:
-        """Nothing waits to be looked at."""
-        return not self._queue
-
-    def _enqueue(self, key: str) -> None:
-        """An object, or by its prefix everything of a kind."""
-        self._queue[key] = None
-        self._wake.set()
-
-    async def _work(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                key = next(iter(self._queue))
-                try:
-                    await self._look(key)
-                except (Conflict, KeyMissing):
-                    continue  # somebody else was faster: look again
-                except Exception:
-                    log.exception("unhandled exception while looking after %s", key)
-                self._queue.pop(key, None)
-
-    async def _look(self, key: str) -> None:
+    async def look(self, key: str) -> None:
+        """See Keeper."""
         storage = self._server.storage
         if key.endswith("/"):
             entries = (await storage.list(key)).entries
@@ -177,26 +126,6 @@ class Availability:
             subresource="status",
             reset=("spec",),
         )
-
-
-class _Follower:
-    """Enqueues what was written, or all of `subjects`, which depend on it."""
-
-    def __init__(self, enqueue: Callable[[str], None], subjects: str) -> None:
-        self._enqueue = enqueue
-        self._subjects = subjects
-
-    def changed(self, change: Change) -> None:
-        """See Listener."""
-        if self._subjects:
-            self._enqueue(self._subjects)
-        elif change.entry is not None:
-            self._enqueue(change.key)
-
-    def replaced(self, entries: Sequence[Entry], revision: int) -> None:
-        """See Listener."""
-        for key in [self._subjects] if self._subjects else [entry.key for entry in entries]:
-            self._enqueue(key)
 
 
 def _serves(slice_: Obj, port: str) -> bool:

@@ -195,7 +195,7 @@ def _kubernetes_service(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
             "status": {"conditions": [ready]},
         },
     )
-    yield "networking.k8s.io", "ipaddresses", _ip_address(address, family)
+    yield "networking.k8s.io", "ipaddresses", ip_address(address, family, "default", "kubernetes", facts.now)
     yield "", "services", service
     port = {"name": "https", "port": facts.port, "protocol": "TCP"}
     yield (
@@ -268,18 +268,20 @@ _SERVICE_FIELDS = {
 }
 
 
-def _ip_address(address: str, family: str) -> Obj:
+def ip_address(address: str, family: str, namespace: str, name: str, now: str) -> Obj:
+    """The record of a Service's cluster IP, without uid and creation time."""
     labels = {
         "ipaddress.kubernetes.io/ip-family": family,
         "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
     }
-    parent = {"resource": "services", "namespace": "default", "name": "kubernetes"}
-    return {
+    obj: Obj = {
         "kind": "IPAddress",
         "apiVersion": "networking.k8s.io/v1",
         "metadata": {"name": address, "labels": labels},
-        "spec": {"parentRef": parent},
+        "spec": {"parentRef": {"resource": "services", "namespace": namespace, "name": name}},
     }
+    obj["metadata"]["managedFields"] = _managed(obj, now)
+    return obj
 
 
 def _config_maps(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
