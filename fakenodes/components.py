@@ -159,17 +159,18 @@ class Components:
             if task.done():
                 task.result()
 
-    def _informers(self, client: Client) -> InformerFactory:
-        factory = InformerFactory(client, self._clock, self._rng)
-        self._factories.append(factory)
-        return factory
+    def _informers(self) -> InformerFactory:
+        """One informer a resource for all components of the process, acting as a user who may list everything they read."""
+        if self.manager is not None:
+            return self.manager.informers
+        if not self._factories:
+            self._factories.append(InformerFactory(self._clients(SCHEDULER), self._clock, self._rng))
+        return self._factories[0]
 
     async def _run_scheduler(self) -> None:
         assert self.scheduler is not None
-        client = self._clients(SCHEDULER)
-        await self.scheduler.run(client, self._informers(client), self._clock, self._rng)
+        await self.scheduler.run(self._clients(SCHEDULER), self._informers(), self._clock, self._rng)
 
     async def _run_nodes(self) -> None:
         assert self.nodes is not None
-        # One informer for all nodes, and none of them may list the others' pods: it acts as somebody who may.
-        await self.nodes.run(self._informers(self._clients(SCHEDULER)))
+        await self.nodes.run(self._informers())

@@ -130,9 +130,11 @@ class Store:
         return [x for x in map(self.get, self.index_keys(name, value)) if x is not None]
 
     def put(self, key: str, obj: Obj, raw: bytes) -> None:
-        """Add or replace."""
+        """Add or replace. managedFields are left out: no component reads them, and they are more than half of an object."""
         self._unfile(key)
         meta = obj["metadata"]
+        if meta.pop("managedFields", None) is not None:
+            raw = bytes(memoryview(orjson.dumps(obj)))  # a copy, since orjson's result keeps its larger buffer
         entry = _Entry(raw, meta.get("uid", ""), meta.get("resourceVersion", ""))
         self._entries[key] = entry
         self._keep(key, obj)
