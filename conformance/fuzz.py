@@ -47,14 +47,19 @@ SEQUENCES: st.SearchStrategy[list[Step]] = st.tuples(
 class Divergence(AssertionError):
     """Target and reference differ. `report` is for a person: the step, both outcomes, and a script."""
 
-    def __init__(self, steps: Sequence[Step], index: int, wanted: Outcome, found: Outcome, script: Sequence[str]) -> None:
+    def __init__(
+        self, steps: Sequence[Step], index: int, wanted: Outcome, found: Outcome, script: Sequence[str]
+    ) -> None:
         self.steps = list(steps)
         self.wanted, self.found = wanted, found
         what = f"step {index + 1}, {_words(steps[index])}" if index < len(steps) else "the watch from the beginning"
         different = {key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)}
         lines = [f"{what}:"]
         for key in sorted(different):
-            lines += [f"  {key} should be {_shown(wanted.get(key))}", f"  {' ' * len(key)}        is {_shown(found.get(key))}"]
+            lines += [
+                f"  {key} should be {_shown(wanted.get(key))}",
+                f"  {' ' * len(key)}        is {_shown(found.get(key))}",
+            ]
         lines += ["after these steps:", *(f"  {n}. {_words(step)}" for n, step in enumerate(steps, 1))]
         lines += ["as a script (CURL='curl -sS --cacert ca.crt --cert client.crt --key client.key'):", *script]
         self.report = "\n".join(lines)

@@ -152,7 +152,7 @@ class Session:
 
 def curl(method: str, path: str, data: bytes | None, media: str) -> str:
     """The request as a command; $CURL holds credentials, as the report says."""
-    command = f"$CURL -X {method} \"$SERVER{path}\""
+    command = f'$CURL -X {method} "$SERVER{path}"'
     if data is not None:
         quoted = data.decode().replace("'", "'\\''")
         command += f" -H 'Content-Type: {media}' -d '{quoted}'"

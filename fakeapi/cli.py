@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from fakeapi.commands import attach, backups, kubeconfigs, serve, up
+from fakeapi.commands import attach, backups, conformance, kubeconfigs, serve, up
 
 DEFAULT_KUBECONFIG = Path("fakekube.kubeconfig")
 
@@ -53,7 +53,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print fakekube's version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (up, serve, attach, kubeconfigs, backups):
+    for module in (up, serve, attach, kubeconfigs, backups, conformance):
         module.register(commands)
     return parser
 
