@@ -184,8 +184,6 @@ class Registry:
                 obj["status"] = {}
         self.strategy.prepare_create(obj, ctx)
         self.trim(obj)
-        if self.kind_type is not None:
-            through_storage(obj, self.kind_type)
 
     def _check_create(self, obj: Obj, ctx: Context) -> list[FieldError]:
         metadata = obj["metadata"]
@@ -198,6 +196,8 @@ class Registry:
         metadata = obj["metadata"]
         name = metadata["name"]
         key = self.cache.key(metadata.get("namespace", ""), name)
+        if self.kind_type is not None:
+            through_storage(obj, self.kind_type)
         value = encode(obj)
         if ctx.dry_run:
             if await self.storage.get(key) is not None:
