@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fakeapi import errors
-from fakeapi.cel import compilation
 from fakeapi.crds import goform, structure
 from fakeapi.crds.fieldpaths import FieldPathError, resolve
 from fakeapi.errors import FieldError
+
+if TYPE_CHECKING:
+    from fakeapi.cel import compilation
 
 Schema = Mapping[str, Any]
 
@@ -49,6 +51,8 @@ def check(schema: Schema, path: str, *, has_status: bool, known: frozenset[str] 
         found.append(errors.forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
     wrong = structure.check(schema, path) or structure.check_defaults(schema, path)
     found += wrong
+    from fakeapi.cel import compilation  # late: the CEL library is 15 MB that most servers never need
+
     budget = compilation.Budget(known)
     place = None if wrong else compilation.Place.root(schema, budget)
     plain, rules = _walk(schema, path, At(rules=place), is_root=True)

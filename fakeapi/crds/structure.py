@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fakeapi import errors
-from fakeapi.cel.validation import Rules
 from fakeapi.errors import FieldError
 from fakeapi.schema import patterns, validation
 from fakeapi.schema.types import Type
@@ -212,6 +211,8 @@ def _default(s: Schema, value: Any, path: str) -> Iterator[FieldError]:
         yield errors.invalid(path, value, "must not have unknown fields")
     found = validation.validate(validation.compile(s), value, prefix=path)
     yield from found
+    from fakeapi.cel.validation import Rules  # late: the CEL library is 15 MB that most servers never need
+
     rules = Rules.of(s, False) if not found else None
     if rules is not None:
         yield from rules.validate(value, validation.NOTHING, path)[0]

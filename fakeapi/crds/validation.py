@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fakeapi import errors, meta, names
-from fakeapi.cel.validation import Rules
 from fakeapi.crds.kinds import Version
 from fakeapi.errors import FieldError
 from fakeapi.schema import validation
 from fakeapi.schema.decode import DecodeError, decode
 from fakeapi.schema.validation import NOTHING
 from fakeapi.strategies.base import Obj
+
+if TYPE_CHECKING:
+    from fakeapi.cel.validation import Rules
 
 _MIXED = "may have mixed case, but should otherwise match: "
 _BLOCKING = frozenset(
@@ -50,6 +52,8 @@ class Validator:
 
     @cached_property
     def _rules(self) -> Rules | None:
+        from fakeapi.cel.validation import Rules  # late: the CEL library is 15 MB that most servers never need
+
         return Rules.of(self._schema)
 
     def create(self, obj: Obj) -> list[FieldError]:
