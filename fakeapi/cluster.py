@@ -157,12 +157,21 @@ class Nodes:
         """Let a silent kubelet come back."""
         self._thread.run(self._hollow().resume_node(name))
 
+    def crash(self, name: str) -> None:
+        """Cut the node's power: its kubelet falls silent, its containers end. start() brings it back."""
+        self._thread.call(lambda: self._hollow().crash_node(name))
+
+    def pressure(self, name: str, condition: str = "MemoryPressure", on: bool = True) -> None:
+        """Put the node under MemoryPressure, DiskPressure or PIDPressure, which evicts its pods, or relieve it."""
+        self._thread.run(self._hollow().set_pressure(name, condition, on))
+
 
 class Cluster:
     """A fake Kubernetes cluster. start() or `with`; stop() ends it and leaves nothing behind.
 
-    nodes: how many, or a list of names is not needed: they are node-0, node-1, ... kubernetes: the served version, 1.25
-    to 1.37. authorization: modes as --authorization-mode's. data: a directory to keep the state in (default: memory).
+    nodes: how many; they are node-0, node-1, ... kubernetes: the served version, 1.25 to 1.37. authorization: modes as
+    --authorization-mode's; RBAC brings Node with it. controllers: as --controllers'. data: a directory to keep the state
+    in (default: memory). name: of the kubeconfig's context.
     """
 
     def __init__(
@@ -218,7 +227,7 @@ class Cluster:
         except BaseException:
             self.stop()
             raise
-        # What there is now stays. Without this each full collection walks the schemas and tables again: half a test's time.
+        # What there is now stays. Else every full collection walks the schemas and tables again: half a test's time.
         gc.freeze()
         return self
 
@@ -334,10 +343,10 @@ class Cluster:
     ) -> list[Obj]:
         """Wait until every one of `what` is as it should be, and there is at least one; what was found.
 
-        what: `deployment/web`, `pods`, `jobs.batch/once`, or a function that is asked again after every change. until: ""
-        is rolled out, ready, complete or bound by kind; `exists`; `deleted`; a condition (`Available`, `Ready=False`); a
-        field (`status.phase=Running`); or a function of one object. timeout: real seconds; WaitTimeout says what is
-        missing. WaitError for what makes no sense."""
+        what: `deployment/web`, `pods`, `jobs.batch/once`, or a function that is asked again after every change.
+        until: "" is rolled out, ready, complete or bound, by kind; `exists`; `deleted`; a condition (`Available`,
+        `Ready=False`); a field (`status.phase=Running`); or a function of one object. timeout: real seconds;
+        WaitTimeout says what is missing. WaitError for what makes no sense."""
         deadline = time.monotonic() + timeout
         thread, running = self._live
         server = running.server

@@ -18,6 +18,7 @@ from fakenodes.controllers import CONTROLLERS
 from fakenodes.controllers.base import Options
 from fakenodes.controllers.runner import Manager, choose
 from fakenodes.informer import InformerFactory
+from fakenodes.kubelet.faults import Fault, play
 from fakenodes.kubelet.hollow import Hollow, HollowNodes
 from fakenodes.kubelet.node import Endpoint
 from fakenodes.kubelet.runtime.script import Runtime
@@ -52,6 +53,7 @@ class Plan:
     options: Options = field(default_factory=Options)
     runtime: Runtime | None = None
     endpoint: Endpoint | None = None
+    faults: tuple[Fault, ...] = ()
     seed: int | None = None
 
 
@@ -173,4 +175,10 @@ class Components:
 
     async def _run_nodes(self) -> None:
         assert self.nodes is not None
-        await self.nodes.run(self._informers())
+        playing = [asyncio.ensure_future(play(self.nodes, fault, self._clock)) for fault in self.plan.faults]
+        try:
+            await self.nodes.run(self._informers())
+        finally:
+            for task in playing:
+                task.cancel()
+            await asyncio.gather(*playing, return_exceptions=True)

@@ -28,6 +28,7 @@ def register(commands: Any) -> None:
     nodes = _add(commands, "nodes", "hollow nodes")
     nodes.add_argument("--count", type=count, default=3, metavar="N", help="how many (default 3)")
     nodes.add_argument("--prefix", default="node-", metavar="TEXT", help="their names are this and a number (default node-)")
+    nodes.add_argument("--fault", action="append", default=[], metavar="NODE:KIND[@SECONDS][+SECONDS]", help="let a node fail after so long for so long: stop, crash, memory-pressure, disk-pressure, pid-pressure; may be repeated")
     scheduler = _add(commands, "scheduler", "the scheduler")
     controllers = _add(commands, "controllers", "the controllers")
     controllers.add_argument("--controllers", default="*", metavar="LIST", help="which: '*', '*,-cronjob', 'deployment,replicaset' (default '*')")
@@ -57,9 +58,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> Any:
     from fakenodes.components import Plan
+    from fakenodes.kubelet.faults import parse_fault
 
     plans = {
-        "nodes": lambda: Plan(controllers="", scheduler=False, nodes=options.count, node_prefix=options.prefix),
+        "nodes": lambda: Plan(controllers="", scheduler=False, nodes=options.count, node_prefix=options.prefix, faults=tuple(map(parse_fault, options.fault))),
         "scheduler": lambda: Plan(controllers="", scheduler=True, nodes=0),
         "controllers": lambda: Plan(controllers=options.controllers, scheduler=False, nodes=0, options=_options(options)),
     }

@@ -18,6 +18,7 @@ from fakeapi.clock import Clock, rfc3339_micro
 from fakenodes.client.base import GVR, Client, ClientError
 from fakenodes.events import EventRecorder
 from fakenodes.informer import InformerFactory
+from fakenodes.kubelet import eviction, lifecycle
 from fakenodes.kubelet import node as nodes
 from fakenodes.kubelet.node import Endpoint, Node
 from fakenodes.kubelet.podworker import PODS, Kubelet, PodWorker
@@ -223,6 +224,10 @@ class HollowNodes:
             if name not in self.kubelets or name in self.stopped:
                 continue
             kubelet = self.kubelets[name]
+            if what == "evict":
+                if self._evict(name):
+                    self._beat(now + eviction.EVERY_SECONDS, name, what)
+                continue
             seconds = nodes.RENEW_SECONDS if what == "lease" else nodes.STATUS_SECONDS
             try:
                 if what == "lease":
@@ -315,14 +320,47 @@ class HollowNodes:
     # Faults
 
     def stop_node(self, name: str) -> None:
-        """The node's kubelet falls silent: no heartbeats, no statuses; its containers run on unseen."""
-        self.stopped.add(name)
+        """The node's kubelet falls silent: no heartbeats, no statuses; its containers run on unseen. KeyError."""
+        self.stopped.add(self.kubelets[name].node.name)
+
+    def crash_node(self, name: str) -> None:
+        """The node loses power: its kubelet falls silent and its containers end. KeyError."""
+        self.stop_node(name)
+        for worker in self._on(name):
+            if worker.pod is not None:
+                lifecycle.crash(worker.pod, self._clock.now())
 
     async def resume_node(self, name: str) -> None:
-        """The kubelet is back and catches up."""
+        """The kubelet is back and catches up. KeyError."""
         await self.start_node(name)
         for uid in self._on_node[name]:
             self._queue.add(uid)
+
+    async def set_pressure(self, name: str, condition: str, on: bool) -> None:
+        """Put the node under MemoryPressure, DiskPressure or PIDPressure, or relieve it. KeyError."""
+        kubelet = self.kubelets[name]
+        _, _, begun, over = eviction.PRESSURES[condition]
+        if (condition in kubelet.node.pressures) == on:
+            return
+        (kubelet.node.pressures.add if on else kubelet.node.pressures.discard)(condition)
+        reason = begun if on else over
+        kubelet.recorder.record(_event_target(name), "Normal", reason, f"Node {name} status is now: {reason}")
+        if name not in self.stopped:
+            await self.report(name)
+        if on:
+            self._beat(self._clock.monotonic(), name, "evict")
+
+    def _on(self, name: str) -> list[PodWorker]:
+        return [self.workers[uid] for uid in self._on_node[name]]
+
+    def _evict(self, name: str) -> bool:
+        """Evict the next pod, if pressure still asks for it; whether to look again."""
+        for condition in sorted(self.kubelets[name].node.pressures):
+            victims = eviction.rank(self._on(name), eviction.PRESSURES[condition][0])
+            if victims:
+                victims[0].evict(eviction.message(victims[0], condition), self._clock.now())
+                self._queue.add(victims[0].uid)
+        return bool(self.kubelets[name].node.pressures)
 
 
 def _same_wish(old: Obj, new: Obj) -> bool:

@@ -21,6 +21,7 @@ BACKOFF_RESET = 600.0
 RETRY_SECONDS = 1.0  # between an image error and the back-off that follows it, and between looks for what is missing
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
+EVICTED = "Evicted"
 COMPLETED, DELETED = "completed", "deleted"  # reasons for an end that the status does not name
 INIT, SIDECAR, MAIN, EPHEMERAL = "init", "sidecar", "main", "ephemeral"
 
@@ -184,6 +185,16 @@ def stop(pod: Pod, reason: str, message: str, now: float, grace: float | None) -
     if not pod.ending:
         pod.ending, pod.message = reason, message
     pod.stop_by = by if pod.stop_by is None else min(pod.stop_by, by)
+
+
+def crash(pod: Pod, now: float) -> None:
+    """The node has lost power: what ran is gone without a word."""
+    for container in pod.containers:
+        if container.running:
+            container.exit_code, container.finished_at = 255, now
+            container.ready = container.started = False
+            container.reason, container.message = "Unknown", ""
+            container.state, container.due = "exited", now
 
 
 # Starting

@@ -135,13 +135,12 @@ def node_object(node: Node, now: float) -> Obj:
         "kubernetes.io/os": "linux",
         **node.labels,
     }
-    cidr = f"{node.pod_range}.0/24"
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": node.name, "labels": labels,
                      "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}},
-        "spec": {"podCIDR": cidr, "podCIDRs": [cidr]},
+        "spec": {"providerID": f"fakekube://{node.name}"},
         "status": {
             "capacity": dict(node.capacity),
             "allocatable": dict(node.capacity),

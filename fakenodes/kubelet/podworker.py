@@ -14,7 +14,7 @@ from typing import Any
 from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
 from fakenodes.events import EventRecorder
-from fakenodes.kubelet import lifecycle, status
+from fakenodes.kubelet import eviction, lifecycle, status
 from fakenodes.kubelet.admission import refusal
 from fakenodes.kubelet.node import Node
 from fakenodes.kubelet.runtime.script import Runtime
@@ -92,6 +92,13 @@ class PodWorker:
             await self._delete(obj)
         return None if wake is None else max(wake - clock.now(), 0.0)
 
+    def evict(self, message: str, now: float) -> None:
+        """End the pod because its node is under pressure."""
+        assert self.pod is not None
+        assert self.obj is not None
+        lifecycle.stop(self.pod, lifecycle.EVICTED, message, now, 0)
+        self.kubelet.recorder.record(self.obj, "Warning", lifecycle.EVICTED, message)
+
     def _vanished(self) -> None:
         """Deleted without waiting for us: whatever ran is killed."""
         self.kubelet.node.release(self.uid)
@@ -119,6 +126,8 @@ class PodWorker:
     async def _refusal(self, obj: Obj) -> tuple[str, str] | None:
         """Why the node does not take the pod. Our copy of the node may be old, so a no is checked against a new one."""
         node = self.kubelet.node
+        if (pressed := eviction.refusal(obj, node.pressures)) is not None:
+            return pressed
         if node.obj is None or refusal(obj, node.obj, self.kubelet.neighbours(self.uid)) is None:
             return None
         node.obj = await self.kubelet.client.get(NODES, node.name)

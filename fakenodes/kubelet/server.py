@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from fakeapi.clock import Clock
-from fakeapi.streaming.upgrade import UpgradeProtocol
+from fakeapi.streaming.upgrade import TAKE, UpgradeProtocol
 from fakenodes.kubelet import logs, stats
 from fakenodes.kubelet import node as nodes
 from fakenodes.kubelet.connections import Connections, Endpoint
@@ -64,7 +64,7 @@ class KubeletServer:
         if self._server is not None:
             return  # others have taken the listener over
         loop = asyncio.get_running_loop()
-        app = _until_cancelled(self._app())
+        app = _until_cancelled(self._unless_stopped(self._app()))
         config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
         config.load()
         self._server = await loop.create_server(
@@ -83,6 +83,18 @@ class KubeletServer:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+
+    def _unless_stopped(self, app: ASGIApp) -> ASGIApp:
+        """The kubelet of a node that is stopped hangs up."""
+
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            if self._nodes is not None and _node(Request(scope)) in self._nodes.stopped:
+                _, writer = scope[TAKE]()
+                writer.close()
+                return
+            await app(scope, receive, send)
+
+        return call
 
     def _app(self) -> Starlette:
         connections = Connections(self._clock, self._find, self._changed)

@@ -11,12 +11,13 @@ from typing import Any
 
 from fakeapi.clock import rfc3339
 from fakeapi.quantity import parse
-from fakenodes.kubelet.lifecycle import COMPLETED, DELETED, EPHEMERAL, INIT, MAIN, SIDECAR, Container, Pod
+from fakenodes.kubelet.lifecycle import COMPLETED, DELETED, EPHEMERAL, EVICTED, INIT, MAIN, SIDECAR, Container, Pod
 from fakenodes.kubelet.runtime.script import full_name, image_id
 
 Obj = dict[str, Any]
 
 CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+DISRUPTION = "DisruptionTarget"
 RESIZABLE = ("cpu", "memory")
 
 
@@ -191,7 +192,12 @@ def conditions(pod: Pod, now_phase: str, old: Sequence[Mapping[str, Any]], now: 
         "PodScheduled": ("True", "", ""),
     }
     found = [_condition(name, made[name], before.get(name), generation, now) for name in CONDITIONS]
-    return found + [dict(c) for c in old if c["type"] not in CONDITIONS]
+    own = (*CONDITIONS, DISRUPTION) if pod.ending == EVICTED else CONDITIONS
+    found += [dict(c) for c in old if c["type"] not in own]
+    if pod.ending == EVICTED:
+        why = ("True", "TerminationByKubelet", pod.message)
+        found.append(_condition(DISRUPTION, why, before.get(DISRUPTION), generation, now))
+    return found
 
 
 def _condition(
