@@ -1,19 +1,20 @@
 """Service-account tokens: signing them, and finding the account behind one.
 
-Stands for pkg/serviceaccount (claims, bound tokens, legacy tokens) and apiserver's serviceaccount authenticator. Tokens are
-ES256 JWTs; PyJWT does the cryptography.
+Stands for pkg/serviceaccount (claims, bound tokens, legacy tokens) and apiserver's serviceaccount authenticator. PyJWT does
+the cryptography; the algorithm follows from the signing key (ES256 for the one that we make, RS256 for an RSA key).
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from fakeapi import names
 from fakeapi.authentication import AUTHENTICATED, TokenError
@@ -23,8 +24,12 @@ from fakeapi.gofmt import go_quote
 from fakeapi.reader import Obj, Reader
 from fakeapi.request import User
 
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
 PREFIX = "system:serviceaccount:"
-ALGORITHM = "ES256"
+_PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----\s*", re.DOTALL)
+_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _KUBERNETES = "kubernetes.io"
 _EXTRA = "authentication.kubernetes.io/"
 _LEEWAY = 60
@@ -58,26 +63,66 @@ def key_id(public_der: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(public_der).digest()).rstrip(b"=").decode()
 
 
-class Accounts:
-    """Signer and checker over one key."""
+class _Key:
+    """A public key with its id and the algorithm that it is used with."""
 
-    def __init__(self, config: Config, reader: Reader, clock: Clock, key: bytes) -> None:
+    def __init__(self, public: PublicKey) -> None:
+        self.public = public
+        der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        self.kid = key_id(der)
+        self.algorithm = "RS256" if isinstance(public, rsa.RSAPublicKey) else _CURVES[public.curve.name]
+
+    def jwk(self) -> dict[str, Any]:
+        """As a member of a JSON Web Key Set."""
+        if isinstance(self.public, rsa.RSAPublicKey):
+            found = jwt.algorithms.RSAAlgorithm.to_jwk(self.public, as_dict=True)
+        else:
+            found = jwt.algorithms.ECAlgorithm.to_jwk(self.public, as_dict=True)
+        found.pop("key_ops", None)
+        return {"use": "sig", "kid": self.kid, "alg": self.algorithm, **found}
+
+
+def load_signing_key(pem: bytes) -> PrivateKey:
+    """A private RSA or EC key. ValueError for anything else."""
+    found = serialization.load_pem_private_key(pem, None)
+    if not isinstance(found, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+        raise ValueError("it is neither an RSA nor an EC private key")
+    return found
+
+
+def load_checking_keys(pem: bytes) -> list[PublicKey]:
+    """The public keys of a PEM file that holds public or private RSA and EC keys. ValueError when it holds none."""
+    found: list[PublicKey] = []
+    for match in _PEM.finditer(pem):
+        block = match.group()
+        public: Any
+        if b"PRIVATE" in block:
+            public = load_signing_key(block).public_key()
+        else:
+            public = serialization.load_pem_public_key(block)
+        if isinstance(public, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
+            found.append(public)
+    if not found:
+        raise ValueError("it holds no RSA or EC key")
+    return found
+
+
+class Accounts:
+    """Signs with one key and checks with that one and further ones. key: PEM of the private key."""
+
+    def __init__(self, config: Config, reader: Reader, clock: Clock, key: bytes, checking: Sequence[PublicKey] = ()) -> None:
         self._reader = reader
         self._clock = clock
-        private = serialization.load_pem_private_key(key, None)
-        assert isinstance(private, ec.EllipticCurvePrivateKey)  # launch made or checked it
-        self._key = private
-        public = private.public_key()
-        self._public = public
-        der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        self._kid = key_id(der)
+        self._private = load_signing_key(key)
+        self._key = _Key(self._private.public_key())
+        self._checking = {k.kid: k for k in (self._key, *map(_Key, checking))}
         self.issuer = config.service_account_issuer
-        self.algorithm = ALGORITHM
+        self.algorithm = self._key.algorithm
         self.audiences = config.api_audiences or (self.issuer,)
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A token with those claims and our issuer."""
-        return jwt.encode({"iss": self.issuer, **claims}, self._key, ALGORITHM, {"kid": self._kid})
+        return jwt.encode({"iss": self.issuer, **claims}, self._private, self.algorithm, {"kid": self._key.kid})
 
     def issue(self, account: Obj, audiences: Sequence[str], seconds: int, *, jti: str, bound: dict[str, Any] | None = None, warn_after: int = 0) -> str:
         """A bound token for an account, valid for so many seconds."""
@@ -97,8 +142,7 @@ class Accounts:
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JSON Web Key Set."""
-        found = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).to_jwk(self._public, as_dict=True)
-        return {"keys": [{"use": "sig", "kty": "EC", "kid": self._kid, "alg": ALGORITHM, **found}]}
+        return {"keys": [key.jwk() for key in self._checking.values()]}
 
     def claims(self, token: str, audiences: Sequence[str] | None = None) -> dict[str, Any] | None:
         """The claims of a token that names our issuer; None for any other. TokenError where it is not good now and for
@@ -109,10 +153,7 @@ class Accounts:
             return None
         if unverified.get("iss") != self.issuer:
             return None
-        try:
-            found: dict[str, Any] = jwt.decode(token, self._public, [ALGORITHM], options=_UNCHECKED)  # type: ignore[arg-type]
-        except jwt.PyJWTError:
-            raise TokenError("go-jose/go-jose: error in cryptographic primitive") from None
+        found = self._verified(token)
         given = found.get("aud") or []
         given = [given] if isinstance(given, str) else given
         wanted = list(audiences or self.audiences)
@@ -124,6 +165,17 @@ class Accounts:
         if found.get("exp", now) < now - _LEEWAY:
             raise TokenError("service account token has expired")
         return found
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        """The claims, if one of our keys (the one that the token names, else any) signed them. TokenError."""
+        named = self._checking.get(jwt.get_unverified_header(token).get("kid", ""))
+        for key in [named] if named is not None else self._checking.values():
+            try:
+                found: dict[str, Any] = jwt.decode(token, key.public, [key.algorithm], options=_UNCHECKED)  # type: ignore[arg-type]
+            except jwt.PyJWTError:
+                continue
+            return found
+        raise TokenError("go-jose/go-jose: error in cryptographic primitive")
 
     async def authenticate(self, token: str, audiences: Sequence[str] | None = None) -> User | None:
         """The account behind a token; None where it is no token of ours. TokenError where it is not good (any more)."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from fakeapi import admission, authorization, codec, discovery, errors, openapi, poststart
-from fakeapi.accounts import Accounts
+from fakeapi.accounts import Accounts, PublicKey
 from fakeapi.addresses import Addresses
 from fakeapi.admission.base import Host, Obj, T
 from fakeapi.allocators import ServiceAllocators
@@ -67,6 +67,7 @@ class ApiServer:
         clock: Clock | None = None,
         tokens: dict[str, User] | None = None,
         account_key: bytes = b"",
+        checking_keys: Sequence[PublicKey] = (),
     ) -> None:
         self.config = config
         self.storage = storage
@@ -83,7 +84,7 @@ class ApiServer:
         self.admission = admission.build(
             Host(config, self.reader, self.authorizer, self.clock, self.table, self.definitions, self.call)
         )
-        self.accounts = Accounts(config, self.reader, self.clock, account_key) if account_key else None
+        self.accounts = Accounts(config, self.reader, self.clock, account_key, checking_keys) if account_key else None
         check = self.accounts.authenticate if self.accounts else None
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
         self.custom = Definitions(self, Webhook(self.reader, self.rng).ask)

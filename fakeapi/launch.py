@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakeapi import authentication, poststart, serving
+from fakeapi import accounts, authentication, poststart, serving
 from fakeapi.app import ApiServer
 from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
@@ -68,9 +68,10 @@ async def launch(config: Config, *, clock: Clock | None = None) -> Launched:
             directory = scratch = Path(tempfile.mkdtemp(prefix="fakekube-pki-"))
         pki = _pki(directory, config)
         context = _tls(directory, config)
+        signing, checking = _account_keys(config, pki)
         storage = await open_storage(data=config.data, etcd=config.etcd)
         try:
-            server = ApiServer(config, storage, clock=clock, tokens=tokens, account_key=pki.service_account.key)
+            server = ApiServer(config, storage, clock=clock, tokens=tokens, account_key=signing, checking_keys=checking)
         except ValueError as error:
             raise LaunchError(str(error)) from error
     except BaseException:
@@ -109,6 +110,24 @@ def _pki(directory: Path, config: Config) -> certificates.Pki:
         return certificates.ensure_pki(directory, config.hosts)
     except OSError as error:
         raise LaunchError(f"cannot keep keys in {directory}: {error.strerror}") from error
+
+
+def _account_keys(config: Config, pki: certificates.Pki) -> tuple[bytes, list[accounts.PublicKey]]:
+    """The key that service-account tokens are signed with, and further ones that they are checked with."""
+    signing, checking = pki.service_account.key, []
+    path = config.service_account_signing_key_file
+    try:
+        if path is not None:
+            signing = path.read_bytes()
+            accounts.load_signing_key(signing)
+        path = config.service_account_key_file
+        if path is not None:
+            checking = accounts.load_checking_keys(path.read_bytes())
+    except OSError as error:
+        raise LaunchError(f"cannot read the key {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise LaunchError(f"cannot use the key {path}: {error}") from error
+    return signing, checking
 
 
 def _tls(directory: Path, config: Config) -> ssl.SSLContext:
