@@ -82,7 +82,7 @@ class _Sink:
         try:
             self._queue.put_nowait(send)
         except asyncio.QueueFull:
-            log.warning("event dropped: the queue is full")
+            log.info("event dropped: the queue is full")
 
     async def _run(self) -> None:
         while True:
