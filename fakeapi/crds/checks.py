@@ -81,14 +81,14 @@ def internal(spec: Obj) -> Obj:
             made[above] = values[0]
             for version in versions:
                 version.pop(key, None)
-    made["versions"] = versions
+    made["versions"] = versions if spec.get("versions") is not None else None
     return made
 
 
 def _spec(spec: Obj, known: frozenset[str]) -> Iterator[FieldError]:
     yield from _group(spec.get("group") or "")
     yield from _enum("spec.scope", spec.get("scope") or "", ("Cluster", "Namespaced"))
-    versions = spec["versions"]
+    versions = spec["versions"] or []
     if not (spec.get("validation") or {}).get("openAPIV3Schema"):
         for i, version in enumerate(versions):
             if (version.get("schema") or {}).get("openAPIV3Schema") is None:
@@ -106,7 +106,7 @@ def _spec(spec: Obj, known: frozenset[str]) -> Iterator[FieldError]:
         )
     if sum(bool(v.get("storage")) for v in versions) != 1:
         text = "must have exactly one version marked as storage version"
-        yield errors.invalid("spec.versions", goform.text(goform.versions(versions)), text)
+        yield errors.invalid("spec.versions", goform.text(goform.versions(spec["versions"])), text)
     wanted = spec.get("names") or {}
     for key in ("plural", "singular", "kind", "listKind"):
         if not wanted.get(key):
@@ -400,7 +400,7 @@ def _warnings(definition: Obj) -> list[str]:
     spec = internal(definition["spec"])
     schemas = [
         (part or {}).get("openAPIV3Schema")
-        for part in (spec.get("validation"), *(v.get("schema") for v in spec["versions"]))
+        for part in (spec.get("validation"), *(v.get("schema") for v in spec["versions"] or ()))
     ]
     found = []
     for schema in (part for whole in schemas if whole for part in walk(whole)):

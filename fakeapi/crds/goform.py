@@ -101,7 +101,7 @@ _SCHEMA_KINDS: dict[str, Any] = {
 
 def versions(given: list[Obj] | None) -> Any:
     """spec.versions, where what all versions share has moved to the spec."""
-    if not given:
+    if given is None:
         return None
     return [
         {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
+from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
 from fakeapi.names import (
     check,
     check_annotations,
@@ -51,6 +51,8 @@ _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _PREEMPTION = ("PreemptLowerPriority", "Never")
 _MAX_INT32 = 2**31 - 1
+# The kernel's limit.
+_MAX_HOSTNAME = 64
 _ONE_CLAIM = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
 _TWO_CLAIMS = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
 
@@ -210,8 +212,22 @@ def _names(spec: Obj, path: str) -> Errors:
     return errors
 
 
+def _hostname_override(spec: Obj, path: str) -> Errors:
+    """A name of the pod's own, which goes with neither the host's name nor the one that DNS would give."""
+    name = spec.get("hostnameOverride")
+    if name is None:
+        return []
+    errors = check(f"{path}.hostnameOverride", name, is_dns1123_subdomain(name))
+    if len(name) > _MAX_HOSTNAME:
+        errors.append(too_long(f"{path}.hostnameOverride", _MAX_HOSTNAME))
+    for other in ("hostNetwork", "setHostnameAsFQDN"):
+        if spec.get(other):
+            errors.append(forbidden(f"{path}.hostnameOverride", f"may not be specified when {other} is true"))
+    return errors
+
+
 def _rest(spec: Obj, path: str) -> Errors:
-    errors: Errors = []
+    errors = _hostname_override(spec, path)
     if spec.get("tolerations"):
         errors += validate_tolerations(spec["tolerations"], f"{path}.tolerations")
     for index, alias in enumerate(spec.get("hostAliases") or ()):
