@@ -46,6 +46,22 @@ def refusal(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo]
     return None
 
 
+def shortage(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo]) -> tuple[str, str] | None:
+    """Why a pod cannot be resized to what it asks for: Infeasible for good or Deferred for now, and a message."""
+    info = NodeInfo(node["metadata"]["name"])
+    info.set_node(node)
+    mine = PodInfo(pod)
+    for name in ("cpu", "memory"):
+        wanted, capacity = mine.requests.get(name, 0), info.allocatable.get(name, 0)
+        if wanted > capacity:
+            text = f"Node didn't have enough capacity: {name}, requested: {wanted}, capacity: {capacity}"
+            return "Infeasible", text
+    for other in others:
+        info.add(other)
+    lacking = _lacking(mine, info)
+    return ("Deferred", lacking[1].removeprefix("Pod was rejected: ")) if lacking else None
+
+
 def _lacking(pod: PodInfo, node: NodeInfo) -> tuple[str, str] | None:
     wanted = {resources.PODS: 1, **pod.requests}
     used = {**node.requested, resources.PODS: len(node.pods)}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from fakeapi.quantity import parse
 from fakenodes.kubelet.runtime.script import Runtime, Script, image_size
 
 Obj = Mapping[str, Any]
@@ -22,6 +23,12 @@ RETRY_SECONDS = 1.0  # between an image error and the back-off that follows it, 
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
 EVICTED = "Evicted"
+RESIZE = "resize"
+# What makes a running container start again, noted as its message, and what is said of it.
+RESTARTS = {
+    "image changed": "Container {} definition changed, will be restarted",
+    RESIZE: "Container {} resize requires restart",
+}
 COMPLETED, DELETED = "completed", "deleted"  # reasons for an end that the status does not name
 INIT, SIDECAR, MAIN, EPHEMERAL = "init", "sidecar", "main", "ephemeral"
 
@@ -64,6 +71,13 @@ class Container:
     pulled_from: float = 0.0
     exits_at: float | None = None
     last: tuple[float, float, int, str, str, str] | None = None  # started, finished, code, reason, message, id
+    resources: Obj = field(default_factory=dict)  # what the node has given it; a resize may ask for something else
+
+    @property
+    def oom(self) -> bool:
+        """Does it use more memory than it may?"""
+        limit = (self.resources.get("limits") or {}).get("memory")
+        return limit is not None and parse(self.script.memory).nano > parse(str(limit)).nano
 
     @property
     def running(self) -> bool:
@@ -97,6 +111,7 @@ class Pod:
     stop_by: float | None = None
     finished: bool = False
     complained: float = 0.0
+    pending: tuple[str, str] | None = None  # why a resize waits: Infeasible or Deferred, and a message
 
     def of(self, *kinds: str) -> list[Container]:
         """The containers of these kinds, in order."""
@@ -134,7 +149,9 @@ def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
             mine = known.get(found["name"])
             if mine is None:
                 actual = SIDECAR if kind == INIT and found.get("restartPolicy") == "Always" else kind
-                pod.containers.append(Container(found["name"], actual, found, runtime.script(obj, found), index))
+                made = Container(found["name"], actual, found, runtime.script(obj, found), index)
+                made.resources = found.get("resources") or {}
+                pod.containers.append(made)
             elif mine.spec is not found:
                 if mine.spec.get("image") != found.get("image") and mine.state in (
                     "running",
@@ -145,6 +162,26 @@ def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
                     mine.message = "image changed"
                     mine.script = runtime.script(obj, found)
                 mine.spec = found
+
+
+def resized(pod: Pod) -> list[Container]:
+    """The containers whose spec asks for other resources than they have."""
+    return [c for c in pod.containers if (c.spec.get("resources") or {}) != c.resources]
+
+
+def resize(container: Container) -> None:
+    """Give the container what its spec asks for, with a restart where its policy wants one."""
+    old, new = container.resources, container.spec.get("resources") or {}
+    container.resources = new
+    policies = {p["resourceName"]: p["restartPolicy"] for p in container.spec.get("resizePolicy") or ()}
+    changed = {
+        name
+        for kind in ("requests", "limits")
+        for name in policies
+        if (old.get(kind) or {}).get(name) != (new.get(kind) or {}).get(name)
+    }
+    if container.state == "running" and any(policies[name] == "RestartContainer" for name in changed):
+        container.message, container.due = RESIZE, 0.0
 
 
 def advance(pod: Pod, world: World, now: float) -> float | None:
@@ -360,10 +397,12 @@ def _start(pod: Pod, container: Container, world: World, now: float) -> None:
 
 def _run(pod: Pod, container: Container, world: World, now: float) -> None:
     """Look at the process: has it ended, is it alive, is it ready? Sets when to look again."""
-    if container.message == "image changed":
-        message = f"Container {container.name} definition changed, will be restarted"
-        world.tell(container, "Killing", message)
+    if container.message in RESTARTS:
+        world.tell(container, "Killing", RESTARTS[container.message].format(container.name))
         _exit(pod, container, world, now, 0)
+        return
+    if container.oom:
+        _exit(pod, container, world, now, 137)
         return
     if container.exits_at is not None and now >= container.exits_at:
         _exit(pod, container, world, now, container.script.exit_code)
@@ -419,7 +458,8 @@ def _first_success(probe: Obj, since: float, up: float | None) -> float | None:
 def _exit(pod: Pod, container: Container, world: World, now: float, code: int) -> None:
     container.exit_code, container.finished_at = code, now
     container.ready = container.started = False
-    container.reason = "OOMKilled" if container.script.oom and code else "Completed" if code == 0 else "Error"
+    killed = code and (container.script.oom or container.oom)
+    container.reason = "OOMKilled" if killed else "Error" if code else "Completed"
     container.message = container.script.message
     container.state, container.due = "exited", now
 

@@ -15,7 +15,7 @@ from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
 from fakenodes.events import EventRecorder
 from fakenodes.kubelet import eviction, lifecycle, status
-from fakenodes.kubelet.admission import refusal
+from fakenodes.kubelet.admission import refusal, shortage
 from fakenodes.kubelet.node import Node
 from fakenodes.kubelet.runtime.script import Runtime
 from fakenodes.scheduler.snapshot import PodInfo
@@ -27,6 +27,7 @@ Obj = dict[str, Any]
 PODS = GVR("", "v1", "pods")
 NODES = GVR("", "v1", "nodes", namespaced=False)
 REFERRED = {"configmap": GVR("", "v1", "configmaps"), "secret": GVR("", "v1", "secrets")}
+RESIZE_SECONDS = 10.0  # between looks whether a resize that waits has become possible
 TERMINAL = ("Succeeded", "Failed")
 
 
@@ -80,6 +81,8 @@ class PodWorker:
         pod = self.pod
         if pod.obj is not obj:
             lifecycle.adopt(pod, obj, self.kubelet.runtime)
+        if not pod.ending and not pod.finished:
+            self._resize(pod, obj)
         if obj["metadata"].get("deletionTimestamp"):
             self._terminate(pod, obj, now)
         missing = await self._missing(obj) if not pod.ending and not pod.finished else frozenset()
@@ -90,6 +93,8 @@ class PodWorker:
         await self._tell(obj, now)
         if pod.finished and obj["metadata"].get("deletionTimestamp"):
             await self._delete(obj)
+        if pod.pending is not None and pod.pending[0] == "Deferred":
+            wake = min(now + RESIZE_SECONDS, wake or now + RESIZE_SECONDS)
         return None if wake is None else max(wake - clock.now(), 0.0)
 
     def evict(self, message: str, now: float) -> None:
@@ -138,6 +143,18 @@ class PodWorker:
             grace = obj["metadata"].get("deletionGracePeriodSeconds")
             if pod.ending == lifecycle.COMPLETED or not pod.ending or grace is not None:
                 lifecycle.stop(pod, lifecycle.DELETED, "", now, grace)
+
+    def _resize(self, pod: lifecycle.Pod, obj: Obj) -> None:
+        """Give containers what a resize asks for, if the node has it."""
+        changed = lifecycle.resized(pod)
+        node = self.kubelet.node
+        pod.pending = None
+        if not changed or node.obj is None:
+            return
+        pod.pending = shortage(obj, node.obj, self.kubelet.neighbours(self.uid))
+        if pod.pending is None:
+            for container in changed:
+                lifecycle.resize(container)
 
     async def _missing(self, obj: Obj) -> frozenset[tuple[str, str]]:
         """Which references of the pod lead nowhere; not asked again once its containers have started."""

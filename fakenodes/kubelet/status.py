@@ -17,6 +17,7 @@ from fakenodes.kubelet.runtime.script import full_name, image_id
 Obj = dict[str, Any]
 
 CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+PENDING = "PodResizePending"
 DISRUPTION = "DisruptionTarget"
 RESIZABLE = ("cpu", "memory")
 
@@ -67,7 +68,7 @@ def build(pod: Pod, old: Mapping[str, Any], addresses: tuple[str, str], now: flo
         if statuses:
             found[key] = statuses
     found["qosClass"] = old.get("qosClass") or "BestEffort"
-    resources = pod_resources(pod.obj)
+    resources = pod_resources(_allocated(pod))
     found["resources"] = resources
     if resources.get("requests"):
         found["allocatedResources"] = resources["requests"]
@@ -110,7 +111,7 @@ def container_status(pod: Pod, container: Container) -> Obj:
     if container.kind == SIDECAR or container.spec.get("startupProbe"):
         found["started"] = container.started
     if container.running:
-        wanted = container.spec.get("resources") or {}
+        wanted = container.resources
         if wanted.get("requests"):
             found["allocatedResources"] = dict(wanted["requests"])
         found["resources"] = {k: dict(wanted[k]) for k in ("limits", "requests") if wanted.get(k)}
@@ -158,6 +159,18 @@ def _terminated(started: float, finished: float, code: int, reason: str, message
     return found
 
 
+def _allocated(pod: Pod) -> Mapping[str, Any]:
+    """The Pod as far as its node has given it what it asks for."""
+    if pod.pending is None:
+        return pod.obj
+    given = {c.name: {**c.spec, "resources": c.resources} for c in pod.containers}
+    spec = dict(pod.obj["spec"])
+    for key in ("initContainers", "containers"):
+        if spec.get(key):
+            spec[key] = [given[c["name"]] for c in spec[key]]
+    return {**pod.obj, "spec": spec}
+
+
 def pod_resources(pod: Mapping[str, Any]) -> Obj:
     """Sums over the containers (init containers that end do not count), pod-level figures first."""
     spec = pod["spec"]
@@ -192,8 +205,10 @@ def conditions(pod: Pod, now_phase: str, old: Sequence[Mapping[str, Any]], now: 
         "PodScheduled": ("True", "", ""),
     }
     found = [_condition(name, made[name], before.get(name), generation, now) for name in CONDITIONS]
-    own = (*CONDITIONS, DISRUPTION) if pod.ending == EVICTED else CONDITIONS
+    own = (*CONDITIONS, PENDING, DISRUPTION) if pod.ending == EVICTED else (*CONDITIONS, PENDING)
     found += [dict(c) for c in old if c["type"] not in own]
+    if pod.pending is not None:
+        found.append(_condition(PENDING, ("True", *pod.pending), before.get(PENDING), generation, now))
     if pod.ending == EVICTED:
         why = ("True", "TerminationByKubelet", pod.message)
         found.append(_condition(DISRUPTION, why, before.get(DISRUPTION), generation, now))
