@@ -9,7 +9,7 @@ For tests in other languages than Python, which run against `fakekube up -- go t
     POST   /fakekube/snapshots/NAME/restore     go back to it
     DELETE /fakekube/snapshots/NAME             forget it
     GET    /fakekube/faults                     what is injected, and how often each was met
-    POST   /fakekube/faults                     one fault or a list (JSON or YAML): {"effect": "error", "verb": "create", ...}
+    POST   /fakekube/faults                     one or a list, JSON or YAML: {"effect": "error", "verb": "create"}
     DELETE /fakekube/faults[/ID]                lift all, or one
     GET    /fakekube/clock                      {"now": seconds, "flowing": true}
     POST   /fakekube/clock                      {"advance": seconds} {"freeze": true} {"flow": true}

@@ -84,8 +84,8 @@ class Control:
         )
 
     async def restore(self, snapshot: Snapshot) -> None:
-        """Go back: objects with their own resourceVersions, a later revision, every open watch ended with 410; components
-        go on as if their process had died. ControlError."""
+        """Go back: objects with their own resourceVersions, a later revision, every open watch ended with 410.
+        Components go on as if their process had died. ControlError."""
         storage = self._storage()
         await self._halt()
         storage.replace(snapshot.entries, snapshot.revision)
@@ -109,7 +109,7 @@ class Control:
         await self.restore(replace(now, entries=entries, revision=revision))
 
     async def advance(self, seconds: float) -> None:
-        """Let time jump, every timer on the way in its turn; returns when what follows from it has been done. ControlError."""
+        """Let time jump, every timer on the way in its turn; returns when all that follows is done. ControlError."""
         if not isinstance(self.clock, VirtualClock):
             raise ControlError("this server follows the machine's clock")
         if seconds < 0:

@@ -1,8 +1,8 @@
 """Faults that a test injects: which requests they meet and what happens to those.
 
-A fault is a row: who it matches (verb, resource, namespace, name, user: exact, or patterns as `system:node:*`), how often
-(probability, count, after), and one effect of EFFECTS. They act on every request after authentication, so on those of the
-cluster's own components too. Latency is real time, as a network's is. Leaves out faults of the stores themselves.
+A fault is a row: whom it matches (verb, resource, namespace, name, user: exact, or patterns as `system:node:*`), how
+often (probability, count, after), and one effect of EFFECTS. They act on every request after authentication, so on
+those of the cluster's own components too. Latency is real time, as a network's is. Leaves out faults of the stores themselves.
 """
 
 from __future__ import annotations
@@ -39,10 +39,22 @@ EFFECTS: dict[str, str] = {
 }
 STREAMS = frozenset({"cut", "stall", "gone"})
 REASONS = {
-    400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 406: "NotAcceptable",
-    409: "Conflict", 410: "Expired", 413: "RequestEntityTooLarge", 415: "UnsupportedMediaType", 422: "Invalid",
-    429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout",
-}  # fmt: skip
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    406: "NotAcceptable",
+    409: "Conflict",
+    410: "Expired",
+    413: "RequestEntityTooLarge",
+    415: "UnsupportedMediaType",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
 DROPPED = 0
 _INSIDE = ("passed", "revision", "lifted")
 ETCD_TIMEOUT = "etcdserver: request timed out"
@@ -96,8 +108,14 @@ class Fault:
         ):
             return False
         resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-        found = ((self.verb, info.verb), (self.resource, resource), (self.namespace, info.namespace), (self.name, info.name),
-                 (self.user, request.user.name), (self.group, info.group))  # fmt: skip
+        found = (
+            (self.verb, info.verb),
+            (self.resource, resource),
+            (self.namespace, info.namespace),
+            (self.name, info.name),
+            (self.user, request.user.name),
+            (self.group, info.group),
+        )
         return all(wanted == "*" or wanted == value or fnmatch.fnmatchcase(value, wanted) for wanted, value in found)
 
     def remove(self) -> None:
@@ -205,7 +223,7 @@ class Faults:
                 seconds,
                 events,
                 retry_after,
-            )  # fmt: skip
+            )
         )
 
     def put(self, fault: Fault) -> Fault:

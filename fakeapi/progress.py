@@ -177,7 +177,8 @@ def event_line(obj: Obj) -> str:
     about = obj.get("involvedObject") or {}
     series = (obj.get("series") or {}).get("count") or obj.get("count") or 1
     times = f" (x{series})" if series > 1 else ""
-    return f"{obj.get('type')} {obj.get('reason')} {str(about.get('kind', '')).lower()}/{about.get('name')}{times}: {obj.get('message', '')}"
+    kind = str(about.get("kind", "")).lower()
+    return f"{obj.get('type')} {obj.get('reason')} {kind}/{about.get('name')}{times}: {obj.get('message', '')}"
 
 
 def summary(pods: Iterable[Obj], events: Iterable[Obj], limit: int = 20) -> list[str]:

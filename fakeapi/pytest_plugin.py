@@ -1,6 +1,6 @@
 """The pytest plugin: a cluster for every test that asks for one.
 
-Fixture `cluster`: isolated state. There is one server per distinct set of options and process (under xdist: per worker),
+Fixture `cluster`: isolated state. There is one server per distinct set of options and process (xdist: per worker),
 started when first asked for and put back to its ready state before it is used again. The marker
 `@pytest.mark.cluster(nodes=5, kubernetes="1.33", ...)` gives Cluster's options; the marker nearest to the test wins.
 Loading the plugin imports neither the components nor the official client.
@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from fakeapi.cluster import AsyncCluster, Cluster
 
-MARKER = "cluster(nodes=3, kubernetes='1.36', authorization='AlwaysAllow', ...): options of the fixture `cluster`; see fakeapi.Cluster"
+MARKER = "cluster(nodes=3, kubernetes='1.36', ...): options of the fixture `cluster`; see fakeapi.Cluster"
 
 
 class Pool:

@@ -96,9 +96,17 @@ class Requests(Sequence[Record]):
     ) -> Requests:
         """Those that match everything given; texts may be patterns (`system:node:*`)."""
         texts = {
-            "verb": verb, "resource": resource, "namespace": namespace, "name": name, "user": user, "group": group,
-            "method": method, "path": path, "agent": agent, "fault": fault,
-        }  # fmt: skip
+            "verb": verb,
+            "resource": resource,
+            "namespace": namespace,
+            "name": name,
+            "user": user,
+            "group": group,
+            "method": method,
+            "path": path,
+            "agent": agent,
+            "fault": fault,
+        }
         asked = {key: value for key, value in texts.items() if value is not None}
         return Requests(
             [
@@ -151,9 +159,19 @@ class RequestLog:
     ) -> Requests:
         """See Requests.where."""
         return self.all().where(
-            verb=verb, resource=resource, namespace=namespace, name=name, user=user, group=group, method=method,
-            path=path, agent=agent, status=status, outside=outside, fault=fault,
-        )  # fmt: skip
+            verb=verb,
+            resource=resource,
+            namespace=namespace,
+            name=name,
+            user=user,
+            group=group,
+            method=method,
+            path=path,
+            agent=agent,
+            status=status,
+            outside=outside,
+            fault=fault,
+        )
 
     def clear(self) -> None:
         """Forget them."""
@@ -191,7 +209,7 @@ class RequestLog:
                 seconds,
                 request.outside,
                 fault,
-            )  # fmt: skip
+            )
         )
 
 

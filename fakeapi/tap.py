@@ -22,7 +22,7 @@ class Tap:
         self._refuse = refuse
 
     async def __call__(self, request: Request, serve: Serve) -> Answer:
-        """The answer, perhaps a disturbed one. The admin endpoint is out of reach of faults, so that they can be lifted."""
+        """The answer, perhaps a disturbed one. Faults do not reach the admin endpoint, so that they can be lifted."""
         begun = time.perf_counter()
         met = [] if request.path.startswith(ADMIN_PREFIX) else self.faults.met(request)
         answer = await (play(request, met, serve, self._refuse) if met else serve(request))

@@ -1,4 +1,4 @@
-"""Looking at a running server's objects for somebody who waits: which there are, when something changes, what is missing.
+"""Looking at a running server's objects for somebody who waits: which there are, when one changes, what is missing.
 
 Everything is to be called on the server's event loop; Cluster.wait is the blocking loop around it.
 """

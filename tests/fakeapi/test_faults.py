@@ -1,4 +1,4 @@
-"""Every kind of fault, met by real clients: kubectl, the official client, the cluster's own components, and raw HTTP."""
+"""Every kind of fault, met by real clients: kubectl, the official client, the cluster's own components."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from fakeapi import Cluster
 from fakeapi.cluster import KubectlError
 from fakeapi.faults import FaultError, Faults, parse
-from fakeapi.request import Request, User, parse as parse_request, parse_query
+from fakeapi.request import Request, User, parse_query
+from fakeapi.request import parse as parse_request
 
 
 async def _no_body() -> bytes:
@@ -84,9 +85,9 @@ def config_map(name: str, value: str = "1") -> dict[str, Any]:
 
 
 def test_an_error_as_kubectl_reads_it(cluster: Cluster) -> None:
-    with cluster.faults.add("error", verb="get", resource="configmaps", code=503, message="not today") as fault:
-        with pytest.raises(KubectlError, match=r"Error from server \(ServiceUnavailable\): not today"):
-            cluster.kubectl("get", "configmap", "kube-root-ca.crt")
+    fault = cluster.faults.add("error", verb="get", resource="configmaps", code=503, message="not today")
+    with fault, pytest.raises(KubectlError, match=r"Error from server \(ServiceUnavailable\): not today"):
+        cluster.kubectl("get", "configmap", "kube-root-ca.crt")
     assert fault.hits == 1
     assert [r.fault for r in cluster.requests.where(resource="configmaps", verb="get", outside=True)] == ["error"]
     cluster.wait("configmap/kube-root-ca.crt", "exists")
