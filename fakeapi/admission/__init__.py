@@ -17,6 +17,7 @@ from fakeapi.admission import (
     defaultstorageclass,
     defaulttolerationseconds,
     limitranger,
+    mutatingadmissionpolicy,
     mutatingwebhook,
     namespacelifecycle,
     nodetaint,
@@ -29,6 +30,7 @@ from fakeapi.admission import (
     runtimeclass,
     serviceaccount,
     storageobjectinuse,
+    validatingadmissionpolicy,
     validatingwebhook,
 )
 from fakeapi.admission.base import Chain, Host, Plugin
@@ -54,7 +56,9 @@ ORDER: tuple[tuple[str, Callable[[Host], Plugin], bool], ...] = (
     (podresize.NAME, podresize.PodResize, True),
     (podtopologylabels.NAME, podtopologylabels.PodTopologyLabels, True),
     # Webhooks, policies and quotas come last: they see what all others made of the object.
+    (mutatingadmissionpolicy.NAME, mutatingadmissionpolicy.MutatingAdmissionPolicy, True),
     (mutatingwebhook.NAME, mutatingwebhook.MutatingAdmissionWebhook, True),
+    (validatingadmissionpolicy.NAME, validatingadmissionpolicy.ValidatingAdmissionPolicy, True),
     (validatingwebhook.NAME, validatingwebhook.ValidatingAdmissionWebhook, True),
     (resourcequota.NAME, resourcequota.ResourceQuota, True),
 )

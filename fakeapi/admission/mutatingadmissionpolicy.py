@@ -52,13 +52,22 @@ class MutatingAdmissionPolicy:
         if failed:
             raise _refusal(attributes, failed)
 
+    async def validate(self, attributes: Attributes) -> None:
+        """Nothing further."""
+
     async def _invoke(self, invocation: Invocation, attributes: Attributes, params: Obj | None) -> list[str]:
         """Run a policy's mutations with one parameter; what failed and may not."""
         if invocation.error:
             return _told(invocation, [invocation.error])
         again, memory, spec = attributes.again, attributes.again.of(NAME), invocation.policy["spec"]
         key = f"{invocation.name}/{invocation.binding_name}/{((params or {}).get('metadata') or {}).get('name', '')}"
-        inputs = await self._expressions.inputs(attributes, invocation.version, params=params, variables=spec.get("variables"))
+        inputs = await self._expressions.inputs(
+            attributes,
+            invocation.version,
+            params=params,
+            has_params="paramKind" in spec,
+            variables=spec.get("variables") or (),
+        )
         holds = holding(spec.get("matchConditions") or (), inputs)
         if holds.error:
             return _told(invocation, [holds.error])
@@ -79,15 +88,21 @@ class MutatingAdmissionPolicy:
 
     async def _mutate(self, mutation: Obj, invocation: Invocation, attributes: Attributes, params: Obj | None) -> None:
         """Change attributes.obj. MutationError."""
-        variables = invocation.policy["spec"].get("variables")
-        inputs = await self._expressions.inputs(attributes, invocation.version, params=params, variables=variables)
+        spec = invocation.policy["spec"]
+        inputs = await self._expressions.inputs(
+            attributes,
+            invocation.version,
+            params=params,
+            has_params="paramKind" in spec,
+            variables=spec.get("variables") or (),
+        )
         versions, version = self._policies.versions, invocation.version
         shown = versions.shown(attributes.obj, attributes, version) or {}
         if mutation.get("patchType") == "JSONPatch":
-            found = inputs.evaluate((mutation.get("jsonPatch") or {}).get("expression", ""))
+            found = inputs.evaluate((mutation.get("jsonPatch") or {}).get("expression", ""), patching=True)
             changed = shown if found.error else patched(shown, found.value)
         else:
-            found = inputs.evaluate((mutation.get("applyConfiguration") or {}).get("expression", ""))
+            found = inputs.evaluate((mutation.get("applyConfiguration") or {}).get("expression", ""), patching=True)
             changed = shown if found.error else merge(shown, found.value, versions.type_of(attributes, version))
         if found.error:
             raise MutationError(found.error)

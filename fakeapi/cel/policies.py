@@ -77,8 +77,8 @@ _SCHEMAS: Mapping[str, Schema] = {
     "double": {"type": "number"},
     "string": _STRING,
     "bytes": {"type": "string", "format": "byte"},
-    "google.protobuf.Timestamp": _TIME,
-    "google.protobuf.Duration": {"type": "string", "format": "duration"},
+    "timestamp": _TIME,
+    "duration": {"type": "string", "format": "duration"},
     "list(string)": _TEXTS,
     "map(string, string)": _MAP,
 }
@@ -125,7 +125,18 @@ def compile(
             told = told.replace(name.replace(".", "_"), name)
         raise PolicyError(f"compilation failed: {told}") from None
     node = ast.read(checked.serialize())
-    return Program(text, _shown(str(checked.return_type()), made), running.compile(node))
+    return Program(text, _shown(type_name(str(checked.return_type())), made), running.compile(node))
+
+
+def type_name(text: str) -> str:
+    """A type as cel-go prints it: `LIST<STRING>` is list(string)."""
+    return re.sub(r"\b[A-Z_]+\b", lambda m: _NAMES.get(m.group(), m.group()), text).replace("<", "(").replace(">", ")")
+
+
+_NAMES = {
+    name.upper(): name
+    for name in ("bool", "int", "uint", "double", "string", "bytes", "dyn", "list", "map", "duration", "timestamp", "type")
+} | {"NULL": "null_type"}
 
 
 def _shown(kind: str, made: Sequence[str]) -> str:
@@ -162,8 +173,7 @@ def must_be(program: Program, *wanted: str) -> None:
         return
     if len(wanted) == 1:
         raise PolicyError(f"must evaluate to {wanted[0]} but got {program.type}")
-    names = " ".join("null_type" if w == "null" else w for w in wanted)
-    raise PolicyError(f"must evaluate to one of [{names}] but got {program.type}")
+    raise PolicyError(f"must evaluate to one of [{' '.join(wanted)}] but got {program.type}")
 
 
 def compile_variables(variables: Sequence[Mapping[str, Any]], params: bool) -> tuple[tuple[Variable, Program], ...]:

@@ -37,7 +37,7 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
     add("--client-ca-file", type=Path, metavar="FILE", help="CA of client certificates (default: our own)")
     add("--token-auth-file", type=Path, metavar="FILE", help="CSV of static tokens: token,user,uid,\"group1,group2\"")
     add("--anonymous-auth", type=boolean, default=True, metavar="true|false", help="let requests without credentials in as system:anonymous (default true)")
-    add("--authorization-mode", default="AlwaysAllow", metavar="MODE,...", help="AlwaysAllow, AlwaysDeny, RBAC (default AlwaysAllow)")
+    add("--authorization-mode", default="AlwaysAllow", metavar="MODE,...", help="AlwaysAllow, AlwaysDeny, Node, RBAC (default AlwaysAllow)")
     add("--enable-admission-plugins", default="", metavar="NAME,...", help="admission plugins to add to the default ones")
     add("--disable-admission-plugins", default="", metavar="NAME,...", help="default admission plugins to leave out")
     add("--service-cluster-ip-range", default="10.96.0.0/12", metavar="CIDR", help="range of Service cluster IPs (default 10.96.0.0/12)")
