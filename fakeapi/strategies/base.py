@@ -96,7 +96,7 @@ class Strategy:
     prepare_status(new, old, ctx)     PrepareForUpdate of /status: by default all but status and metadata is old's
     validate_status(new, old, ctx)    ValidateUpdate of /status
     name(text, prefix)                what a name may look like: list of messages (names.py has the usual ones)
-    generation                        metadata.generation starts at 1 and grows when anything but metadata and status changes
+    generation                        metadata.generation starts at 1 and grows with all but metadata and status
     fields                            field selectors beyond metadata.name and metadata.namespace: name -> obj -> text
     printer                           Table columns; None: Name and Created At
     create_on_update                  PUT (and apply's like) of an absent object creates it
@@ -105,7 +105,7 @@ class Strategy:
     default_propagation               what a DELETE without propagationPolicy means: "Background" or "Orphan"
     graceful(obj, seconds)            grace period of a delete in seconds, None for at once (Pods only)
     begin_delete(obj, ctx)            a deletion that only marks the object (Namespaces): change it and answer True
-    should_delete(new, old)           a further condition for an update to end a pending deletion (Namespaces' finalizers)
+    should_delete(new, old)           a further condition for an update to end a deletion (Namespaces' finalizers)
     bare_finalizers                   finalizers need no domain: kinds outside pkg/apis/core's rules
     hidden_annotations                annotations that stand for fields of the internal type: Tables do not show them
     keeps_status                      a create keeps the status that it is given (Nodes)

@@ -39,13 +39,21 @@ def _same_sources(spec: Obj) -> None:
         spec["dataSource"] = {k: v for k, v in reference.items() if k != "namespace"}
 
 
+def _drop_foreign_reference(spec: Obj) -> None:
+    """DropDisabledFields: CrossNamespaceVolumeDataSource is alpha, so that nothing refers into another namespace."""
+    if (spec.get("dataSourceRef") or {}).get("namespace"):
+        del spec["dataSourceRef"]
+
+
 def _prepare_create(obj: Obj, ctx: Context) -> None:
     obj["status"] = {"phase": "Pending"}
+    _drop_foreign_reference(obj["spec"])
     _same_sources(obj["spec"])
 
 
 def _prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
     new["status"] = old.get("status") or {}
+    _drop_foreign_reference(new["spec"])
     if new["spec"].get("dataSourceRef") is None and old["spec"].get("dataSourceRef") is not None:
         _same_sources(new["spec"])
     _same_sources(new["spec"])

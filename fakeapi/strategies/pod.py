@@ -125,7 +125,8 @@ def prepare_ephemeral_containers(new: Obj, old: Obj, ctx: Context) -> None:
         new["spec"]["ephemeralContainers"] = given
     new["status"] = old.get("status") or {}
     entries = new["metadata"].get("managedFields")
-    new["metadata"] = {**(old.get("metadata") or {}), **{k: v for k, v in new["metadata"].items() if k == "resourceVersion"}}
+    version = {k: v for k, v in new["metadata"].items() if k == "resourceVersion"}
+    new["metadata"] = {**(old.get("metadata") or {}), **version}
     new["metadata"].pop("managedFields", None)
     if entries:
         new["metadata"]["managedFields"] = entries

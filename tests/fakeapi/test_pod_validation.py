@@ -254,3 +254,21 @@ def test_fields_to_select_by() -> None:
 )
 def test_warnings(spec: Obj, wanted: list[str]) -> None:
     assert STRATEGY.warnings(pod(**spec), None, CTX) == wanted
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"shareProcessNamespace": True, "hostPID": True}, ["spec.securityContext.shareProcessNamespace"]),
+        ({"hostnameOverride": "a.b"}, []),
+        ({"hostnameOverride": "a.b", "hostNetwork": True}, ["spec.hostnameOverride"]),
+        ({"hostnameOverride": "A"}, ["spec.hostnameOverride"]),
+        ({"schedulingGroup": {"podGroupName": "a"}}, []),
+        ({"volumes": [{"name": "v", "projected": {"sources": [{"clusterTrustBundle": {"path": "x"}}]}}]}, []),
+    ],
+)
+def test_fields_of_a_pod_that_exclude_each_other_or_are_dropped(spec, told):
+    pod = {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
+    STRATEGY.default(pod)
+    assert [error.field for error in STRATEGY.validate(pod, Context(now=""))] == told
+    assert "schedulingGroup" not in pod["spec"]

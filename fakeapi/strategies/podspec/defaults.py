@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fakeapi.quantity import canonical_milli
+from fakeapi.strategies.podspec.features import drop_disabled
 from fakeapi.strategies.podspec.images import pull_policy
 
 Obj = dict[str, Any]
@@ -53,6 +54,7 @@ def containers_of(spec: Obj) -> Iterator[Obj]:
 
 def default_spec(spec: Obj) -> None:
     """SetDefaults_PodSpec and everything below it, in place."""
+    drop_disabled(spec)
     for volume in spec.get("volumes") or ():
         _default_volume(volume)
     for container in containers_of(spec):

@@ -100,9 +100,7 @@ def validate_container_context(context: Obj, path: str, *, shares_users: bool) -
 
 def validate_pod_context(spec: Obj, path: str) -> Errors:
     """validatePodSpecSecurityContext."""
-    context = spec.get("securityContext")
-    if not context:
-        return []
+    context = spec.get("securityContext") or {}
     own = f"{path}.securityContext"
     errors = _ids(context, ("fsGroup", "runAsUser", "runAsGroup"), own)
     for index, group in enumerate(context.get("supplementalGroups") or ()):

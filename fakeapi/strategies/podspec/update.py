@@ -204,9 +204,9 @@ def validate_resize(new: Obj, old: Obj) -> Errors:
         text = "Pod QOS Class may not change as a result of resizing"
         errors.append(invalid("spec", (new.get("status") or {}).get("qosClass") or "", text))
     for key in ("initContainers", "containers"):
-        for index, was in enumerate(before.get(key) or ()):
+        for index, (was, now) in enumerate(zip(before.get(key) or (), spec.get(key) or (), strict=False)):
             if key == "containers" or is_sidecar(was):
-                errors += _container_resize(spec[key][index], was, f"spec.{key}[{index}].resources")
+                errors += _container_resize(now, was, f"spec.{key}[{index}].resources")
     errors += _only_cpu_and_memory(spec, before)
     return errors
 
