@@ -18,10 +18,11 @@ from starlette.types import Receive, Scope, Send
 from fakeapi.clock import Clock
 from fakeapi.streaming.upgrade import STREAM_PROTOCOL, TAKE
 from fakenodes.kubelet import insides, logs, streaming
-from fakenodes.kubelet.lifecycle import Container
+from fakenodes.kubelet.podstate import Container
 from fakenodes.kubelet.podworker import PodWorker
-from fakenodes.kubelet.runtime import commands, http
-from fakenodes.kubelet.runtime.commands import Files, Machine
+from fakenodes.kubelet.runtime import execution, http
+from fakenodes.kubelet.runtime.machine import Files, Machine
+from fakenodes.kubelet.runtime.machine import Streams as Terminal
 from fakenodes.kubelet.runtime.script import SHELLS
 from fakenodes.kubelet.streaming import Refused, Session, Wanted
 
@@ -105,17 +106,17 @@ class Connections:
         await _while_connected(session, wanted, lambda streams: self._run(worker, container, argv, streams, wanted))
 
     async def _run(
-        self, worker: PodWorker, container: Container, argv: list[str], streams: commands.Streams, wanted: Wanted
+        self, worker: PodWorker, container: Container, argv: list[str], streams: Terminal, wanted: Wanted
     ) -> Obj:
         machine = await self._machine(worker, container, wanted.tty)
         if not argv:
             return _internal("error executing command in container: no command")
         try:
             if wanted.tty and wanted.stdin and argv[0] in SHELLS and len(argv) == 1:
-                code = await commands.interact(machine, streams, tty=True)
+                code = await execution.interact(machine, streams, tty=True)
             else:
-                code = await commands.run(machine, argv, streams)
-        except commands.NotFound as error:
+                code = await execution.run(machine, argv, streams)
+        except execution.NotFound as error:
             words = " ".join(argv)
             text = "OCI runtime exec failed: exec failed: unable to start container process"
             return _internal(
@@ -147,12 +148,12 @@ class Connections:
         await _while_connected(session, wanted, lambda streams: self._attached(worker, container, streams, wanted))
 
     async def _attached(
-        self, worker: PodWorker, container: Container, streams: commands.Streams, wanted: Wanted
+        self, worker: PodWorker, container: Container, streams: Terminal, wanted: Wanted
     ) -> Obj:
         argv = [*(container.spec.get("command") or ()), *(container.spec.get("args") or ())]
         if wanted.stdin and container.spec.get("stdin") and len(argv) == 1 and argv[0] in SHELLS:
             machine = await self._machine(worker, container, wanted.tty)
-            code = await commands.interact(machine, streams, tty=wanted.tty)
+            code = await execution.interact(machine, streams, tty=wanted.tty)
             if machine.exited or container.spec.get("stdinOnce"):
                 container.script = replace(container.script, exit_code=code)
                 container.exits_at = container.due = self._clock.now()
@@ -196,7 +197,7 @@ class Connections:
 
 
 async def _while_connected(
-    session: Session, wanted: Wanted, work: Callable[[commands.Streams], Awaitable[Obj]]
+    session: Session, wanted: Wanted, work: Callable[[Terminal], Awaitable[Obj]]
 ) -> None:
     """Do the work with the session's streams, and tell how it ended; stop when the client goes away."""
     typed: asyncio.Queue[bytes] = asyncio.Queue()
@@ -226,7 +227,7 @@ async def _while_connected(
                 typed.put_nowait(message[1])
 
     async def run() -> None:
-        await session.finish(await work(commands.Streams(read, out, err)))
+        await session.finish(await work(Terminal(read, out, err)))
 
     tasks = [asyncio.ensure_future(run()), asyncio.ensure_future(listen())]
     try:

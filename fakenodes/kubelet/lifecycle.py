@@ -1,19 +1,30 @@
 """What a pod's containers do as time goes by: a state table over (spec, state, time), without any input or output.
 
-Stands for the kubelet's kuberuntime manager (computePodActions, start and kill, images, CrashLoopBackOff), its probes
-and its active-deadline handler. advance() moves a pod as far as the time allows and says what happened and when to
+Stands for the kubelet's kuberuntime manager (computePodActions, start and kill, images, CrashLoopBackOff) and its
+active-deadline handler. advance() moves a pod as far as the time allows and says what happened and when to
 come back.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fakeapi.quantity import parse
-from fakenodes.kubelet.runtime.script import Runtime, Script, image_size
+from fakenodes.kubelet.podstate import (
+    COMPLETED,
+    EPHEMERAL,
+    INIT,
+    MAIN,
+    RESTARTS,
+    SIDECAR,
+    Container,
+    Pod,
+    World,
+)
+from fakenodes.kubelet.probes import probed, turning_points
+from fakenodes.kubelet.references import not_found, of_environment, of_volume
+from fakenodes.kubelet.runtime.script import image_size
 
 Obj = Mapping[str, Any]
 
@@ -21,167 +32,6 @@ BACKOFF_BASE, BACKOFF_MAX = 10.0, 300.0
 BACKOFF_RESET = 600.0
 RETRY_SECONDS = 1.0  # between an image error and the back-off that follows it, and between looks for what is missing
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
-
-EVICTED = "Evicted"
-RESIZE = "resize"
-# What makes a running container start again, noted as its message, and what is said of it.
-RESTARTS = {
-    "image changed": "Container {} definition changed, will be restarted",
-    RESIZE: "Container {} resize requires restart",
-}
-COMPLETED, DELETED = "completed", "deleted"  # reasons for an end that the status does not name
-INIT, SIDECAR, MAIN, EPHEMERAL = "init", "sidecar", "main", "ephemeral"
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """An event to tell: type, reason, message and, for a container's, its field path."""
-
-    type: str
-    reason: str
-    message: str
-    field_path: str = ""
-
-
-@dataclass(slots=True)
-class Container:
-    """One container. `state` is a row of STEPS; `due` is when it will change by itself, None for never.
-
-    `last` is how its previous run ended, as a terminated state.
-    """
-
-    name: str
-    kind: str
-    spec: Obj
-    script: Script
-    index: int
-    state: str = "idle"
-    due: float | None = None
-    reason: str = ""
-    message: str = ""
-    id: str = ""
-    started_at: float = 0.0
-    finished_at: float = 0.0
-    exit_code: int = 0
-    ready: bool = False
-    started: bool = False
-    restarts: int = 0
-    crashes: int = 0
-    pulls: int = 0
-    pulled_from: float = 0.0
-    exits_at: float | None = None
-    last: tuple[float, float, int, str, str, str] | None = None  # started, finished, code, reason, message, id
-    resources: Obj = field(default_factory=dict)  # what the node has given it; a resize may ask for something else
-
-    @property
-    def oom(self) -> bool:
-        """Does it use more memory than it may?"""
-        limit = (self.resources.get("limits") or {}).get("memory")
-        return limit is not None and parse(self.script.memory).nano > parse(str(limit)).nano
-
-    @property
-    def running(self) -> bool:
-        """Is there a process?"""
-        return self.state in ("running", "stopping")
-
-    @property
-    def succeeded(self) -> bool:
-        """Has it ended well, for good?"""
-        return self.state in ("exited", "done") and self.exit_code == 0
-
-    @property
-    def path(self) -> str:
-        """Its field path in events."""
-        part = {INIT: "initContainers", SIDECAR: "initContainers", EPHEMERAL: "ephemeralContainers"}
-        return f"spec.{part.get(self.kind, 'containers')}{{{self.name}}}"
-
-
-@dataclass(slots=True)
-class Pod:
-    """A pod on its node. ending: why it is being stopped: "" not at all, COMPLETED, DELETED or a status's reason."""
-
-    obj: Obj
-    uid: str
-    full_name: str
-    containers: list[Container]
-    started_at: float
-    sandbox: bool = False
-    ending: str = ""
-    message: str = ""
-    stop_by: float | None = None
-    finished: bool = False
-    complained: float = 0.0
-    pending: tuple[str, str] | None = None  # why a resize waits: Infeasible or Deferred, and a message
-
-    def of(self, *kinds: str) -> list[Container]:
-        """The containers of these kinds, in order."""
-        return [c for c in self.containers if c.kind in kinds]
-
-
-@dataclass(slots=True)
-class World:
-    """What the node knows: images that it has, references that lead nowhere (`("configmap", "absent")`)."""
-
-    images: set[str]
-    missing: Set[tuple[str, str]] = frozenset()
-    happened: list[Happened] = field(default_factory=list)
-
-    def tell(self, container: Container | None, reason: str, message: str, type: str = "Normal") -> None:
-        """Note an event."""
-        self.happened.append(Happened(type, reason, message, container.path if container else ""))
-
-
-def new_pod(obj: Obj, runtime: Runtime, now: float) -> Pod:
-    """The pod as it is when its node first sees it."""
-    meta = obj["metadata"]
-    pod = Pod(obj, meta["uid"], f"{meta['name']}_{meta['namespace']}({meta['uid']})", [], now)
-    adopt(pod, obj, runtime)
-    return pod
-
-
-def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
-    """Take over a newer version of the object: new ephemeral containers, changed images."""
-    pod.obj = obj
-    known = {c.name: c for c in pod.containers}
-    spec = obj["spec"]
-    for kind, key in ((INIT, "initContainers"), (MAIN, "containers"), (EPHEMERAL, "ephemeralContainers")):
-        for index, found in enumerate(spec.get(key) or ()):
-            mine = known.get(found["name"])
-            if mine is None:
-                actual = SIDECAR if kind == INIT and found.get("restartPolicy") == "Always" else kind
-                made = Container(found["name"], actual, found, runtime.script(obj, found), index)
-                made.resources = found.get("resources") or {}
-                pod.containers.append(made)
-            elif mine.spec is not found:
-                if mine.spec.get("image") != found.get("image") and mine.state in (
-                    "running",
-                    "pull error",
-                    "pull back-off",
-                ):
-                    mine.due = 0.0  # the image was changed: start anew with it
-                    mine.message = "image changed"
-                    mine.script = runtime.script(obj, found)
-                mine.spec = found
-
-
-def resized(pod: Pod) -> list[Container]:
-    """The containers whose spec asks for other resources than they have."""
-    return [c for c in pod.containers if (c.spec.get("resources") or {}) != c.resources]
-
-
-def resize(container: Container) -> None:
-    """Give the container what its spec asks for, with a restart where its policy wants one."""
-    old, new = container.resources, container.spec.get("resources") or {}
-    container.resources = new
-    policies = {p["resourceName"]: p["restartPolicy"] for p in container.spec.get("resizePolicy") or ()}
-    changed = {
-        name
-        for kind in ("requests", "limits")
-        for name in policies
-        if (old.get(kind) or {}).get(name) != (new.get(kind) or {}).get(name)
-    }
-    if container.state == "running" and any(policies[name] == "RestartContainer" for name in changed):
-        container.message, container.due = RESIZE, 0.0
 
 
 def advance(pod: Pod, world: World, now: float) -> float | None:
@@ -269,50 +119,12 @@ def _wanted(pod: Pod) -> Iterable[Container]:
     yield from pod.of(MAIN, EPHEMERAL)
 
 
-def references(pod: Obj) -> set[tuple[str, str]]:
-    """ConfigMaps and Secrets that the pod cannot do without: ("configmap"|"secret", name)."""
-    found: set[tuple[str, str]] = set()
-    for volume in pod["spec"].get("volumes") or ():
-        found |= set(_volume_references(volume))
-    for key in ("initContainers", "containers", "ephemeralContainers"):
-        for container in pod["spec"].get(key) or ():
-            found |= set(_environment_references(container))
-    return found
-
-
-def _volume_references(volume: Obj) -> Iterable[tuple[str, str]]:
-    sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
-    if volume["name"].startswith("kube-api-access-"):
-        return  # the service account's: every namespace has it
-    for source in sources:
-        for key, kind, name in (("configMap", "configmap", "name"), ("secret", "secret", "secretName")):
-            ref = source.get(key)
-            if ref and not ref.get("optional"):
-                yield kind, ref.get(name) or ref.get("name", "")
-
-
-def _environment_references(container: Obj) -> Iterable[tuple[str, str]]:
-    for entry in container.get("envFrom") or ():
-        for key, kind in (("configMapRef", "configmap"), ("secretRef", "secret")):
-            if entry.get(key) and not entry[key].get("optional"):
-                yield kind, entry[key]["name"]
-    for entry in container.get("env") or ():
-        source = entry.get("valueFrom") or {}
-        for key, kind in (("configMapKeyRef", "configmap"), ("secretKeyRef", "secret")):
-            if source.get(key) and not source[key].get("optional"):
-                yield kind, source[key]["name"]
-
-
 def _volume_problem(pod: Pod, world: World) -> str:
     for volume in pod.obj["spec"].get("volumes") or () if world.missing else ():
-        for ref in _volume_references(volume):
+        for ref in of_volume(volume):
             if ref in world.missing:
-                return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {_not_found(ref)}'
+                return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {not_found(ref)}'
     return ""
-
-
-def _not_found(ref: tuple[str, str]) -> str:
-    return f'{ref[0]} "{ref[1]}" not found'
 
 
 def _pull(pod: Pod, container: Container, world: World, now: float) -> None:
@@ -374,10 +186,10 @@ def _pull_again(pod: Pod, container: Container, world: World, now: float) -> Non
 
 def _start(pod: Pod, container: Container, world: World, now: float) -> None:
     """Create and start, unless something that it is configured by is missing."""
-    missing = next((r for r in _environment_references(container.spec) if r in world.missing), None)
+    missing = next((r for r in of_environment(container.spec) if r in world.missing), None)
     if missing or container.script.start_error:
         reason = "CreateContainerConfigError" if missing else "RunContainerError"
-        message = _not_found(missing) if missing else container.script.start_error
+        message = not_found(missing) if missing else container.script.start_error
         if container.reason != reason:
             world.tell(container, "Failed", f"Error: {message}", "Warning")
         pod.complained = now
@@ -408,8 +220,8 @@ def _run(pod: Pod, container: Container, world: World, now: float) -> None:
         _exit(pod, container, world, now, container.script.exit_code)
         return
     age = now - container.started_at
-    times = [t for t in _turning_points(container) if t > age]
-    started_at, ready_at, dies_at = _probed(container)
+    times = [t for t in turning_points(container) if t > age]
+    started_at, ready_at, dies_at = probed(container)
     if dies_at is not None and age >= dies_at:
         world.tell(container, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", "Warning")
         world.tell(container, "Killing", f"Container {container.name} failed liveness probe, will be restarted")
@@ -419,40 +231,6 @@ def _run(pod: Pod, container: Container, world: World, now: float) -> None:
     container.ready = container.started and ready_at is not None and age >= ready_at
     ends = [container.exits_at] if container.exits_at is not None else []
     container.due = min([*(container.started_at + t for t in times), *ends], default=None)
-
-
-def _turning_points(container: Container) -> list[float]:
-    return [t for t in _probed(container) if t is not None]
-
-
-def _probed(container: Container) -> tuple[float, float | None, float | None]:
-    """Seconds after the start at which it counts as started, as ready (None never), and is killed (None never)."""
-    script, spec = container.script, container.spec
-    up = script.ready_after if script.ready_after is not None else None
-    startup = spec.get("startupProbe")
-    started_at = _first_success(startup, 0.0, up) if startup is not None else 0.0
-    if started_at is None:
-        limit = (startup or {}).get("failureThreshold", 3) * (startup or {}).get("periodSeconds", 10)
-        return float("inf"), None, float((startup or {}).get("initialDelaySeconds", 0) + limit)
-    ready_at = (
-        _first_success(spec["readinessProbe"], started_at, up) if spec.get("readinessProbe") is not None else started_at
-    )
-    dies_at = None
-    probe = spec.get("livenessProbe")
-    if probe is not None and script.live_for is not None:
-        dies_at = max(script.live_for, started_at) + probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
-    return started_at, ready_at, dies_at
-
-
-def _first_success(probe: Obj, since: float, up: float | None) -> float | None:
-    """When enough probes have succeeded: they come every period, the first after the initial delay."""
-    if up is None:
-        return None
-    period = float(probe.get("periodSeconds", 10))
-    first = since + float(probe.get("initialDelaySeconds", 0))
-    late = max(up - first, 0.0)
-    misses = int(-(-late // period))
-    return first + (misses + int(probe.get("successThreshold", 1)) - 1) * period
 
 
 def _exit(pod: Pod, container: Container, world: World, now: float, code: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fakeapi.clock import parse_rfc3339
-from fakenodes.kubelet.lifecycle import Container, Pod
+from fakenodes.kubelet.podstate import Container, Pod
 
 WAITING_TEXTS = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
 

@@ -14,7 +14,7 @@ from typing import Any
 from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
 from fakenodes.events import EventRecorder
-from fakenodes.kubelet import eviction, lifecycle, status
+from fakenodes.kubelet import eviction, lifecycle, podstate, references, status
 from fakenodes.kubelet.admission import refusal, shortage
 from fakenodes.kubelet.node import Node
 from fakenodes.kubelet.runtime.script import Runtime
@@ -52,7 +52,7 @@ class PodWorker:
         self.kubelet = kubelet
         self.obj: Obj | None = obj
         self.uid: str = obj["metadata"]["uid"]
-        self.pod: lifecycle.Pod | None = None
+        self.pod: podstate.Pod | None = None
         self.refused: tuple[str, str] | None = None
         self._told: Obj = {}  # the status as the API server last answered
         self._checked = False
@@ -80,13 +80,13 @@ class PodWorker:
                 await self._tell(obj, now)
         pod = self.pod
         if pod.obj is not obj:
-            lifecycle.adopt(pod, obj, self.kubelet.runtime)
+            podstate.adopt(pod, obj, self.kubelet.runtime)
         if not pod.ending and not pod.finished:
             self._resize(pod, obj)
         if obj["metadata"].get("deletionTimestamp"):
             self._terminate(pod, obj, now)
         missing = await self._missing(obj) if not pod.ending and not pod.finished else frozenset()
-        world = lifecycle.World(self.kubelet.node.images, missing)
+        world = podstate.World(self.kubelet.node.images, missing)
         wake = lifecycle.advance(pod, world, now)
         for found in world.happened:
             self.kubelet.recorder.record(obj, found.type, found.reason, found.message, found.field_path)
@@ -101,8 +101,8 @@ class PodWorker:
         """End the pod because its node is under pressure."""
         assert self.pod is not None
         assert self.obj is not None
-        lifecycle.stop(self.pod, lifecycle.EVICTED, message, now, 0)
-        self.kubelet.recorder.record(self.obj, "Warning", lifecycle.EVICTED, message)
+        lifecycle.stop(self.pod, podstate.EVICTED, message, now, 0)
+        self.kubelet.recorder.record(self.obj, "Warning", podstate.EVICTED, message)
 
     def _vanished(self) -> None:
         """Deleted without waiting for us: whatever ran is killed."""
@@ -125,7 +125,7 @@ class PodWorker:
             await self._patch(obj, status.rejected(obj, reason, message, found, now))
             return False
         since = parse_rfc3339(found["startTime"]) if found.get("startTime") else now
-        self.pod = lifecycle.new_pod(obj, self.kubelet.runtime, since)
+        self.pod = podstate.new_pod(obj, self.kubelet.runtime, since)
         return True
 
     async def _refusal(self, obj: Obj) -> tuple[str, str] | None:
@@ -138,15 +138,15 @@ class PodWorker:
         node.obj = await self.kubelet.client.get(NODES, node.name)
         return refusal(obj, node.obj, self.kubelet.neighbours(self.uid))
 
-    def _terminate(self, pod: lifecycle.Pod, obj: Obj, now: float) -> None:
+    def _terminate(self, pod: podstate.Pod, obj: Obj, now: float) -> None:
         if not pod.finished:
             grace = obj["metadata"].get("deletionGracePeriodSeconds")
-            if pod.ending == lifecycle.COMPLETED or not pod.ending or grace is not None:
-                lifecycle.stop(pod, lifecycle.DELETED, "", now, grace)
+            if pod.ending == podstate.COMPLETED or not pod.ending or grace is not None:
+                lifecycle.stop(pod, podstate.DELETED, "", now, grace)
 
-    def _resize(self, pod: lifecycle.Pod, obj: Obj) -> None:
+    def _resize(self, pod: podstate.Pod, obj: Obj) -> None:
         """Give containers what a resize asks for, if the node has it."""
-        changed = lifecycle.resized(pod)
+        changed = podstate.resized(pod)
         node = self.kubelet.node
         pod.pending = None
         if not changed or node.obj is None:
@@ -154,14 +154,14 @@ class PodWorker:
         pod.pending = shortage(obj, node.obj, self.kubelet.neighbours(self.uid))
         if pod.pending is None:
             for container in changed:
-                lifecycle.resize(container)
+                podstate.resize(container)
 
     async def _missing(self, obj: Obj) -> frozenset[tuple[str, str]]:
         """Which references of the pod lead nowhere; not asked again once its containers have started."""
         if self._checked:
             return frozenset()
         found = set()
-        for kind, name in lifecycle.references(obj):
+        for kind, name in references.references(obj):
             try:
                 await self.kubelet.client.get(REFERRED[kind], name, obj["metadata"]["namespace"])
             except ClientError as error:

@@ -31,7 +31,7 @@ from fakenodes.kubelet import logs, stats
 from fakenodes.kubelet import node as nodes
 from fakenodes.kubelet.connections import Connections, Endpoint
 from fakenodes.kubelet.hollow import HollowNodes
-from fakenodes.kubelet.lifecycle import Container
+from fakenodes.kubelet.podstate import Container
 from fakenodes.kubelet.podworker import PodWorker
 from kubeconfig.certificates import make_ca, sign
 

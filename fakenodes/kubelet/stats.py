@@ -10,7 +10,7 @@ from typing import Any
 
 from fakeapi.clock import rfc3339
 from fakeapi.quantity import parse
-from fakenodes.kubelet.lifecycle import Container
+from fakenodes.kubelet.podstate import Container
 from fakenodes.kubelet.podworker import PodWorker
 
 Obj = dict[str, Any]

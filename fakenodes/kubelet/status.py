@@ -11,7 +11,7 @@ from typing import Any
 
 from fakeapi.clock import rfc3339
 from fakeapi.quantity import parse
-from fakenodes.kubelet.lifecycle import COMPLETED, DELETED, EPHEMERAL, EVICTED, INIT, MAIN, SIDECAR, Container, Pod
+from fakenodes.kubelet.podstate import COMPLETED, DELETED, EPHEMERAL, EVICTED, INIT, MAIN, SIDECAR, Container, Pod
 from fakenodes.kubelet.runtime.script import full_name, image_id
 
 Obj = dict[str, Any]

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from fakeapi.clock import RealClock
-from fakenodes.kubelet.runtime import commands
-from fakenodes.kubelet.runtime.commands import Files, Machine, Streams
+from fakenodes.kubelet.runtime import execution
+from fakenodes.kubelet.runtime.machine import Files, Machine, Streams
 from fakenodes.kubelet.runtime.script import Script
 
 
@@ -26,7 +26,7 @@ def run(text: str, stdin: bytes = b"", script: Script | None = None) -> tuple[in
         err.extend(data)
 
     machine = Machine(script or Script(), Files({"/etc/x": b"one\ntwo\n"}), {"V": "v w"}, "host", RealClock())
-    code = asyncio.run(commands.run(machine, ["sh", "-c", text], Streams(read, to_out, to_err)))
+    code = asyncio.run(execution.run(machine, ["sh", "-c", text], Streams(read, to_out, to_err)))
     return code, out.decode(), err.decode()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fakenodes.kubelet import lifecycle, status
-from fakenodes.kubelet.lifecycle import World
+from fakenodes.kubelet import lifecycle, podstate, status
+from fakenodes.kubelet.podstate import World
 from fakenodes.kubelet.runtime.script import Runtime, Script, from_command, full_name, parse_script
 
 T0 = 1_750_000_000.0
@@ -28,7 +28,7 @@ class Life:
 
     def __init__(self, obj, runtime=None, missing=frozenset()):
         self.runtime = runtime or Runtime()
-        self.pod = lifecycle.new_pod(obj, self.runtime, T0)
+        self.pod = podstate.new_pod(obj, self.runtime, T0)
         self.images = set()
         self.missing = missing
         self.told = []
@@ -133,7 +133,7 @@ def test_termination_keeps_the_grace_period(stop_seconds, grace, ends, code):
     runtime.image("*", Script(stop_seconds=stop_seconds))
     life = Life(spec(box()), runtime)
     life.at(0)
-    lifecycle.stop(life.pod, lifecycle.DELETED, "", T0 + 10, grace)
+    lifecycle.stop(life.pod, podstate.DELETED, "", T0 + 10, grace)
     life.at(10)
     assert life.pod.finished is (ends == 0)
     found = life.at(10 + ends)

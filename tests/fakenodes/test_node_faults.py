@@ -75,7 +75,7 @@ def test_a_crash_ends_containers_and_they_start_again(cluster: Cluster) -> None:
     cluster.apply(pod("a"))
     cluster.wait("pod/a", "Ready")
     cluster.nodes.crash("node-0")
-    with pytest.raises(client.ApiException, match="Get .*EOF"):
+    with pytest.raises(client.ApiException, match=r"Get .*EOF"):
         client.CoreV1Api(cluster.api_client).read_namespaced_pod_log("a", "default")
     cluster.nodes.start("node-0")
     cluster.wait("pod/a", lambda o: o["status"]["containerStatuses"][0]["restartCount"] == 1)

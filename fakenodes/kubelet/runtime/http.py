@@ -13,7 +13,7 @@ from typing import Any
 import h11
 import orjson
 
-from fakenodes.kubelet.lifecycle import Container, Pod
+from fakenodes.kubelet.podstate import Container, Pod
 from fakenodes.kubelet.runtime.script import HttpRequest, Serve, full_name
 
 KNOWN_PORTS = {"nginx": 80, "httpd": 80, "caddy": 80}

@@ -1,0 +1,176 @@
+"""A pod on its node as data: its containers, what state they are in, what they have been given.
+
+lifecycle.py moves it on as time goes by; status.py tells of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from fakeapi.quantity import parse
+from fakenodes.kubelet.runtime.script import Runtime, Script
+
+Obj = Mapping[str, Any]
+
+EVICTED = "Evicted"
+RESIZE = "resize"
+# What makes a running container start again, noted as its message, and what is said of it.
+RESTARTS = {
+    "image changed": "Container {} definition changed, will be restarted",
+    RESIZE: "Container {} resize requires restart",
+}
+COMPLETED, DELETED = "completed", "deleted"  # reasons for an end that the status does not name
+INIT, SIDECAR, MAIN, EPHEMERAL = "init", "sidecar", "main", "ephemeral"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event to tell: type, reason, message and, for a container's, its field path."""
+
+    type: str
+    reason: str
+    message: str
+    field_path: str = ""
+
+
+@dataclass(slots=True)
+class Container:
+    """One container. `state` is a row of STEPS; `due` is when it will change by itself, None for never.
+
+    `last` is how its previous run ended, as a terminated state.
+    """
+
+    name: str
+    kind: str
+    spec: Obj
+    script: Script
+    index: int
+    state: str = "idle"
+    due: float | None = None
+    reason: str = ""
+    message: str = ""
+    id: str = ""
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    exit_code: int = 0
+    ready: bool = False
+    started: bool = False
+    restarts: int = 0
+    crashes: int = 0
+    pulls: int = 0
+    pulled_from: float = 0.0
+    exits_at: float | None = None
+    last: tuple[float, float, int, str, str, str] | None = None  # started, finished, code, reason, message, id
+    resources: Obj = field(default_factory=dict)  # what the node has given it; a resize may ask for something else
+
+    @property
+    def oom(self) -> bool:
+        """Does it use more memory than it may?"""
+        limit = (self.resources.get("limits") or {}).get("memory")
+        return limit is not None and parse(self.script.memory).nano > parse(str(limit)).nano
+
+    @property
+    def running(self) -> bool:
+        """Is there a process?"""
+        return self.state in ("running", "stopping")
+
+    @property
+    def succeeded(self) -> bool:
+        """Has it ended well, for good?"""
+        return self.state in ("exited", "done") and self.exit_code == 0
+
+    @property
+    def path(self) -> str:
+        """Its field path in events."""
+        part = {INIT: "initContainers", SIDECAR: "initContainers", EPHEMERAL: "ephemeralContainers"}
+        return f"spec.{part.get(self.kind, 'containers')}{{{self.name}}}"
+
+
+@dataclass(slots=True)
+class Pod:
+    """A pod on its node. ending: why it is being stopped: "" not at all, COMPLETED, DELETED or a status's reason."""
+
+    obj: Obj
+    uid: str
+    full_name: str
+    containers: list[Container]
+    started_at: float
+    sandbox: bool = False
+    ending: str = ""
+    message: str = ""
+    stop_by: float | None = None
+    finished: bool = False
+    complained: float = 0.0
+    pending: tuple[str, str] | None = None  # why a resize waits: Infeasible or Deferred, and a message
+
+    def of(self, *kinds: str) -> list[Container]:
+        """The containers of these kinds, in order."""
+        return [c for c in self.containers if c.kind in kinds]
+
+
+@dataclass(slots=True)
+class World:
+    """What the node knows: images that it has, references that lead nowhere (`("configmap", "absent")`)."""
+
+    images: set[str]
+    missing: Set[tuple[str, str]] = frozenset()
+    happened: list[Happened] = field(default_factory=list)
+
+    def tell(self, container: Container | None, reason: str, message: str, type: str = "Normal") -> None:
+        """Note an event."""
+        self.happened.append(Happened(type, reason, message, container.path if container else ""))
+
+
+def new_pod(obj: Obj, runtime: Runtime, now: float) -> Pod:
+    """The pod as it is when its node first sees it."""
+    meta = obj["metadata"]
+    pod = Pod(obj, meta["uid"], f"{meta['name']}_{meta['namespace']}({meta['uid']})", [], now)
+    adopt(pod, obj, runtime)
+    return pod
+
+
+def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
+    """Take over a newer version of the object: new ephemeral containers, changed images."""
+    pod.obj = obj
+    known = {c.name: c for c in pod.containers}
+    spec = obj["spec"]
+    for kind, key in ((INIT, "initContainers"), (MAIN, "containers"), (EPHEMERAL, "ephemeralContainers")):
+        for index, found in enumerate(spec.get(key) or ()):
+            mine = known.get(found["name"])
+            if mine is None:
+                actual = SIDECAR if kind == INIT and found.get("restartPolicy") == "Always" else kind
+                made = Container(found["name"], actual, found, runtime.script(obj, found), index)
+                made.resources = found.get("resources") or {}
+                pod.containers.append(made)
+            elif mine.spec is not found:
+                if mine.spec.get("image") != found.get("image") and mine.state in (
+                    "running",
+                    "pull error",
+                    "pull back-off",
+                ):
+                    mine.due = 0.0  # the image was changed: start anew with it
+                    mine.message = "image changed"
+                    mine.script = runtime.script(obj, found)
+                mine.spec = found
+
+
+def resized(pod: Pod) -> list[Container]:
+    """The containers whose spec asks for other resources than they have."""
+    return [c for c in pod.containers if (c.spec.get("resources") or {}) != c.resources]
+
+
+def resize(container: Container) -> None:
+    """Give the container what its spec asks for, with a restart where its policy wants one."""
+    old, new = container.resources, container.spec.get("resources") or {}
+    container.resources = new
+    policies = {p["resourceName"]: p["restartPolicy"] for p in container.spec.get("resizePolicy") or ()}
+    changed = {
+        name
+        for kind in ("requests", "limits")
+        for name in policies
+        if (old.get(kind) or {}).get(name) != (new.get(kind) or {}).get(name)
+    }
+    if container.state == "running" and any(policies[name] == "RestartContainer" for name in changed):
+        container.message, container.due = RESIZE, 0.0
