@@ -339,12 +339,8 @@ def _tell_other_namespace(work: Work, graph: Graph, resource: Resource, obj: Obj
 
 
 async def _delete(work: Work, resource: Resource, obj: Obj, policy: str) -> None:
-    try:
-        await work.delete(resource.gvr, obj, policy)
-    except ClientError as error:
-        # Another object has taken the name: the one that was meant is gone.
-        if error.code != 409:
-            raise
+    """A conflict (another object has taken the name) comes back, and is looked at as what it is then."""
+    await work.delete(resource.gvr, obj, policy)
 
 
 async def _go_foreground(work: Work, graph: Graph, resource: Resource, obj: Obj) -> None:

@@ -357,7 +357,7 @@ async def _untrack(work: Work, pod: Obj) -> None:
     try:
         await work.patch(PODS, pod, body)
     except ClientError as error:
-        if error.code not in (404, 409):
+        if error.code != 404:
             raise
 
 

@@ -62,7 +62,7 @@ async def reconcile(work: Work) -> float | None:
         await work.patch(PODS, pod, condition_patch(pod, work.clock.now()), subresource="status")
         await work.delete(PODS, pod)
     except ClientError as error:
-        if error.code not in (404, 409):
+        if error.code != 404:
             raise
     due.pop(uid, None)
     return None
