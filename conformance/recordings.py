@@ -40,7 +40,8 @@ _COLUMN = {"type", "format", "priority"}
 _PORTS = range(30000, 32768)
 # Of a cluster with controllers and nodes: what they are free to choose, by the field that holds it.
 _CHOSEN = {
-    "nodeName": "<node>", "host": "<node>", "reportingInstance": "<node>", "podIP": "<ip>", "hostIP": "<ip>", "ip": "<ip>",
+    "nodeName": "<node>", "host": "<node>", "reportingInstance": "<node>",
+    "podIP": "<ip>", "hostIP": "<ip>", "ip": "<ip>",
     "containerID": "<id>", "imageID": "<id>", "pod-template-hash": "<hash>", "controller-revision-hash": "<hash>",
     "controller-uid": "<uid>", "volumeName": "<volume>",
 }  # fmt: skip

@@ -109,7 +109,7 @@ class ClusterClock:
     def advance(
         self, seconds: float | timedelta = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0
     ) -> None:
-        """Let time jump. Every timer on the way runs in its turn; returns when all that follows from it has been done."""
+        """Let time jump. Every timer on the way runs in its turn; returns when all that follows has been done."""
         first = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         self._thread.run(self._running.advance(first + 60.0 * minutes + 3600.0 * hours + 86400.0 * days))
 
@@ -170,8 +170,8 @@ class Cluster:
     """A fake Kubernetes cluster. start() or `with`; stop() ends it and leaves nothing behind.
 
     nodes: how many; they are node-0, node-1, ... kubernetes: the served version, 1.25 to 1.37. authorization: modes as
-    --authorization-mode's; RBAC brings Node with it. controllers: as --controllers'. data: a directory to keep the state
-    in (default: memory). name: of the kubeconfig's context.
+    --authorization-mode's; RBAC brings Node with it. controllers: as --controllers'. data: a directory to keep the
+    state in (default: memory). name: of the kubeconfig's context.
     """
 
     def __init__(

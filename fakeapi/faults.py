@@ -2,7 +2,8 @@
 
 A fault is a row: whom it matches (verb, resource, namespace, name, user: exact, or patterns as `system:node:*`), how
 often (probability, count, after), and one effect of EFFECTS. They act on every request after authentication, so on
-those of the cluster's own components too. Latency is real time, as a network's is. Leaves out faults of the stores themselves.
+those of the cluster's own components too. Latency is real time, as a network's is. Leaves out faults of the stores
+themselves.
 """
 
 from __future__ import annotations
