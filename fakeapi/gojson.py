@@ -21,6 +21,8 @@ _DIGITS = frozenset("0123456789")
 
 # Go reads 10,000 levels; orjson writes 254, and what is read here ends up inside of other objects.
 MAX_DEPTH = 128
+# YAML without a line that starts further in, nor so many brackets, cannot be nested deeper than MAX_DEPTH.
+MAX_INDENT = MAX_DEPTH // 2
 # So many nodes a YAML document may have by repeating what anchors name (go-yaml looks closer from here on).
 MAX_ALIASED = 400_000
 
@@ -51,12 +53,9 @@ def _number(text: str) -> float:
 
 def _integer(text: str) -> float:
     """As orjson does: what does not fit 64 bits is a float."""
-    return int(text) if len(text) < 19 else fitting(int(text)) if len(text) < 22 else _number(text)
-
-
-def fitting(number: int) -> float:
-    """An integer that JSON can hold: beyond 64 bits it is a float."""
-    return number if -(2**63) <= number < 2**64 else float(number)
+    if len(text) < 22 and -(2**63) <= int(text) < 2**64:
+        return int(text)
+    return _number(text)
 
 
 def check_depth(value: Any) -> None:
@@ -231,6 +230,8 @@ def parse_yaml(data: bytes) -> Any:
         check_depth(value)
         return value
     try:
+        if data.count(b"[") + data.count(b"{") > MAX_INDENT or any(map(_is_far_in, data.splitlines())):
+            _check_nesting(data)
         if b"*" in data:
             _check_aliases(next(iter(yaml.compose_all(data, Loader=_Loader)), None), max(MAX_ALIASED, len(data)))
         value = next(iter(yaml.load_all(data, Loader=_Loader)), None)
@@ -240,6 +241,22 @@ def parse_yaml(data: bytes) -> Any:
         raise error if isinstance(error, JsonError) else JsonError(f"yaml: {error}") from error
     check_depth(value)
     return _stringly(value)
+
+
+def _is_far_in(line: bytes) -> bool:
+    return len(line) > MAX_INDENT and len(line) - len(line.lstrip(b" -?")) > MAX_INDENT
+
+
+def _check_nesting(data: bytes) -> None:
+    """JsonError for more than MAX_DEPTH levels, on which libyaml's composer would run out of stack."""
+    depth = 0
+    for event in yaml.parse(data, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise JsonError("yaml: exceeded max depth")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _check_aliases(document: Any, limit: int) -> None:
@@ -323,11 +340,11 @@ def _stringly(value: Any) -> Any:
         return {_key(k): _stringly(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_stringly(v) for v in value]
-    if isinstance(value, int):
-        return value if isinstance(value, bool) else fitting(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _integer(str(value))
     if isinstance(value, float) and not math.isfinite(value):
         raise JsonError(f"json: unsupported value: {'NaN' if math.isnan(value) else '+Inf' if value > 0 else '-Inf'}")
-    return value if value is None or isinstance(value, (str, float)) else str(value)
+    return value if value is None or isinstance(value, (str, float, bool)) else str(value)
 
 
 def _key(key: Any) -> str:

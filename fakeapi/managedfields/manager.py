@@ -102,9 +102,9 @@ def on_apply(
     _check_body(applied, kind, write)
     managed = trusted(_entries(live))
     bare = _with_entries(live, []) if live is not None else None
-    if not managed and bare is not None:
-        managed = cap(update(None, bare, managed, write, BEFORE_FIRST_APPLY))
     try:
+        if not managed and bare is not None:
+            managed = cap(update(None, bare, managed, write, BEFORE_FIRST_APPLY))
         merged, managed = _apply_over_last_applied(bare, applied, managed, write, manager, force)
     except ItemError as error:
         name = object_text(live or applied, api_version)
