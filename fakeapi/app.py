@@ -10,16 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
-from fakeapi import admission, authorization, codec, discovery, errors, openapi, poststart
+from fakeapi import admission, asgi, authorization, codec, discovery, errors, openapi, poststart
 from fakeapi.accounts import Accounts, PublicKey
 from fakeapi.addresses import Addresses
-from fakeapi.admission.base import Host, Obj, T
+from fakeapi.admission.base import Host, Obj
 from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
 from fakeapi.availability import Availability
@@ -35,25 +32,21 @@ from fakeapi.handlers.compression import compress
 from fakeapi.handlers.scope import Scope
 from fakeapi.keeper import Keeper
 from fakeapi.metrics import Metrics
+from fakeapi.reader import CacheReader
 from fakeapi.registry import Registry, encode
-from fakeapi.request import Answer, Request, RequestInfo, User, decode_path, parse, parse_query
+from fakeapi.request import Answer, Request, User, decode_path, parse, parse_query
 from fakeapi.resources.base import Resource
 from fakeapi.resources.table import builtin
 from fakeapi.schema import decode, definitions
-from fakeapi.selectors import FieldSelector, FieldTerm
 from fakeapi.storage.base import KeyExists, Storage
-from fakeapi.streaming.upgrade import STREAM_PROTOCOL, TAKE
+from fakeapi.streaming.upgrade import TAKE
 from fakeapi.tap import Tap
 from fakeapi.watchcache import WatchCache
-from fakeapi.watchevents import Predicate
 
 log = logging.getLogger("fakekube")
 
 # The minor whose behaviour strategies have.
 STRATEGIES_MINOR = 36
-_STANDARD_HEADERS = ((b"cache-control", b"no-cache, private"),)
-Send = Callable[[Any], Awaitable[None]]
-Receive = Callable[[], Awaitable[Any]]
 
 
 class ApiServer:
@@ -79,7 +72,7 @@ class ApiServer:
         self.openapi = openapi.Views(self.table, f"v1.{config.minor}.2", lambda row, version: row.custom.schema if row.custom else None)
         self.registries: dict[tuple[str, str, str], Registry] = {}
         self.scopes: dict[tuple[str, str, str], Scope] = {}
-        self.reader = Reader(self)
+        self.reader = CacheReader(self)
         self.authorizer = authorization.build(config, self.reader)
         self.admission = admission.build(
             Host(config, self.reader, self.authorizer, self.clock, self.table, self.definitions, self.call)
@@ -268,24 +261,16 @@ class ApiServer:
             raise ConnectionResetError("the connection was closed without an answer")
         return answer
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: asgi.Receive, send: asgi.Send) -> None:
         """The ASGI application."""
         if scope["type"] != "http":
             return
-        query = parse_query(scope["query_string"].decode("latin-1"))
-        path: str = scope["path"]
-        method: str = scope["method"]
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        if STREAM_PROTOCOL in headers:
-            headers[STREAM_PROTOCOL] = ", ".join(v.decode("latin-1") for k, v in scope["headers"] if k == STREAM_PROTOCOL.encode())
-        acting = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"] if k.startswith(b"impersonate-")]
-        info: RequestInfo = parse(method, path, query)
-        request = Request(method, path, query, headers, _reader(receive), info, peer=scope.get("fakekube.peer", b""), now=self.clock.now(), outside=True, impersonation=acting)
+        request = asgi.request_of(scope, receive, self.clock.now())
         answer = await compress(request, await self.handle(request))
         if answer.take_over is not None:
             await answer.take_over(scope[TAKE]())
         else:
-            await _send(answer, receive, send, scope.get("fakekube.abort", _no_abort))
+            await asgi.send_answer(answer, receive, send, scope.get("fakekube.abort", asgi.no_abort))
 
 
 def _service_allocators(config: Config, rng: random.Random, services: list[Obj]) -> ServiceAllocators:
@@ -298,72 +283,6 @@ def _service_allocators(config: Config, rng: random.Random, services: list[Obj])
 ALLOCATORS: dict[tuple[str, str], Callable[[Config, random.Random, list[Obj]], ServiceAllocators]] = {
     ("", "services"): _service_allocators,
 }
-
-
-Objects = list[Obj]  # where a method is called list
-
-
-class Reader:
-    """Other objects, for admission and authorization: the newest state."""
-
-    def __init__(self, server: ApiServer) -> None:
-        self._server = server
-        self._parsed: dict[tuple[str, str, Callable[[Obj], Any]], _Parsed] = {}
-
-    async def get(self, group: str, resource: str, namespace: str, name: str) -> Obj | None:
-        """One object or None."""
-        cache = await self._cache(group, resource)
-        item = cache.get(cache.key(namespace, name)) if cache else None
-        return item.load() if item else None
-
-    async def list(self, group: str, resource: str, namespace: str = "") -> list[Obj]:
-        """All objects (of a namespace)."""
-        cache = await self._cache(group, resource)
-        return [item.load() for item in cache.list(namespace).items] if cache else []
-
-    async def select(self, group: str, resource: str, field: str, value: str) -> Objects:
-        """Those that an exact field selector finds."""
-        cache = await self._cache(group, resource)
-        predicate = Predicate(fields=FieldSelector((FieldTerm(field, value),)))
-        return [item.load() for item in cache.list("", predicate).items] if cache else []
-
-    async def parsed(self, group: str, resource: str, parse: Callable[[Obj], T]) -> Mapping[tuple[str, str], T]:
-        """parse(obj) of every object by (namespace, name): see admission.base.Reader."""
-        cache = await self._cache(group, resource)
-        if cache is None:
-            return _NOTHING
-        known = self._parsed.get((group, resource, parse))
-        if known is None or known.cache is not cache or known.changes != cache.changes:
-            before = known.items if known is not None and known.cache is cache else {}
-            items: dict[tuple[str, str], tuple[int, Any]] = {}
-            for item in cache.list().items:
-                key = (item.namespace, item.name)
-                found = before.get(key)
-                items[key] = found if found and found[0] == item.revision else (item.revision, parse(item.load()))
-            known = _Parsed(cache, cache.changes, items, {key: value for key, (_, value) in items.items()})
-            self._parsed[group, resource, parse] = known
-        return known.values
-
-    async def _cache(self, group: str, resource: str) -> WatchCache | None:
-        found = self._server.registries.get((group, resource, ""))
-        if found is not None:
-            return found.cache
-        table = self._server.table
-        row = next((r for v in table.versions(group) if (r := table.find(group, v, resource))), None)
-        return (await self._server.registry(row)).cache if row else None
-
-
-@dataclass(slots=True)
-class _Parsed:
-    """What was made of a cache's objects, and at which of its states."""
-
-    cache: WatchCache
-    changes: int
-    items: dict[tuple[str, str], tuple[int, Any]]
-    values: dict[tuple[str, str], Any]
-
-
-_NOTHING: Mapping[tuple[str, str], Any] = {}
 
 
 def registry_key(row: Resource) -> tuple[str, str, str]:
@@ -384,72 +303,3 @@ def storage_prefix(row: Resource) -> str:
 def storage_key(row: Resource, namespace: str, name: str) -> str:
     """The key of one object."""
     return storage_prefix(row) + (f"{namespace}/{name}" if row.namespaced else name)
-
-
-def _reader(receive: Receive) -> Callable[[], Awaitable[bytes]]:
-    body: bytes | None = None
-
-    async def read() -> bytes:
-        nonlocal body
-        if body is None:
-            message = await receive()
-            body = message.get("body", b"")
-            if message.get("more_body"):
-                parts = [body]
-                while message.get("more_body"):
-                    message = await receive()
-                    parts.append(message.get("body", b""))
-                body = b"".join(parts)
-        return body
-
-    return read
-
-
-def _no_abort() -> None:
-    """A server that cannot close connections just leaves them without an answer."""
-
-
-async def _send(answer: Answer, receive: Receive, send: Send, abort: Callable[[], None]) -> None:
-    """An Answer over ASGI; a stream ends when the client goes away, and breaks off when its source does."""
-    if answer.status == 0:
-        abort()
-        await _until_disconnect(receive)
-        return
-    headers = [(b"content-type", answer.content_type.encode())] if answer.content_type else []
-    headers += _STANDARD_HEADERS
-    headers += [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in answer.headers.items()]
-    headers += [(b"warning", w.encode("latin-1", "replace")) for w in answer.warnings]
-    body = answer.body
-    if isinstance(body, bytes):
-        headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        return
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    pump = asyncio.ensure_future(_pump(body, send))
-    gone = asyncio.ensure_future(_until_disconnect(receive))
-    try:
-        await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
-        if pump.done() and pump.exception() is not None:
-            abort()
-            await gone
-    finally:
-        for task in (pump, gone):
-            task.cancel()
-        await asyncio.gather(pump, gone, return_exceptions=True)
-
-
-async def _pump(body: AsyncIterator[bytes], send: Send) -> None:
-    async for chunk in body:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _until_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def dumps(value: Any) -> bytes:
-    """JSON bytes of a plain value."""
-    return orjson.dumps(value)
