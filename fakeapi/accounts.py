@@ -31,6 +31,8 @@ PREFIX = "system:serviceaccount:"
 _PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----\s*", re.DOTALL)
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _KUBERNETES = "kubernetes.io"
+# Tokens that Secrets hold: their issuer, the prefix of their claims, and where user_of() finds what to compare.
+_LEGACY_ISSUER, _LEGACY_CLAIM, _LEGACY = "kubernetes/serviceaccount", "kubernetes.io/serviceaccount/", "legacy"
 _EXTRA = "authentication.kubernetes.io/"
 _LEEWAY = 60
 _UNCHECKED = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
@@ -151,6 +153,8 @@ class Accounts:
             unverified = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:
             return None
+        if unverified.get("iss") == _LEGACY_ISSUER:
+            return self._legacy(token, audiences or self.audiences)
         if unverified.get("iss") != self.issuer:
             return None
         found = self._verified(token)
@@ -165,6 +169,16 @@ class Accounts:
         if found.get("exp", now) < now - _LEEWAY:
             raise TokenError("service account token has expired")
         return found
+
+    def _legacy(self, token: str, wanted: Sequence[str]) -> dict[str, Any]:
+        """A Secret's token in the shape of a bound one; it names no audience, and is for the server. TokenError."""
+        found = self._verified(token)
+        if not set(wanted) & set(self.audiences):
+            raise TokenError(f"token audiences {go_strings(self.audiences)} is invalid for the target audiences {go_strings(wanted)}")
+        told = {key: str(found.get(_LEGACY_CLAIM + key, "")) for key in ("namespace", "secret.name", "service-account.name", "service-account.uid")}
+        account = {"name": told["service-account.name"], "uid": told["service-account.uid"]}
+        private = {"namespace": told["namespace"], "serviceaccount": account, _LEGACY: {"secret": told["secret.name"], "token": token}}
+        return {"aud": list(self.audiences), _KUBERNETES: private}
 
     def _verified(self, token: str) -> dict[str, Any]:
         """The claims, if one of our keys (the one that the token names, else any) signed them. TokenError."""
@@ -192,6 +206,8 @@ class Accounts:
         private = claims.get(_KUBERNETES) or {}
         namespace, account = private.get("namespace", ""), private.get("serviceaccount") or {}
         name = account.get("name", "")
+        if _LEGACY in private:
+            await self._check_secret(namespace, private[_LEGACY])
         found = await self._reader.get("", "serviceaccounts", namespace, name)
         if found is None:
             raise TokenError(f'serviceaccounts "{name}" not found')
@@ -212,6 +228,14 @@ class Accounts:
                 extra[f"{_EXTRA}{kind}-name"] = [bound.get("name", "")]
                 extra[f"{_EXTRA}{kind}-uid"] = [bound.get("uid", "")]
         return User(user_name(namespace, name), user_groups(namespace), account.get("uid", ""), extra)
+
+    async def _check_secret(self, namespace: str, legacy: dict[str, str]) -> None:
+        """legacy.go: the Secret is there and still holds this very token."""
+        found = await self._reader.get("", "secrets", namespace, legacy["secret"])
+        if found is None or found["metadata"].get("deletionTimestamp"):
+            raise TokenError("Token has been invalidated")
+        if (found.get("data") or {}).get("token") != base64.b64encode(legacy["token"].encode()).decode():
+            raise TokenError("Token does not match server's copy")
 
     async def _check_bound(self, resource: str, namespace: str, reference: dict[str, Any]) -> None:
         found = await self._reader.get("", resource, namespace, reference.get("name", ""))
