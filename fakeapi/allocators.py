@@ -250,7 +250,7 @@ class ServiceAllocators:
             else:
                 value = taking.next(pool)
                 if value is None:
-                    raise errors.generic(500, "InternalError", f"failed to allocate a serviceIP: {_FULL}")
+                    raise errors.internal_error(f"failed to allocate a serviceIP: {_FULL}")
                 ips.append(str((ipaddress.IPv4Address if family == "IPv4" else ipaddress.IPv6Address)(value)))
         if ips:
             spec["clusterIP"], spec["clusterIPs"] = ips[0], ips
@@ -285,7 +285,7 @@ class ServiceAllocators:
             if not wanted:
                 wanted = taking.next(self.ports) or 0
                 if not wanted:
-                    raise errors.generic(500, "InternalError", f"failed to allocate a nodePort: {_FULL}")
+                    raise errors.internal_error(f"failed to allocate a nodePort: {_FULL}")
             elif wanted not in held and wanted != shared:
                 self._take_port(obj, f"spec.ports[{i}].nodePort", wanted, taking)
             port["nodePort"] = wanted
@@ -293,8 +293,7 @@ class ServiceAllocators:
 
     def _take_port(self, obj: Obj, at: str, wanted: int, taking: _Take) -> None:
         if wanted not in self.ports:
-            valid = f"The range of valid ports is {self.ports.first}-{self.ports.last}"
-            _fail(obj, [invalid(at, wanted, f"provided port is not in the valid range. {valid}")])
+            _fail(obj, [invalid(at, wanted, self._outside)])
         if not taking.take(self.ports, wanted):
             _fail(obj, [invalid(at, wanted, ALLOCATED_PORT)])
 
@@ -308,9 +307,14 @@ class ServiceAllocators:
         if not wanted:
             spec["healthCheckNodePort"] = taking.next(self.ports) or 0
         elif wanted not in self.ports or not taking.take(self.ports, wanted):
-            text = ALLOCATED_PORT if wanted in self.ports else "provided port is not in the valid range"
-            message = f"failed to allocate requested HealthCheck NodePort {wanted}: {text}"
-            raise errors.generic(500, "InternalError", f"Internal error occurred: {message}")
+            text = ALLOCATED_PORT if wanted in self.ports else self._outside
+            raise errors.internal_error(f"failed to allocate requested HealthCheck NodePort {wanted}: {text}")
+
+    @property
+    def _outside(self) -> str:
+        """What is said of a port outside the range."""
+        valid = f"The range of valid ports is {self.ports.first}-{self.ports.last}"
+        return f"provided port is not in the valid range. {valid}"
 
 
 def _fail(obj: Obj, found: list[FieldError]) -> None:
