@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, boolean, count, run, say
+from fakeapi.commands.common import UserError, add_runtime_flag, boolean, count, run, runtime_of, say
 
 AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
 NAMESPACE = "kube-system"
@@ -28,6 +28,7 @@ def register(commands: Any) -> None:
     nodes = _add(commands, "nodes", "hollow nodes")
     nodes.add_argument("--count", type=count, default=3, metavar="N", help="how many (default 3)")
     nodes.add_argument("--prefix", default="node-", metavar="TEXT", help="their names are this and a number (default node-)")
+    add_runtime_flag(nodes)
     nodes.add_argument("--fault", action="append", default=[], metavar="NODE:KIND[@SECONDS][+SECONDS]", help="let a node fail after so long for so long: stop, crash, memory-pressure, disk-pressure, pid-pressure; may be repeated")
     scheduler = _add(commands, "scheduler", "the scheduler")
     controllers = _add(commands, "controllers", "the controllers")
@@ -61,7 +62,7 @@ def _plan(options: argparse.Namespace) -> Any:
     from fakenodes.kubelet.faults import parse_fault
 
     plans = {
-        "nodes": lambda: Plan(controllers="", scheduler=False, nodes=options.count, node_prefix=options.prefix, faults=tuple(map(parse_fault, options.fault))),
+        "nodes": lambda: Plan(controllers="", scheduler=False, nodes=options.count, node_prefix=options.prefix, faults=tuple(map(parse_fault, options.fault)), runtime=runtime_of(options.runtime)),
         "scheduler": lambda: Plan(controllers="", scheduler=True, nodes=0),
         "controllers": lambda: Plan(controllers=options.controllers, scheduler=False, nodes=0, options=_options(options)),
     }

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, count, port, run, say
+from fakeapi.commands.common import UserError, add_runtime_flag, count, port, run, runtime_of, say
 from fakeapi.commands.serve import add_server_flags, config_of
 
 EPILOG = """\
@@ -32,6 +32,7 @@ def register(commands: Any) -> None:
     add_server_flags(parser)
     parser.add_argument("--port", type=port, default=6443, help="where to listen; 0 is any free port (default 6443)")
     parser.add_argument("--nodes", type=count, default=3, metavar="N", help="how many hollow nodes (default 3)")
+    add_runtime_flag(parser)
     parser.add_argument("--etcd", default="", metavar="URL", help="the same as --etcd-servers")
     parser.add_argument(
         "--controllers",
@@ -67,7 +68,7 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from fakenodes.components import Plan
     from kubeconfig import model
 
-    plan = Plan(controllers=options.controllers, nodes=options.nodes)
+    plan = Plan(controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime))
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]
         running = await Running.start(config_of(options, options.port), plan, VirtualClock())
