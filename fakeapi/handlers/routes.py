@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Scope, Request], Awaitable[Answer]]
 
-# verb -> (handler, needs a name)
 HANDLERS: dict[str, Handler] = {
     "create": create.create,
     "get": get.get,
@@ -31,7 +30,9 @@ HANDLERS: dict[str, Handler] = {
     "delete": delete.delete,
     "deletecollection": delete.delete_collection,
 }
-_COLLECTION = frozenset(("create", "list", "watch", "deletecollection"))
+_COLLECTION = frozenset(("create", "list", "deletecollection"))
+_NAMED = frozenset(("update", "patch"))
+_IN_NAMESPACE = frozenset(("create", "deletecollection"))
 
 NOT_FOUND_TEXT = b"404 page not found\n"
 
@@ -88,13 +89,14 @@ def check_custom(row: Resource, custom: Custom, request: Request) -> Answer | No
 async def _main(scope: Scope, request: Request) -> Answer:
     info = request.info
     verb = info.verb
-    if verb == "watch" and info.name and request.path.split("/", 4)[3] != "watch" and not info.path.startswith(("/api/v1/watch/",)):
-        verb = "get" if not _deprecated_watch(info) else "watch"
-    if request.method in ("HEAD", "OPTIONS") or verb not in scope.row.verbs or (verb in _COLLECTION and info.name and verb != "watch"):
-        raise errors.not_allowed()
-    if verb in ("update", "patch") and not info.name:
-        raise errors.not_allowed()
-    if scope.row.namespaced and not info.namespace and verb in ("create", "deletecollection"):
+    whole_cluster = scope.row.namespaced and not info.namespace
+    if (
+        request.method in ("HEAD", "OPTIONS")
+        or verb not in scope.row.verbs
+        or (verb in _COLLECTION and info.name)
+        or (verb in _NAMED and not info.name)
+        or (verb in _IN_NAMESPACE and whole_cluster)
+    ):
         raise errors.not_allowed()
     if scope.row.custom is None:
         warn(scope, request)
@@ -106,11 +108,6 @@ def warn(scope: Scope, request: Request) -> None:
     text = scope.row.deprecation(scope.version, scope.server.config.minor)
     if text:
         request.warnings.append(text)
-
-
-def _deprecated_watch(info: RequestInfo) -> bool:
-    parts = info.path.strip("/").split("/")
-    return parts[2 if info.prefix == "api" else 3] == "watch"
 
 
 async def _subresource(scope: Scope, request: Request) -> Answer:
