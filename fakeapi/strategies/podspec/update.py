@@ -233,6 +233,8 @@ def _without_compute(container: Obj) -> Obj:
 
 def _only_cpu_and_memory(new: Obj, old: Obj) -> Errors:
     errors: Errors = []
+    if any(len(new.get(key) or ()) != len(old.get(key) or ()) for key in _LISTS):
+        return [forbidden("spec", "only cpu and memory resources are mutable")]
     for was, container in zip(old.get("containers") or (), new.get("containers") or (), strict=True):
         if not same(_without_compute(container), _without_compute(was)):
             errors.append(forbidden("spec", "only cpu and memory resources are mutable"))
