@@ -112,4 +112,3 @@ async def _body(
 async def _nothing() -> AsyncIterator[bytes]:
     return
     yield b""
-

@@ -43,9 +43,14 @@ def _prefixed(word: str) -> bytes:
 
 
 # What both sides' compressors start with (SPDY/3, section 2.6.10.1).
-DICTIONARY = b"".join(
-    map(_prefixed, (*_WORDS, "200 OK", "version", "HTTP/1.1", "url", "public", "set-cookie", "keep-alive", "origin"))
-) + _TAIL.encode()
+DICTIONARY = (
+    b"".join(
+        map(
+            _prefixed, (*_WORDS, "200 OK", "version", "HTTP/1.1", "url", "public", "set-cookie", "keep-alive", "origin")
+        )
+    )
+    + _TAIL.encode()
+)
 
 
 class SpdyError(Exception):

@@ -147,9 +147,7 @@ class Connections:
         session = await self._session(request, headers, wanted)
         await _while_connected(session, wanted, lambda streams: self._attached(worker, container, streams, wanted))
 
-    async def _attached(
-        self, worker: PodWorker, container: Container, streams: Terminal, wanted: Wanted
-    ) -> Obj:
+    async def _attached(self, worker: PodWorker, container: Container, streams: Terminal, wanted: Wanted) -> Obj:
         argv = [*(container.spec.get("command") or ()), *(container.spec.get("args") or ())]
         if wanted.stdin and container.spec.get("stdin") and len(argv) == 1 and argv[0] in SHELLS:
             machine = await self._machine(worker, container, wanted.tty)
@@ -196,9 +194,7 @@ class Connections:
         await streaming.forward(headers, request.scope[TAKE], ports, serve)
 
 
-async def _while_connected(
-    session: Session, wanted: Wanted, work: Callable[[Terminal], Awaitable[Obj]]
-) -> None:
+async def _while_connected(session: Session, wanted: Wanted, work: Callable[[Terminal], Awaitable[Obj]]) -> None:
     """Do the work with the session's streams, and tell how it ended; stop when the client goes away."""
     typed: asyncio.Queue[bytes] = asyncio.Queue()
     ended = False

@@ -187,6 +187,7 @@ class KubeletServer:
                 run = logs.Run(run.id, run.started, container.finished_at)
             lines = [line for line in logs.written(container, run, now) if line[0] > seen]
 
+
 def _node(request: Request) -> str:
     return request.headers.get("host", "").rpartition(":")[0]
 

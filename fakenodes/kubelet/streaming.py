@@ -303,7 +303,7 @@ async def forward(
         return
     protocol = _socket_protocol(headers, (PORT_TUNNEL, *PORT_SOCKETS))
     if protocol != PORT_TUNNEL and not ports:
-        raise Refused(400, "query parameter \"port\" is required")
+        raise Refused(400, 'query parameter "port" is required')
     streams = take()
     _answer(streams, websocket.answer_headers(headers, protocol))
     socket = WebSocket(streams)
