@@ -6,6 +6,7 @@ The only module of the server side that imports fakenodes, besides those on top 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fakeapi.accounts import PREFIX, user_groups
 from fakeapi.authentication import AUTHENTICATED
@@ -67,7 +68,7 @@ def components(launched: Launched, plan: Plan, clock: Clock, old: Components | N
             known[name] = client_for(launched, name)
         return known[name]
 
-    plan.options = options_of(launched)
+    plan.options = replace(options_of(launched), load_balancers=plan.options.load_balancers)
     table = launched.server.table
     if (plan.nodes or plan.roster) and not table.versions(metrics.GROUP):
         for row in metrics.ROWS:

@@ -40,7 +40,7 @@ def register(commands: Any) -> None:
         strict=True,
     ):
         controllers.add_argument(flag, type=Path, metavar="FILE", help=help)
-    controllers.add_argument("--load-balancer-cidr", default="", metavar="CIDR", help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)")
+    controllers.add_argument("--load-balancer-cidr", type=cidr, default="", metavar="CIDR", help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)")
     for parser in (scheduler, controllers):
         parser.add_argument("--leader-elect", type=boolean, nargs="?", const=True, default=True, metavar="BOOL", help="work only while holding the lease (default true)")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ipaddress
 import logging
 import signal
 import sys
@@ -39,6 +40,14 @@ def count(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
     return int(text)
+
+
+def cidr(text: str) -> str:
+    """argparse type of a range of addresses, `198.51.100.0/24`."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of addresses like 198.51.100.0/24") from None
 
 
 def boolean(text: str) -> bool:

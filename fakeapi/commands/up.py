@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, add_runtime_flag, count, port, run, runtime_of, say
+from fakeapi.commands.common import UserError, cidr, add_runtime_flag, count, port, run, runtime_of, say
 from fakeapi.commands.serve import add_server_flags, config_of
 
 EPILOG = """\
@@ -41,6 +41,13 @@ def register(commands: Any) -> None:
         help="which controllers run, as kube-controller-manager's flag: '*,-cronjob' (default '*')",
     )
     parser.add_argument(
+        "--load-balancer-cidr",
+        type=cidr,
+        default="",
+        metavar="CIDR",
+        help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)",
+    )
+    parser.add_argument(
         "--apply",
         action="append",
         default=[],
@@ -66,9 +73,11 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from fakeapi.launch import LaunchError
     from fakeapi.running import Running
     from fakenodes.components import Plan
+    from fakenodes.controllers.base import Options
     from kubeconfig import model
 
-    plan = Plan(controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime))
+    cloud = Options(load_balancers=options.load_balancer_cidr)
+    plan = Plan(controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime), options=cloud)
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]
         running = await Running.start(config_of(options, options.port), plan, VirtualClock())

@@ -1,7 +1,8 @@
 """EndpointSlices of Services with a selector.
 
 Stands for kube-controller-manager's endpointslice controller and its reconciler. Slices of one Service, address family
-and set of ports are filled up to 100 endpoints; leaves out topology hints.
+and set of ports are filled up to 100 endpoints. Hints are those of spec.trafficDistribution; leaves out the older ones
+of the annotation service.kubernetes.io/topology-mode, which count CPUs.
 """
 
 from __future__ import annotations
@@ -53,7 +54,20 @@ def endpoint(service: Obj, pod: Obj, family: str, zone: str) -> Obj:
         found["nodeName"] = pod["spec"]["nodeName"]
     if zone:
         found["zone"] = zone
+    hints = _hints(service["spec"].get("trafficDistribution", ""), found) if ready else {}
+    if hints:
+        found["hints"] = hints
     return found
+
+
+def _hints(preference: str, found: Obj) -> Obj:
+    """trafficdist.go: whom the endpoint is for, by zone and, when asked for, by node too."""
+    hints: Obj = {}
+    if preference and found.get("zone"):
+        hints["forZones"] = [{"name": found["zone"]}]
+    if preference == "PreferSameNode" and found.get("nodeName"):
+        hints["forNodes"] = [{"name": found["nodeName"]}]
+    return hints
 
 
 def wanted(service: Obj, pods: Sequence[Obj], zones: Mapping[str, str]) -> dict[Group, list[Obj]]:
