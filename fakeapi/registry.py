@@ -16,7 +16,15 @@ from typing import Protocol
 import orjson
 
 from fakeapi import errors, meta, names
-from fakeapi.clock import Clock, parse_rfc3339, rfc3339
+from fakeapi.clock import Clock
+from fakeapi.deletion import (
+    DeleteOptions,
+    begin_grace,
+    check_preconditions,
+    deletion_finalizers,
+    mark_now,
+    set_finalizers,
+)
 from fakeapi.errors import ApiError, FieldError
 from fakeapi.managedfields.manager import keep_times
 from fakeapi.resources.base import Resource
@@ -49,17 +57,6 @@ class Rules:
     validate: Callable[[Obj, Obj, Context], list[FieldError]]
     reset: tuple[str, ...] = ()
     only: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteOptions:
-    """metav1.DeleteOptions as far as the store cares. grace: seconds or None; policy: "", Orphan, Background, Foreground."""
-
-    grace: int | None = None
-    policy: str = ""
-    uid: str | None = None
-    resource_version: str | None = None
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,38 +379,26 @@ class Registry:
                 raise self.missing(name)
             old: Obj = orjson.loads(splice(entry.value, entry.revision))
             if self.strategy.begin_delete is None:
-                self.check_preconditions(old, options)
+                check_preconditions(old, options, self.row.group, self.row.kind)
             elif options.uid is not None and options.uid != old["metadata"]["uid"]:
                 raise self._uid_conflict(name, options.uid, old["metadata"]["uid"])
             await validate(None, old)
             if self.strategy.begin_delete is not None and self.strategy.begin_delete(old, ctx):
                 finalizers = deletion_finalizers(old["metadata"], options, self.strategy.default_propagation)
-                _set_list(old["metadata"], "finalizers", finalizers)
+                set_finalizers(old["metadata"], finalizers)
                 stored = await self._mark(entry, old, ctx)
             else:
                 stored = await self._delete(entry, old, ctx, options)
             if stored is not None:
                 return stored
 
-    def check_preconditions(self, old: Obj, options: DeleteOptions) -> None:
-        """The uid and resourceVersion that a delete insists on. ApiError 409."""
-        metadata = old["metadata"]
-        checks = (
-            ("UID", options.uid, metadata["uid"], "The object might have been deleted and then recreated"),
-            ("ResourceVersion", options.resource_version, metadata["resourceVersion"], "The object might have been modified"),
-        )
-        for what, given, found, hint in checks:
-            if given is not None and given != found:
-                text = f"the {what} in the precondition ({given}) does not match the {what} in record ({found}). {hint}"
-                raise errors.conflict(self.row.group, self.row.kind, metadata["name"], text)
-
     async def _delete(self, entry: Entry, old: Obj, ctx: Context, options: DeleteOptions) -> Stored | None:
         new: Obj = orjson.loads(splice(entry.value, entry.revision))
-        pending, graceful = self._begin_grace(new, options)
+        pending, graceful = begin_grace(new, options, self.strategy.graceful, self.clock.now())
         if pending:
             return Stored(splice(entry.value, entry.revision))
         finalizers = deletion_finalizers(new["metadata"], options, self.strategy.default_propagation)
-        _set_list(new["metadata"], "finalizers", finalizers)
+        set_finalizers(new["metadata"], finalizers)
         if graceful:
             marked = await self._mark(entry, new, ctx)
             if marked is None or finalizers or new["metadata"].get("deletionGracePeriodSeconds"):
@@ -422,7 +407,7 @@ class Registry:
                 return Stored(marked.raw, deleted=True)
             return await self._remove(await self._entry(entry.key), ctx)
         if finalizers:
-            self._mark_now(new, ctx)
+            mark_now(new, self.clock.now())
             return await self._mark(entry, new, ctx)
         return await self._remove(entry, ctx)
 
@@ -431,43 +416,6 @@ class Registry:
         if entry is None:
             raise self.missing(key.rsplit("/", 1)[-1])
         return entry
-
-    def _begin_grace(self, new: Obj, options: DeleteOptions) -> tuple[bool, bool]:
-        """(a deletion is pending already, the object is now marked for a graceful one): rest.BeforeDelete."""
-        if self.strategy.graceful is None:
-            return False, False
-        metadata = new["metadata"]
-        wanted = 1 if options.grace is not None and options.grace < 0 else options.grace
-        now = self.clock.now()
-        if not metadata.get("deletionTimestamp"):
-            grace = self.strategy.graceful(new, wanted)
-            if grace is None:
-                return False, False
-            metadata["deletionTimestamp"] = rfc3339(now + grace)
-            metadata["deletionGracePeriodSeconds"] = grace
-            if metadata.get("generation"):
-                metadata["generation"] += 1
-            return False, True
-        current = metadata.get("deletionGracePeriodSeconds") or 0
-        if not current:
-            return False, False
-        if wanted is None or wanted >= current:
-            return True, False
-        until = parse_rfc3339(metadata["deletionTimestamp"]) - current + wanted
-        if until < now:
-            until, wanted = now, 1 if wanted else 0
-        metadata["deletionTimestamp"] = rfc3339(until)
-        metadata["deletionGracePeriodSeconds"] = wanted
-        return False, True
-
-    def _mark_now(self, new: Obj, ctx: Context) -> None:
-        """markAsDeleting: finalizers hold the object, its grace period is over."""
-        metadata = new["metadata"]
-        if not metadata.get("deletionTimestamp") and metadata.get("generation"):
-            metadata["generation"] += 1
-        if not metadata.get("deletionTimestamp") or parse_rfc3339(metadata["deletionTimestamp"]) > self.clock.now():
-            metadata["deletionTimestamp"] = ctx.now
-        metadata["deletionGracePeriodSeconds"] = 0
 
     async def _mark(self, entry: Entry, new: Obj, ctx: Context) -> Stored | None:
         value = encode(new)
@@ -498,21 +446,3 @@ def _put_back(new: Obj, old: Obj, field: str) -> None:
         new[field] = old[field]
     else:
         new.pop(field, None)
-
-
-def _set_list(metadata: Obj, field: str, values: list[str]) -> None:
-    if values:
-        metadata[field] = values
-    else:
-        metadata.pop(field, None)
-
-
-def deletion_finalizers(metadata: Obj, options: DeleteOptions, default: str) -> list[str]:
-    """deletionFinalizersForGarbageCollection: the finalizers after the propagation policy has had its say."""
-    given = metadata.get("finalizers") or []
-    plain = [f for f in given if f not in ("orphan", "foregroundDeletion")]
-    if options.policy == "Orphan" or (not options.policy and ("orphan" in given or ("foregroundDeletion" not in given and default == "Orphan"))):
-        return [*plain, "orphan"]
-    if options.policy == "Foreground" or (not options.policy and "foregroundDeletion" in given):
-        return [*plain, "foregroundDeletion"]
-    return plain

@@ -18,9 +18,10 @@ from fakeapi.clock import rfc3339
 from fakeapi.crds import lifecycle, rows
 from fakeapi.crds.conversion import Ask
 from fakeapi.crds.kinds import Kind
+from fakeapi.deletion import DeleteOptions
 from fakeapi.errors import ApiError
 from fakeapi.managedfields import manager
-from fakeapi.registry import DeleteOptions, encode
+from fakeapi.registry import encode
 from fakeapi.resources.base import Resource
 from fakeapi.storage.base import Change, Conflict, Entry, KeyMissing
 from fakeapi.strategies.base import Context, Obj

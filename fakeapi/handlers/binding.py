@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from fakeapi import errors, selectors
+from fakeapi.admission.base import CREATE
+from fakeapi.deletion import DeleteOptions, check_preconditions
 from fakeapi.errors import ApiError
+from fakeapi.handlers.create import admission_attributes
 from fakeapi.handlers.delete import options_from
 from fakeapi.handlers.scope import Scope, accepted, is_dry_run, loads, read_object
-from fakeapi.admission.base import CREATE
-from fakeapi.handlers.create import admission_attributes
-from fakeapi.registry import DeleteOptions
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
 from fakeapi.watchevents import splice
@@ -131,7 +131,7 @@ async def evict(scope: Scope, request: Request) -> Answer:
     await scope.server.admission.validate(attributes)
     if not ignores_budget(pod):
         await _spend(scope, request, ctx, pod)
-    scope.registry.check_preconditions(pod, options)
+    check_preconditions(pod, options, scope.row.group, scope.row.kind)
     if pod["spec"].get("nodeName") and not dry_run:
         options = DeleteOptions(options.grace, options.policy, pod["metadata"]["uid"], None, dry_run)
         await scope.registry.change(info.namespace, info.name, ctx, lambda stored: _mark_disrupted(stored, ctx))
@@ -182,7 +182,7 @@ def _unhealthy_may_go(pod: Obj, budget: Obj) -> bool:
     spec, status = budget.get("spec", {}), budget.get("status", {})
     if spec.get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
-    return 0 < status.get("desiredHealthy", 0) <= int(status.get("currentHealthy", 0))
+    return bool(0 < status.get("desiredHealthy", 0) <= int(status.get("currentHealthy", 0)))
 
 
 def spend(budget: Obj, pod: str, ctx: Context) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 from fakeapi import codec, errors, gojson
 from fakeapi.admission.base import DELETE
+from fakeapi.deletion import DeleteOptions
 from fakeapi.errors import ApiError, FieldError
 from fakeapi.handlers import list as listing
 from fakeapi.handlers.create import admission_attributes
 from fakeapi.handlers.scope import Scope, accepted, check_dry_run, loads
-from fakeapi.registry import DeleteOptions, Stored
+from fakeapi.registry import Stored
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
 
