@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, add_runtime_flag, boolean, count, run, runtime_of, say
+from fakeapi.commands.common import UserError, add_runtime_flag, boolean, cidr, count, run, runtime_of, say
 
 AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
 NAMESPACE = "kube-system"

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, cidr, add_runtime_flag, count, port, run, runtime_of, say
+from fakeapi.commands.common import UserError, add_runtime_flag, cidr, count, port, run, runtime_of, say
 from fakeapi.commands.serve import add_server_flags, config_of
 
 EPILOG = """\
