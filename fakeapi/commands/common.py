@@ -43,9 +43,9 @@ def count(text: str) -> int:
 
 
 def cidr(text: str) -> str:
-    """argparse type of a range of addresses, `198.51.100.0/24`."""
+    """argparse type of a range of addresses, `198.51.100.0/24`; "", the default, is none."""
     try:
-        return str(ipaddress.ip_network(text))
+        return str(ipaddress.ip_network(text)) if text else ""
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a range of addresses like 198.51.100.0/24") from None
 
