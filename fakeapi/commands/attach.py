@@ -40,7 +40,7 @@ def register(commands: Any) -> None:
         strict=True,
     ):
         controllers.add_argument(flag, type=Path, metavar="FILE", help=help)
-    controllers.add_argument("--load-balancer-cidr", type=cidr, default="", metavar="CIDR", help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)")
+    controllers.add_argument("--load-balancer-cidr", type=cidr, metavar="CIDR", help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)")
     for parser in (scheduler, controllers):
         parser.add_argument("--leader-elect", type=boolean, nargs="?", const=True, default=True, metavar="BOOL", help="work only while holding the lease (default true)")
 
@@ -79,7 +79,7 @@ def _options(options: argparse.Namespace) -> Any:
         path: Path | None = getattr(options, flag.removeprefix("--").replace("-", "_"))
         found[name] = path.read_bytes() if path is not None else b""
     root = found["root_ca"] or model.access(model.load(options.kubeconfig), options.kubeconfig.parent, options.context).ca
-    return Options(root.decode(), found["signing_certificate"], found["signing_key"], found["service_account_key"], options.load_balancer_cidr)
+    return Options(root.decode(), found["signing_certificate"], found["signing_key"], found["service_account_key"], options.load_balancer_cidr or "")
 
 
 async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:

@@ -43,7 +43,6 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--load-balancer-cidr",
         type=cidr,
-        default="",
         metavar="CIDR",
         help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)",
     )
@@ -76,7 +75,7 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from fakenodes.controllers.base import Options
     from kubeconfig import model
 
-    cloud = Options(load_balancers=options.load_balancer_cidr)
+    cloud = Options(load_balancers=options.load_balancer_cidr or "")
     plan = Plan(controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime), options=cloud)
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]
