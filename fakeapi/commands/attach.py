@@ -48,7 +48,7 @@ def register(commands: Any) -> None:
 def _add(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=f"{what}, attached to an API server", description=f"Run {what} against the API server of a kubeconfig.", allow_abbrev=False)
     parser.add_argument("--kubeconfig", type=Path, required=True, metavar="PATH", help="how to reach the API server")
-    parser.add_argument("--context", default="", metavar="NAME", help="a context of the kubeconfig other than the current one")
+    parser.add_argument("--context", default=None, metavar="NAME", help="a context of the kubeconfig other than the current one")
     parser.set_defaults(run=_run, component=name)
     return parser
 
