@@ -9,7 +9,6 @@ patches are strategicmerge.py's; decoding the result is the schema package's.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ import orjson
 from fakeapi import errors
 from fakeapi.gojson import JsonError, check_depth, kind_of, parse
 from fakeapi.patterns import lazy
+from fakeapi.plain import copied
 from fakeapi.schema.types import Type
 
 Obj = dict[str, Any]
@@ -64,7 +64,7 @@ def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
     if len(operations) > MAX_OPERATIONS:
         text = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         raise errors.too_large(f"Request entity too large: {text}")
-    out = copy.deepcopy(doc)
+    out = copied(doc)
     opened: list[Obj] = [out]
     document = _Document(out, opened)
     try:
@@ -234,7 +234,7 @@ def _copy(doc: _Document, operation: Obj) -> None:
         raise _Refused from None
     if doc.copied > MAX_COPIED:
         raise _Refused
-    value = copy.deepcopy(value)
+    value = copied(value)
     _put(*_target(doc, operation), value)
 
 

@@ -8,12 +8,12 @@ making of such patches is the client's. Custom resources take none (415, before 
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from fakeapi import errors
 from fakeapi.gofmt import go_map, go_quote
 from fakeapi.patch import rejected
+from fakeapi.plain import copied
 from fakeapi.schema.types import Type
 
 Obj = dict[str, Any]
@@ -46,7 +46,7 @@ def strategic_merge(doc: Obj, patch: Obj, type: Type) -> Obj:
 
     ApiError 400, 422 or 500, as upstream tells malformed patches from others."""
     try:
-        return _merge_map(copy.deepcopy(doc), copy.deepcopy(patch), type)
+        return _merge_map(copied(doc), copied(patch), type)
     except _Malformed as error:
         raise errors.bad_request(str(error)) from None
     except _ListOfLists:

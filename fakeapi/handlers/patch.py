@@ -95,10 +95,9 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
     """The object after a JSON, merge or strategic patch, decoded again by type. ApiError 4xx."""
     if kind == STRATEGIC:
         body = read_object(data, prefix="")
-        text = go_map(body)
         merged = strategic_merge(old, body, type_)
-        _complain(duplicate_fields(data, body), request, lambda: text)
-        return _decoded(scope, merged, old, request, type_, lambda: text, converted=True)
+        _complain(duplicate_fields(data, body), request, lambda: go_map(read_object(data, prefix="")))
+        return _decoded(scope, merged, old, request, type_, lambda: go_map(read_object(data, prefix="")), converted=True)
 
     def run(doc: Obj) -> Any:
         apply = merge_patch if kind == MERGE else json_patch

@@ -9,8 +9,9 @@ from fakeapi import errors, meta
 from fakeapi.admission.base import CREATE, UPDATE
 from fakeapi.clock import rfc3339
 from fakeapi.handlers.create import admission_attributes, field_manager, own, place
-from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, loads, read_object
+from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
 from fakeapi.managedfields import manager
+from fakeapi.plain import copied
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
 
@@ -30,8 +31,8 @@ async def update(scope: Scope, request: Request) -> Answer:
 
     async def transform(old: Obj | None) -> Obj:
         if old is None:
-            return await steps.admit(own(scope, request, scope.from_hub(copy(hub))), None)
-        return await steps.admit(steps.own_update(copy(hub), old), old)
+            return await steps.admit(own(scope, request, scope.from_hub(copied(hub))), None)
+        return await steps.admit(steps.own_update(copied(hub), old), old)
 
     stored = await scope.registry.update(
         request.info.namespace if scope.row.namespaced else "",
@@ -44,14 +45,6 @@ async def update(scope: Scope, request: Request) -> Answer:
         precondition_uid=obj["metadata"].get("uid", ""),
     )
     return scope.answer(stored.raw, request, 201 if stored.created else 200, form)
-
-
-def copy(obj: Obj) -> Obj:
-    """A deep copy of plain JSON."""
-    import orjson
-
-    fresh: Obj = loads(orjson.dumps(obj))
-    return fresh
 
 
 def check_name(request: Request, obj: Obj) -> None:

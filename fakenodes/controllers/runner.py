@@ -24,7 +24,7 @@ MANAGER = "system:kube-controller-manager"
 # How soon a key whose own writes have not come back is looked at again.
 BEHIND_SECONDS = 0.01
 # A reconcile longer than this makes its key rest, for a multiple of what it took and at most so long.
-QUICK_SECONDS, REST_FACTOR, REST_SECONDS = 0.005, 4.0, 0.3
+QUICK_SECONDS, REST_FACTOR, REST_SECONDS = 0.005, 10.0, 0.5
 
 
 def choose(controllers: Iterable[Controller], select: str) -> list[Controller]:
