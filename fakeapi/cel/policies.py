@@ -110,9 +110,14 @@ class Variable:
 
 @lru_cache(maxsize=512)
 def compile(
-    text: str, *, params: bool, variables: tuple[Variable, ...] = (), authorizer: bool = True, patching: bool = False
+    text: str,
+    *,
+    params: bool,
+    variables: tuple[Variable, ...] | None = (),
+    authorizer: bool = True,
+    patching: bool = False,
 ) -> Program:
-    """Check an expression. PolicyError."""
+    """Check an expression. variables: None if `variables` does not exist. PolicyError."""
     made = sorted(set(_MADE.findall(text))) if patching else []
     # Nested message types and fields share their names in protobuf, so that the dots have to go.
     written = _MADE.sub(lambda m: m.group().replace(".", "_"), text) if made else text
@@ -135,7 +140,7 @@ def type_name(text: str) -> str:
 
 _NAMES = {
     name.upper(): name
-    for name in ("bool", "int", "uint", "double", "string", "bytes", "dyn", "list", "map", "duration", "timestamp", "type")
+    for name in "bool int uint double string bytes dyn list map duration timestamp type".split()  # noqa: SIM905
 } | {"NULL": "null_type"}
 
 
@@ -151,10 +156,15 @@ def _fields(text: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _environment(
-    params: bool, variables: tuple[Variable, ...], authorizer: bool, made: tuple[str, ...], fields: tuple[str, ...]
+    params: bool,
+    variables: tuple[Variable, ...] | None,
+    authorizer: bool,
+    made: tuple[str, ...],
+    fields: tuple[str, ...],
 ) -> Any:
-    composed = {v.name: _SCHEMAS.get(v.type, _DYN) for v in variables}
-    schemas = {"request": REQUEST, "namespaceObject": NAMESPACE, "variables": _object(**composed)}
+    schemas = {"request": REQUEST, "namespaceObject": NAMESPACE}
+    if variables is not None:
+        schemas["variables"] = _object(**{v.name: _SCHEMAS.get(v.type, _DYN) for v in variables})
     types = {"object": "dyn", "oldObject": "dyn"}
     if params:
         types["params"] = "dyn"
@@ -167,9 +177,14 @@ def _environment(
     return environment.declare(schemas, {n: declarations.type_of(t) for n, t in types.items()}, patches)
 
 
-def must_be(program: Program, *wanted: str) -> None:
-    """PolicyError unless the expression is of one of the types."""
-    if program.type in wanted or program.type == "dyn":
+def hides_types(variables: Sequence[Variable]) -> bool:
+    """Whether a variable is dyn here only because no schema can say its type."""
+    return any(v.type not in _SCHEMAS and v.type != "dyn" for v in variables)
+
+
+def must_be(program: Program, *wanted: str, loose: bool = False) -> None:
+    """PolicyError unless the expression is of one of the types. loose: dyn will do, upstream might know better."""
+    if program.type in wanted or (loose and program.type in ("dyn", "list(dyn)")):
         return
     if len(wanted) == 1:
         raise PolicyError(f"must evaluate to {wanted[0]} but got {program.type}")

@@ -1,13 +1,14 @@
 """What validating and mutating admission policies and their bindings have in common.
 
-Stands for pkg/apis/admissionregistration/validation as far as policies go. Expressions are not compiled here.
+Stands for pkg/apis/admissionregistration/validation as far as policies go.
 """
 
 from __future__ import annotations
 
-from fakeapi.errors import FieldError, duplicate, invalid, required
-from fakeapi.names import check, is_c_identifier, is_path_segment
+from fakeapi.errors import FieldError, forbidden, invalid, required
+from fakeapi.names import check, check_label_selector, is_dns1035_label, is_dns1123_subdomain, is_path_segment
 from fakeapi.strategies.base import Obj
+from fakeapi.strategies.expressions import Scope
 from fakeapi.strategies.webhooks import (
     FAILURE,
     MATCH,
@@ -43,12 +44,33 @@ def check_match(at: str, match: Obj) -> list[FieldError]:
     return found
 
 
-def check_common(spec: Obj) -> list[FieldError]:
-    """Failure policy, parameters, constraints, conditions, variables."""
+def _param_kind(at: str, kind: Obj) -> list[FieldError]:
+    """validateParamKind."""
+    given, name, found = kind.get("apiVersion", ""), kind.get("kind", ""), []
+    group, _, version = given.rpartition("/")
+    if not given:
+        found.append(required(f"{at}.apiVersion"))
+    elif given.count("/") > 1:
+        found.append(invalid(f"{at}.apiVersion", given, f"unexpected GroupVersion string: {given}"))
+    else:
+        told = ",".join(is_dns1123_subdomain(group)) if group else ""
+        found += [invalid(f"{at}.apiVersion", group, told)] if told else []
+        told = ",".join(is_dns1035_label(version)) if version else ""
+        found += [invalid(f"{at}.apiVersion", version, told)] if told else []
+        found += [] if version else [invalid(f"{at}.apiVersion", given, "version must be specified")]
+    if not name:
+        found.append(required(f"{at}.kind"))
+    elif told := ",".join(is_dns1035_label(name.lower())):
+        found.append(invalid(f"{at}.kind", name, f"may have mixed case, but should otherwise match: {told}"))
+    return found
+
+
+def check_common(spec: Obj) -> tuple[list[FieldError], Scope]:
+    """Failure policy, parameters, constraints, conditions, variables; and what further expressions may use."""
     found = check_enum("spec.failurePolicy", spec.get("failurePolicy"), FAILURE)
     kind = spec.get("paramKind")
     if kind is not None:
-        found += [required(f"spec.paramKind.{f}") for f in ("apiVersion", "kind") if not kind.get(f)]
+        found += _param_kind("spec.paramKind", kind)
     match = spec.get("matchConstraints")
     if match is None:
         found.append(required("spec.matchConstraints"))
@@ -56,20 +78,26 @@ def check_common(spec: Obj) -> list[FieldError]:
         found += check_match("spec.matchConstraints", match)
         if not match.get("resourceRules"):
             found.append(required("spec.matchConstraints.resourceRules"))
-    found += check_conditions("spec.matchConditions", spec.get("matchConditions") or ())
-    seen: set[str] = set()
-    for i, variable in enumerate(spec.get("variables") or ()):
-        at, name = f"spec.variables[{i}]", variable.get("name", "")
-        if not name:
-            found.append(required(f"{at}.name", "name is not specified"))
-        else:
-            messages = is_c_identifier(name)
-            found += [invalid(f"{at}.name", name, "name is not a valid CEL identifier")] if messages else []
-            found += [duplicate(f"{at}.name", name)] if name in seen else []
-        seen.add(name)
-        if not variable.get("expression", "").strip():
-            found.append(required(f"{at}.expression", "expression is not specified"))
-    return found
+    found += check_conditions("spec.matchConditions", spec.get("matchConditions") or (), params=kind is not None)
+    scope = Scope(kind is not None)
+    return found + scope.declare("spec.variables", spec.get("variables") or ()), scope
+
+
+def _param_ref(at: str, reference: Obj) -> list[FieldError]:
+    """validateParamRef."""
+    name, selector, found = reference.get("name"), reference.get("selector"), []
+    both = "name and selector are mutually exclusive" if name and selector is not None else ""
+    if name:
+        found += check(f"{at}.name", name, is_path_segment(name))
+        found += [forbidden(f"{at}.name", both)] if both else []
+    found += check_label_selector(f"{at}.selector", selector)
+    found += [forbidden(f"{at}.selector", both)] if both else []
+    if not name and selector is None:
+        found.append(required(at, "one of name or selector must be specified"))
+    action = reference.get("parameterNotFoundAction")
+    if not action:
+        return [*found, required(f"{at}.parameterNotFoundAction")]
+    return found + check_enum(f"{at}.parameterNotFoundAction", action, ("Deny", "Allow"))
 
 
 def check_common_binding(spec: Obj) -> list[FieldError]:
@@ -78,16 +106,7 @@ def check_common_binding(spec: Obj) -> list[FieldError]:
     found = check("spec.policyName", name, is_path_segment(name)) if name else [required("spec.policyName")]
     reference = spec.get("paramRef")
     if reference is not None:
-        given, selector = reference.get("name"), reference.get("selector")
-        if not given and selector is None:
-            found.append(required("spec.paramRef", "one of name or selector must be specified"))
-        elif given and selector is not None:
-            found.append(invalid("spec.paramRef.name", given, "name and selector are mutually exclusive"))
-        action = reference.get("parameterNotFoundAction")
-        if action is None:
-            found.append(required("spec.paramRef.parameterNotFoundAction"))
-        else:
-            found += check_enum("spec.paramRef.parameterNotFoundAction", action, ("Allow", "Deny"))
+        found += _param_ref("spec.paramRef", reference)
     if spec.get("matchResources") is not None:
         found += check_match("spec.matchResources", spec["matchResources"])
     return found

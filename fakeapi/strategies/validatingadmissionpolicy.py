@@ -1,19 +1,22 @@
 """ValidatingAdmissionPolicy: validations and audit annotations.
 
-Stands for pkg/registry/admissionregistration/validatingadmissionpolicy. Whether expressions compile is not looked at.
+Stands for pkg/registry/admissionregistration/validatingadmissionpolicy.
 """
 
 from __future__ import annotations
 
-from fakeapi.errors import FieldError, required
+from fakeapi.errors import FieldError, duplicate, invalid, required
 from fakeapi.names import check, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.admissionpolicies import check_common, default_policy, param_kind
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
+from fakeapi.strategies.expressions import Scope
 from fakeapi.strategies.volumeattachment import keep_metadata
 from fakeapi.strategies.webhooks import check_enum
 
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
+_MAX_ANNOTATIONS = 20
+_MAX_VALUE = 5 * 1024
 _NEITHER = "validations or auditAnnotations must contain at least one item"
 
 
@@ -26,22 +29,51 @@ def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
     keep_metadata(new, old)
 
 
+def _validation(at: str, validation: Obj, scope: Scope) -> list[FieldError]:
+    """validateValidation."""
+    text, message, made = (validation.get(f, "") for f in ("expression", "message", "messageExpression"))
+    if text.strip():
+        found = scope.check(f"{at}.expression", text, "bool")
+    else:
+        found = [required(f"{at}.expression", "expression is not specified")]
+    if made.strip():
+        found += scope.check(f"{at}.messageExpression", made, "string", authorizer=False)
+    elif made:
+        found.append(invalid(f"{at}.messageExpression", made, "must be non-empty if specified"))
+    if message and not message.strip():
+        found.append(invalid(f"{at}.message", message, "must be non-empty if specified"))
+    elif set("\r\n") & set(message.strip()):
+        found.append(invalid(f"{at}.message", message, "must not contain line breaks"))
+    return found + check_enum(f"{at}.reason", validation.get("reason"), _REASONS)
+
+
+def _annotation(at: str, annotation: Obj, policy: str, scope: Scope) -> list[FieldError]:
+    """validateAuditAnnotation."""
+    key, text = f"{policy}/{annotation.get('key', '')}", annotation.get("valueExpression", "")
+    found, at = check(f"{at}.key", key, is_qualified_name(key)), f"{at}.valueExpression"
+    compiled = text.strip()
+    if not compiled:
+        return [*found, required(at, "valueExpression is not specified")]
+    if len(compiled.encode()) > _MAX_VALUE:
+        return [*found, required(at, f"must not exceed {_MAX_VALUE} bytes in length")]
+    return found + scope.check(at, text, "string", "null_type", compiled=compiled)
+
+
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    found = check_common(spec)
+    found, scope = check_common(spec)
     validations, annotations = spec.get("validations") or [], spec.get("auditAnnotations") or []
     if not validations and not annotations:
         found += [required("spec.validations", _NEITHER), required("spec.auditAnnotations", _NEITHER)]
     for i, validation in enumerate(validations):
-        at = f"spec.validations[{i}]"
-        if not validation.get("expression", "").strip():
-            found.append(required(f"{at}.expression", "expression is not specified"))
-        found += check_enum(f"{at}.reason", validation.get("reason"), _REASONS)
+        found += _validation(f"spec.validations[{i}]", validation, scope)
+    if len(annotations) > _MAX_ANNOTATIONS:
+        text = f"must not have more than {_MAX_ANNOTATIONS} auditAnnotations"
+        found.append(invalid("spec.auditAnnotations", annotations, text))
     for i, annotation in enumerate(annotations):
         at, key = f"spec.auditAnnotations[{i}]", annotation.get("key", "")
-        found += check(f"{at}.key", key, is_qualified_name(f"{obj['metadata'].get('name', '')}/{key}"))
-        if not annotation.get("valueExpression", "").strip():
-            found.append(required(f"{at}.valueExpression", "valueExpression is not specified"))
+        found += _annotation(at, annotation, obj["metadata"].get("name", ""), scope)
+        found += [duplicate(f"{at}.key", key)] if key in [a.get("key", "") for a in annotations[:i]] else []
     return found
 
 

@@ -1,7 +1,6 @@
 """What webhook configurations and admission policies have in common: rules, client configs, match resources.
 
-Stands for pkg/apis/admissionregistration (validation and v1 defaults) and apiserver's util/webhook validation. CEL
-expressions are looked at no further than whether they are there.
+Stands for pkg/apis/admissionregistration (validation and v1 defaults) and apiserver's util/webhook validation.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required
+from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required, too_many
 from fakeapi.names import (
     check,
     check_fully_qualified_name,
@@ -20,6 +19,7 @@ from fakeapi.names import (
     is_qualified_name,
 )
 from fakeapi.strategies.base import Context, Obj
+from fakeapi.strategies.expressions import Scope
 
 _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 _SCOPES = ("*", "Cluster", "Namespaced")
@@ -28,6 +28,7 @@ MATCH = ("Equivalent", "Exact")
 _SIDE_EFFECTS = ("None", "NoneOnDryRun")
 REINVOCATION = ("IfNeeded", "Never")
 _VERSIONS = ("v1", "v1beta1")
+_MAX_CONDITIONS = 64
 _FORM = "; desired format: https://host[/path]"
 
 
@@ -181,14 +182,15 @@ def check_selectors(at: str, owner: Obj) -> list[FieldError]:
     return [e for f in fields for e in check_label_selector(f"{at}.{f}", owner.get(f))]
 
 
-def check_conditions(at: str, conditions: Sequence[Obj]) -> list[FieldError]:
-    """matchConditions: names and that there is an expression."""
-    found: list[FieldError] = []
+def check_conditions(at: str, conditions: Sequence[Obj], *, params: bool = False) -> list[FieldError]:
+    """matchConditions: names and expressions. params: whether these may use `params`."""
+    found = [too_many(at, len(conditions), _MAX_CONDITIONS)] if len(conditions) > _MAX_CONDITIONS else []
+    scope = Scope(params)
     seen: set[str] = set()
     for i, condition in enumerate(conditions):
         own, name = f"{at}[{i}]", condition.get("name", "")
-        if not condition.get("expression", "").strip():
-            found.append(required(f"{own}.expression"))
+        text = condition.get("expression", "").strip()
+        found += scope.check(f"{own}.expression", text, "bool") if text else [required(f"{own}.expression")]
         if not name:
             found.append(required(f"{own}.name"))
         else:
