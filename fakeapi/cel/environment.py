@@ -253,7 +253,7 @@ def message_of(error: Exception) -> str:
 
 def _first_name(issue: str) -> str:
     """cel-go names what is undeclared by its first part, and points there."""
-    found = re.match(r"(ERROR: <input>:\d+:)(\d+)(: undeclared reference to ')([\w.]+)('.*)\n \\| (.*)\n", issue)
+    found = re.match(r"(ERROR: <input>:\d+:)(\d+)(: undeclared reference to ')([\w.]+)('.*)\n \| (.*)\n", issue)
     if found is None or "." not in found[4]:
         return issue
     column = found[6].rfind(found[4], 0, int(found[2]) - 1 + len(found[4])) + 1
