@@ -264,6 +264,8 @@ class Informer:
             except ClientError as error:
                 log.info("%s: %s", self.gvr.resource, error)
                 relist = relist or error.code != 429
+                if error.code == 404:
+                    self._synced.set()  # a server of another version may not have the resource: there are no objects of it
                 await self._back_off()
             except OSError as error:
                 # An unreachable server may come back as another one (a memory store begins anew), so list then;

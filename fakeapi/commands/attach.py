@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, add_runtime_flag, boolean, cidr, count, run, runtime_of, say
+from fakeapi.commands.common import UserError, boolean, cidr, count, run, say
+from fakeapi.commands.runtimes import add_runtime_flag, runtime_of
 
 AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
 NAMESPACE = "kube-system"

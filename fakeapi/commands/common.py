@@ -9,7 +9,6 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 MINORS = range(25, 38)
@@ -103,24 +102,3 @@ async def _until_signal(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     return await main(stop)
-
-
-def add_runtime_flag(parser: argparse.ArgumentParser) -> None:
-    """What containers do: for the commands that run nodes."""
-    parser.add_argument("--runtime", type=Path, default=None, metavar="FILE", help="YAML that says what containers of which images do (docs/runtime.md)")
-
-
-def runtime_of(path: Path | None) -> Any:
-    """The Runtime that a --runtime file describes, None without one. UserError."""
-    if path is None:
-        return None
-    import yaml
-
-    from fakenodes.kubelet.runtime.script import Runtime
-
-    runtime = Runtime()
-    try:
-        runtime.load(yaml.safe_load(path.read_text()) or {})
-    except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"cannot use {path}: {error}") from None
-    return runtime

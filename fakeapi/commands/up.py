@@ -7,11 +7,15 @@ import asyncio
 import contextlib
 import os
 import shutil
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from fakeapi.commands.common import UserError, add_runtime_flag, cidr, count, port, run, runtime_of, say
+from fakeapi.commands.common import UserError, cidr, count, port, run, say
+from fakeapi.commands.runtimes import add_runtime_flag, runtime_of
 from fakeapi.commands.serve import add_server_flags, config_of
+
+T = TypeVar("T")
 
 EPILOG = """\
 With a command behind --, the cluster lives as long as the command, which finds KUBECONFIG set:
@@ -79,7 +83,9 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     plan = Plan(controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime), options=cloud)
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]
-        running = await Running.start(config_of(options, options.port), plan, VirtualClock())
+        running = await _unless(stop, Running.start(config_of(options, options.port), plan, VirtualClock()))
+        if running is None:
+            return 130
     except (LaunchError, ValueError, TimeoutError, manifests.ManifestError) as error:
         raise UserError(str(error)) from None
     try:
@@ -99,6 +105,19 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
         raise UserError(str(error)) from None
     finally:
         await running.stop()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work returns, or None when told to stop before its end."""
+    task = asyncio.ensure_future(work)
+    waiter = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return None
 
 
 async def _until(stop: asyncio.Event, work: Any) -> None:

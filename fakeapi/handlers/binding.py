@@ -167,7 +167,7 @@ async def _spend(scope: Scope, request: Request, ctx: Context, pod: Obj) -> None
         if selectors.from_label_selector(b.get("spec", {}).get("selector")).matches(labels)
     ]
     if len(budgets) > 1:
-        raise errors.internal_error("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+        raise errors.plain_500("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
     for budget in budgets:
         if _unhealthy_may_go(pod, budget):
             return
