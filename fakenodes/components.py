@@ -28,6 +28,7 @@ from fakenodes.scheduler.scheduler import Scheduler
 log = logging.getLogger(__name__)
 
 SCHEDULER = "system:kube-scheduler"
+MANAGER = "system:kube-controller-manager"
 NODE_PREFIX = "node-"
 _ACCOUNTS = GVR("", "v1", "serviceaccounts")
 _POLL = 0.005
@@ -98,7 +99,9 @@ class Components:
         if self.kubelets is None:
             self.kubelets = KubeletServer(self._clock)
             plan.endpoint = self.kubelets.open(plan.endpoint.port if plan.endpoint else 0)
-        self.nodes = HollowNodes(self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint, quiet=plan.quiet)
+        self.nodes = HollowNodes(
+            self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint, quiet=plan.quiet
+        )
         for hollow in roster:
             self.nodes.add_node(hollow.name, hollow.labels, hollow.capacity)
             if hollow.stopped:
@@ -125,7 +128,7 @@ class Components:
         if self.manager is None:
             return True
         try:
-            await self._clients(SCHEDULER).get(_ACCOUNTS, "default", "default")
+            await self._clients(MANAGER).get(_ACCOUNTS, "default", "default")
         except ClientError as error:
             return error.code == 403
         return True
