@@ -2,7 +2,8 @@
 
 python benchmarks/scale.py [--nodes 1000] [--pods 20000] [--seconds 20]    exit status 1 when a target is missed
 
-Targets (1,000 nodes, 20,000 pods, 2 cores): under 15 % of a core when idle; a new pod Running within 2 s at the 99th percentile.
+Targets (1,000 nodes, 20,000 pods, 2 cores): under 15 % of a core when idle; a new pod Running within 2 s at the 99th
+percentile.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def template(app: str) -> dict[str, Any]:
     """A pod template of a small container."""
     resources = {"requests": {"cpu": "50m", "memory": "64Mi"}}
     container = {"name": "main", "image": "registry.example/app:1", "resources": resources}
-    return {"metadata": {"labels": {"app": app}}, "spec": {"containers": [container], "terminationGracePeriodSeconds": 0}}
+    return {
+        "metadata": {"labels": {"app": app}},
+        "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
+    }
 
 
 def deployment(number: int, replicas: int) -> dict[str, Any]:
@@ -89,7 +93,9 @@ def new_pod(api: Api, number: int) -> float:
     name = f"probe-{number}"
     path = "/api/v1/namespaces/default/pods"
     begin = time.monotonic()
-    api.call("POST", path, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, **{"spec": template(name)["spec"]}})
+    api.call(
+        "POST", path, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": template(name)["spec"]}
+    )
     while api.call("GET", f"{path}/{name}")["status"].get("phase") != "Running":
         time.sleep(0.005)
     return time.monotonic() - begin

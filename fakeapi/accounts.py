@@ -1,6 +1,7 @@
 """Service-account tokens: signing them, and finding the account behind one.
 
-Stands for pkg/serviceaccount (claims, bound tokens, legacy tokens) and apiserver's serviceaccount authenticator. PyJWT does
+Stands for pkg/serviceaccount (claims, bound tokens, legacy tokens) and apiserver's serviceaccount authenticator. PyJWT
+does
 the cryptography; the algorithm follows from the signing key (ES256 for the one that we make, RS256 for an RSA key).
 """
 
@@ -112,7 +113,9 @@ def load_checking_keys(pem: bytes) -> list[PublicKey]:
 class Accounts:
     """Signs with one key and checks with that one and further ones. key: PEM of the private key."""
 
-    def __init__(self, config: Config, reader: Reader, clock: Clock, key: bytes, checking: Sequence[PublicKey] = ()) -> None:
+    def __init__(
+        self, config: Config, reader: Reader, clock: Clock, key: bytes, checking: Sequence[PublicKey] = ()
+    ) -> None:
         self._reader = reader
         self._clock = clock
         self._private = load_signing_key(key)
@@ -126,7 +129,16 @@ class Accounts:
         """A token with those claims and our issuer."""
         return jwt.encode({"iss": self.issuer, **claims}, self._private, self.algorithm, {"kid": self._key.kid})
 
-    def issue(self, account: Obj, audiences: Sequence[str], seconds: int, *, jti: str, bound: dict[str, Any] | None = None, warn_after: int = 0) -> str:
+    def issue(
+        self,
+        account: Obj,
+        audiences: Sequence[str],
+        seconds: int,
+        *,
+        jti: str,
+        bound: dict[str, Any] | None = None,
+        warn_after: int = 0,
+    ) -> str:
         """A bound token for an account, valid for so many seconds."""
         now = int(self._clock.now())
         metadata = account["metadata"]
@@ -139,7 +151,15 @@ class Accounts:
             private["warnafter"] = now + warn_after
         subject = user_name(metadata["namespace"], metadata["name"])
         return self.sign(
-            {"aud": list(audiences), "exp": now + seconds, "iat": now, "nbf": now, "jti": jti, "sub": subject, _KUBERNETES: private}
+            {
+                "aud": list(audiences),
+                "exp": now + seconds,
+                "iat": now,
+                "nbf": now,
+                "jti": jti,
+                "sub": subject,
+                _KUBERNETES: private,
+            }
         )
 
     def jwks(self) -> dict[str, Any]:
@@ -162,7 +182,9 @@ class Accounts:
         given = [given] if isinstance(given, str) else given
         wanted = list(audiences or self.audiences)
         if not set(given) & set(wanted):
-            raise TokenError(f"token audiences {go_strings(given)} is invalid for the target audiences {go_strings(wanted)}")
+            raise TokenError(
+                f"token audiences {go_strings(given)} is invalid for the target audiences {go_strings(wanted)}"
+            )
         now = self._clock.now()
         if found.get("nbf", 0) > now + _LEEWAY:
             raise TokenError("service account token is not valid yet")
@@ -174,10 +196,19 @@ class Accounts:
         """A Secret's token in the shape of a bound one; it names no audience, and is for the server. TokenError."""
         found = self._verified(token)
         if not set(wanted) & set(self.audiences):
-            raise TokenError(f"token audiences {go_strings(self.audiences)} is invalid for the target audiences {go_strings(wanted)}")
-        told = {key: str(found.get(_LEGACY_CLAIM + key, "")) for key in ("namespace", "secret.name", "service-account.name", "service-account.uid")}
+            raise TokenError(
+                f"token audiences {go_strings(self.audiences)} is invalid for the target audiences {go_strings(wanted)}"
+            )
+        told = {
+            key: str(found.get(_LEGACY_CLAIM + key, ""))
+            for key in ("namespace", "secret.name", "service-account.name", "service-account.uid")
+        }
         account = {"name": told["service-account.name"], "uid": told["service-account.uid"]}
-        private = {"namespace": told["namespace"], "serviceaccount": account, _LEGACY: {"secret": told["secret.name"], "token": token}}
+        private = {
+            "namespace": told["namespace"],
+            "serviceaccount": account,
+            _LEGACY: {"secret": told["secret.name"], "token": token},
+        }
         return {"aud": list(self.audiences), _KUBERNETES: private}
 
     def _verified(self, token: str) -> dict[str, Any]:
@@ -202,7 +233,10 @@ class Accounts:
         return [a for a in audiences if a in ([given] if isinstance(given, str) else given)]
 
     async def user_of(self, claims: dict[str, Any]) -> User:
-        """The account that claims speak of. TokenError where it (or what they are bound to) is gone or was made anew."""
+        """The account that claims speak of.
+
+        TokenError where it (or what they are bound to) is gone or was made anew.
+        """
         private = claims.get(_KUBERNETES) or {}
         namespace, account = private.get("namespace", ""), private.get("serviceaccount") or {}
         name = account.get("name", "")
@@ -243,7 +277,10 @@ class Accounts:
             raise TokenError("service account token has been invalidated")
         uid = found["metadata"]["uid"]
         if uid != reference.get("uid"):
-            raise TokenError(f"{resource[:-1]} UID ({uid}) does not match service account {resource[:-1]} ref claim ({reference.get('uid', '')})")
+            raise TokenError(
+                f"{resource[:-1]} UID ({uid}) does not match service account {resource[:-1]} ref claim"
+                f" ({reference.get('uid', '')})"
+            )
 
 
 def go_strings(values: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The API server: build(config) puts the whole chain together, handle() walks a request down it.
 
-Stands for apiserver's server/config.go (DefaultBuildHandlerChain) and endpoints/installer.go: authenticate → impersonate
+Stands for apiserver's server/config.go (DefaultBuildHandlerChain) and endpoints/installer.go: authenticate →
+impersonate
 → authorize → route → handler; errors become a Status once, here. ApiServer is an ASGI application, and `call` is the
 same chain without a socket, entered after authentication, for the components of this process.
 """
@@ -69,7 +70,9 @@ class ApiServer:
         self.definitions = definitions.load(config.minor)
         self.table = builtin(config.minor)
         self.discovery = discovery.Views(self.table)
-        self.openapi = openapi.Views(self.table, f"v1.{config.minor}.2", lambda row, version: row.custom.schema if row.custom else None)
+        self.openapi = openapi.Views(
+            self.table, f"v1.{config.minor}.2", lambda row, version: row.custom.schema if row.custom else None
+        )
         self.registries: dict[tuple[str, str, str], Registry] = {}
         self.scopes: dict[tuple[str, str, str], Scope] = {}
         self.reader = CacheReader(self)
@@ -141,7 +144,11 @@ class ApiServer:
     async def _make_registry(self, row: Resource) -> Registry:
         kind_type = self.kind_type(row, row.storage_version)
         strategy = row.strategy
-        zero = {"kind": row.kind, "apiVersion": api_version(row.group, row.storage_version)} | (decode.zero(kind_type) or {}) | {"metadata": {}}
+        zero = (
+            {"kind": row.kind, "apiVersion": api_version(row.group, row.storage_version)}
+            | (decode.zero(kind_type) or {})
+            | {"metadata": {}}
+        )
         storage = row.custom.storage(self.storage) if row.custom else self.storage
         cache = WatchCache(
             storage,
@@ -167,7 +174,7 @@ class ApiServer:
         return registry
 
     async def _follow_other_versions(self, row: Resource) -> None:
-        """All versions of a custom resource are followed from the same moment, so that a watch may change between them."""
+        """All versions of a custom resource are followed from the same moment, so that a watch may change versions."""
         for version in self.table.versions(row.group):
             other = self.table.find(row.group, version, row.plural)
             if other is not None and other is not row and other.custom is not None:

@@ -34,7 +34,9 @@ CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 @lru_cache(maxsize=4096)
 def user_of_certificate(der: bytes) -> User:
-    """x509.CommonNameUserConversion: the common name is the user, organizations are groups; extra tells the certificate."""
+    """x509.CommonNameUserConversion: the common name is the user, organizations are groups; extra tells the
+    certificate.
+    """
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 

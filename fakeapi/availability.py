@@ -1,6 +1,7 @@
 """Statuses that the API server itself keeps: FlowSchemas' Dangling and APIServices' Available.
 
-Stands for apiserver's flow control config controller (config-consumer) and kube-aggregator's available controllers. An aggregated server is not asked: where its Service and an address for it exist, it counts as available.
+Stands for apiserver's flow control config controller (config-consumer) and kube-aggregator's available controllers. An
+aggregated server is not asked: where its Service and an address for it exist, it counts as available.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Media types: what a client may send and accept, and how a body becomes a plain dict.
 
-Stands for apiserver's endpoints/handlers/negotiation and runtime/serializer (recognition of kind and version, conversion
+Stands for apiserver's endpoints/handlers/negotiation and runtime/serializer (recognition of kind and version,
+conversion
 errors). One table row a media type: protobuf and CBOR come as further rows. What a kind's fields may be is
 schema.decode's; defaulting and validation are the strategies'.
 """
@@ -117,7 +118,9 @@ def negotiate(accept: str, stream: bool = False, watchable: bool = True) -> Form
                 return Form(media, *view)
     if known:
         return errors.not_acceptable(STREAM_TYPES if stream else MEDIA_TYPES)
-    text = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(MEDIA_TYPES + (STREAM_TYPES if watchable else ()))
+    text = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(
+        MEDIA_TYPES + (STREAM_TYPES if watchable else ())
+    )
     return errors.generic(406, "NotAcceptable", text, {})
 
 
@@ -180,7 +183,9 @@ def parse_body(data: bytes, media: str, definition_of: DefinitionOf | None = Non
         raise gojson.JsonError(f"{prefix} {gojson.kind_of(value)} into Go value of type {_TYPE_META}")
     for field in ("apiVersion", "kind"):
         if field in value and value[field] is not None and not isinstance(value[field], str):
-            raise gojson.JsonError(f"{prefix} {gojson.kind_of(value[field])} into Go struct field .{field} of type string")
+            raise gojson.JsonError(
+                f"{prefix} {gojson.kind_of(value[field])} into Go struct field .{field} of type string"
+            )
     return value
 
 
@@ -192,7 +197,9 @@ def recognize(data: bytes, media: str, kind: str, definition_of: DefinitionOf | 
         if version.count("/") > 1:
             raise gojson.JsonError(f"unexpected GroupVersion string: {version}")
     except gojson.JsonError as error:
-        raise errors.bad_request(f"the object provided is unrecognized (must be of type {kind}): {error} {_shown(data)}") from None
+        raise errors.bad_request(
+            f"the object provided is unrecognized (must be of type {kind}): {error} {_shown(data)}"
+        ) from None
     return value
 
 

@@ -12,9 +12,11 @@ DEFAULT_ADMISSION_OFF: frozenset[str] = frozenset()
 class Config:
     """Options of one API server.
 
-    bind_address, port: where it listens; port 0 is any free one. data: directory of the sqlite store ("" keeps everything in memory);
+    bind_address, port: where it listens; port 0 is any free one. data: directory of the sqlite store ("" keeps
+    everything in memory);
     etcd: URL of an etcd v3 server. minor: the served Kubernetes minor (36 is 1.36). cert_dir: where keys live.
-    authorization: modes in order. service_cidr: the range of Service cluster IPs. seed: makes uids and names repeatable.
+    authorization: modes in order. service_cidr: the range of Service cluster IPs. seed: makes uids and names
+    repeatable.
     """
 
     bind_address: str = "127.0.0.1"
@@ -43,7 +45,14 @@ class Config:
     @property
     def hosts(self) -> list[str]:
         """Names and addresses that the serving certificate covers."""
-        usual = ["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
-                 "kubernetes.default.svc.cluster.local"]
+        usual = [
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+        ]
         bound = [] if self.bind_address in ("0.0.0.0", "::", *usual) else [self.bind_address]
         return [*usual, *bound, *self.tls_san]

@@ -1,6 +1,7 @@
 """How a deletion goes on: options, preconditions, grace periods and the finalizers that a propagation policy adds.
 
-Stands for apiserver's registry/rest/delete.go and the garbage collection half of registry/generic/registry/store.go. Pure:
+Stands for apiserver's registry/rest/delete.go and the garbage collection half of registry/generic/registry/store.go.
+Pure:
 objects are changed in place, the registry writes them.
 """
 
@@ -18,7 +19,9 @@ Graceful = Callable[[Obj, int | None], int | None]
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """metav1.DeleteOptions as far as the store cares. grace: seconds or None; policy: "", Orphan, Background, Foreground."""
+    """metav1.DeleteOptions as far as the store cares. grace: seconds or None; policy: "", Orphan, Background,
+    Foreground.
+    """
 
     grace: int | None = None
     policy: str = ""
@@ -32,7 +35,12 @@ def check_preconditions(old: Obj, options: DeleteOptions, group: str, kind: str)
     metadata = old["metadata"]
     checks = (
         ("UID", options.uid, metadata["uid"], "The object might have been deleted and then recreated"),
-        ("ResourceVersion", options.resource_version, metadata["resourceVersion"], "The object might have been modified"),
+        (
+            "ResourceVersion",
+            options.resource_version,
+            metadata["resourceVersion"],
+            "The object might have been modified",
+        ),
     )
     for what, given, found, hint in checks:
         if given is not None and given != found:
@@ -84,7 +92,9 @@ def deletion_finalizers(metadata: Obj, options: DeleteOptions, default: str) -> 
     """deletionFinalizersForGarbageCollection: the finalizers after the propagation policy has had its say."""
     given = metadata.get("finalizers") or []
     plain = [f for f in given if f not in ("orphan", "foregroundDeletion")]
-    if options.policy == "Orphan" or (not options.policy and ("orphan" in given or ("foregroundDeletion" not in given and default == "Orphan"))):
+    if options.policy == "Orphan" or (
+        not options.policy and ("orphan" in given or ("foregroundDeletion" not in given and default == "Orphan"))
+    ):
         return [*plain, "orphan"]
     if options.policy == "Foreground" or (not options.policy and "foregroundDeletion" in given):
         return [*plain, "foregroundDeletion"]

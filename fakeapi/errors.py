@@ -163,7 +163,11 @@ def invalid_object(group: str, kind: str, name: str, found: Sequence[FieldError]
     causes = [{"reason": e.reason, "message": e.body(), "field": e.field} for e in found]
     texts = list(dict.fromkeys(str(e) for e in found))
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    text = f'{qualified(kind, group)} "{name}" is invalid: {joined}' if found else f'{qualified(kind, group)} "{name}" is invalid'
+    text = (
+        f'{qualified(kind, group)} "{name}" is invalid: {joined}'
+        if found
+        else f'{qualified(kind, group)} "{name}" is invalid'
+    )
     return _failure(422, "Invalid", text, details(name, group, kind, causes=causes))
 
 
@@ -179,7 +183,7 @@ def unauthorized(message: str = "Unauthorized") -> ApiError:
 
 def forbidden_object(group: str, resource: str, name: str, detail: str) -> ApiError:
     """403: authorization or admission says no."""
-    text = f"{qualified(resource, group)} \"{name}\" is forbidden: {detail}" if resource else f"forbidden: {detail}"
+    text = f'{qualified(resource, group)} "{name}" is forbidden: {detail}' if resource else f"forbidden: {detail}"
     if resource and not name:
         text = f"{qualified(resource, group)} is forbidden: {detail}"
     return _failure(403, "Forbidden", text, details(name, group, resource))
@@ -187,7 +191,7 @@ def forbidden_object(group: str, resource: str, name: str, detail: str) -> ApiEr
 
 def method_not_supported(group: str, resource: str, action: str) -> ApiError:
     """405."""
-    text = f"{action} is not supported on resources of kind \"{qualified(resource, group)}\""
+    text = f'{action} is not supported on resources of kind "{qualified(resource, group)}"'
     return _failure(405, "MethodNotAllowed", text, details("", group, resource))
 
 
@@ -215,7 +219,9 @@ def too_large(message: str) -> ApiError:
 
 def too_many_requests(message: str, seconds: int = 0, causes: Sequence[Mapping[str, str]] = ()) -> ApiError:
     """429; with Retry-After when seconds are given."""
-    error = _failure(429, "TooManyRequests", message, details(causes=[dict(c) for c in causes], retryAfterSeconds=seconds))
+    error = _failure(
+        429, "TooManyRequests", message, details(causes=[dict(c) for c in causes], retryAfterSeconds=seconds)
+    )
     if seconds:
         error.headers = {"Retry-After": str(seconds)}
     return error

@@ -1,6 +1,7 @@
 """From options to a listening API server: keys, store, application, socket, in that order.
 
-Stands for kube-apiserver's cmd/kube-apiserver/app. Everything that can go wrong with a person's options does so here, as a
+Stands for kube-apiserver's cmd/kube-apiserver/app. Everything that can go wrong with a person's options does so here,
+as a
 LaunchError with one clear line, before anything listens.
 """
 
@@ -43,10 +44,14 @@ class Launched:
         shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
         return f"https://{shown}:{self.serving.port}"
 
-    def kubeconfig(self, user: str = "kubernetes-admin", groups: tuple[str, ...] = ("system:masters",), name: str = "fakekube") -> model.Config:
+    def kubeconfig(
+        self, user: str = "kubernetes-admin", groups: tuple[str, ...] = ("system:masters",), name: str = "fakekube"
+    ) -> model.Config:
         """A kubeconfig for a new client certificate, by default an administrator's."""
         pair = self.pki.client(user, groups)
-        return model.make(server=self.url, ca=self.pki.ca.certificate, certificate=pair.certificate, key=pair.key, name=name)
+        return model.make(
+            server=self.url, ca=self.pki.ca.certificate, certificate=pair.certificate, key=pair.key, name=name
+        )
 
     async def stop(self) -> None:
         """End watches, close connections, flush the store; keys that were made for this run go."""
@@ -102,7 +107,9 @@ def _bind(config: Config) -> socket.socket:
         return serving.bind(config.bind_address, config.port)
     except OSError as error:
         where = f"{config.bind_address}:{config.port}"
-        raise LaunchError(f"cannot listen on {where}: {error.strerror or error}; --port 0 takes any free port") from error
+        raise LaunchError(
+            f"cannot listen on {where}: {error.strerror or error}; --port 0 takes any free port"
+        ) from error
 
 
 def _pki(directory: Path, config: Config) -> certificates.Pki:

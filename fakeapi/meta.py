@@ -65,8 +65,9 @@ def dedup_owners(obj: Obj, warnings: list[str], after_admission: bool = False) -
     if repeated:
         when = " after mutating admission happens" if after_admission else ""
         warnings.append(
-            f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, and may "
-            f"reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {', '.join(dict.fromkeys(repeated))}"
+            f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+,"
+            " and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed:"
+            f" {', '.join(dict.fromkeys(repeated))}"
         )
         obj["metadata"]["ownerReferences"] = kept
 
@@ -136,7 +137,10 @@ def check_owners(owners: list[Obj]) -> list[FieldError]:
         if owner.get("controller"):
             current = f"{owner.get('kind', '')}/{owner.get('name', '')}"
             if controller:
-                text = f'Only one reference can have Controller set to true. Found "true" in references for {controller} and {current}'
+                text = (
+                    f'Only one reference can have Controller set to true. Found "true" in references for {controller}'
+                    f" and {current}"
+                )
                 found.append(errors.invalid("metadata.ownerReferences", owners, text))
             else:
                 controller = current
@@ -149,7 +153,9 @@ def _check_owner(path: str, owner: Obj) -> list[FieldError]:
     found = []
     if not last or version.count("/") > 1:
         found.append(errors.invalid(f"{path}.apiVersion", version, "version must not be empty"))
-    found += [errors.invalid(f"{path}.{f}", "", "must not be empty") for f in ("kind", "name", "uid") if not owner.get(f)]
+    found += [
+        errors.invalid(f"{path}.{f}", "", "must not be empty") for f in ("kind", "name", "uid") if not owner.get(f)
+    ]
     if (version, owner.get("kind")) == ("v1", "Event"):
         found.append(errors.invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner"))
     return found
@@ -165,9 +171,13 @@ def check_finalizers(finalizers: list[str]) -> list[FieldError]:
 
 
 def check_finalizer_names(metadata: Obj) -> list[FieldError]:
-    """validateKubeFinalizerName: what core's ValidateObjectMeta adds to apimachinery's; a bare name must be a known one."""
+    """validateKubeFinalizerName: what core's ValidateObjectMeta adds to apimachinery's; a bare name must be a known
+    one.
+    """
     return [
-        errors.invalid(f"metadata.finalizers[{i}]", name, "name is neither a standard finalizer name nor is it fully qualified")
+        errors.invalid(
+            f"metadata.finalizers[{i}]", name, "name is neither a standard finalizer name nor is it fully qualified"
+        )
         for i, name in enumerate(metadata.get("finalizers") or ())
         if "/" not in name and name not in _BARE_FINALIZERS
     ]
@@ -210,7 +220,10 @@ def check_update(new: Obj, old: Obj) -> list[FieldError]:
         extra = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
         if extra:
             listed = ", ".join(f'"{f}"' for f in extra)
-            text = f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{listed}}}"
+            text = (
+                "no new finalizers can be added if the object is being deleted, found new finalizers"
+                f" []string{{{listed}}}"
+            )
             found.append(errors.forbidden("metadata.finalizers", text))
     if new.get("generation", 0) < old.get("generation", 0):
         found.append(errors.invalid("metadata.generation", new.get("generation", 0), "must not be decremented"))
@@ -225,7 +238,8 @@ def check_update(new: Obj, old: Obj) -> list[FieldError]:
 
 
 def check_whole_update(new: Obj, old: Obj, namespaced: bool, bare_finalizers: bool = True) -> list[FieldError]:
-    """What upstream finds in metadata on update: the generic store looks once, the kind's own strategy once more, and each
+    """What upstream finds in metadata on update: the generic store looks once, the kind's own strategy once more, and
+    each
     time both at the object and at the change; so a bad label is told four times and a changed uid twice."""
     generic = check(new, namespaced, names.name_is_path_segment)
     change = check_update(new, old)

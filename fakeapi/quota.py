@@ -93,14 +93,17 @@ def _compute(requests: Mapping[str, Quantity], limits: Mapping[str, Quantity]) -
 
 
 def missing(pod: Obj, names: Iterable[str]) -> str:
-    """`must specify cpu for: a,b; memory for: a`: what the containers of a Pod leave out that a quota demands; "" if nothing."""
+    """`must specify cpu for: a,b; memory for: a`: what the containers of a Pod leave out that a quota demands; "" if
+    nothing.
+    """
     spec = pod.get("spec") or {}
     lacking: dict[str, set[str]] = {}
     own = spec.get("resources") or {}
     for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
         resources = container.get("resources") or {}
         given = _compute(
-            parse(resources.get("requests")) | parse(own.get("requests")), parse(resources.get("limits")) | parse(own.get("limits"))
+            parse(resources.get("requests")) | parse(own.get("requests")),
+            parse(resources.get("limits")) | parse(own.get("limits")),
         )
         for name in _DEMANDED.intersection(names) - given.keys():
             lacking.setdefault(name, set()).add(container["name"])

@@ -31,7 +31,8 @@ class Reader(Protocol):
         """Those that an exact field selector finds."""
 
     async def parsed(self, group: str, resource: str, parse: Callable[[Obj], T]) -> Mapping[tuple[str, str], T]:
-        """parse(obj) of every object by (namespace, name), in key order. The same mapping as long as nothing has changed;
+        """parse(obj) of every object by (namespace, name), in key order. The same mapping as long as nothing has
+        changed;
         parse (a module's function) is called once for each state of an object."""
 
 

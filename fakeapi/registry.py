@@ -86,9 +86,22 @@ class Allocator(Protocol):
 
 
 class Registry:
-    """The store of one row. `kind_type` is the Type of the storage version; `old`: of a minor before the strategies'."""
+    """The store of one row.
 
-    def __init__(self, row: Resource, storage: Storage, cache: WatchCache, *, clock: Clock, rng: random.Random, kind_type: Type | None, old: bool = False) -> None:
+    `kind_type` is the Type of the storage version; `old`: of a minor before the strategies'.
+    """
+
+    def __init__(
+        self,
+        row: Resource,
+        storage: Storage,
+        cache: WatchCache,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        kind_type: Type | None,
+        old: bool = False,
+    ) -> None:
         self.row = row
         self.old = old
         self.group = row.group if row.storage_group is None else row.storage_group
@@ -99,10 +112,14 @@ class Registry:
         self.rng = rng
         self.kind_type = kind_type
         self.has_status = row.subresource("status") is not None
-        self.status_required = kind_type is not None and "status" in kind_type.fields and not kind_type.fields["status"].omitempty
+        self.status_required = (
+            kind_type is not None and "status" in kind_type.fields and not kind_type.fields["status"].omitempty
+        )
         self.allocator: Allocator | None = None
         self.name_rule = self.strategy.name or names.name_is_dns_subdomain
-        self.main = Rules(self.strategy.prepare_update, self.strategy.validate_update, ("status",) if self.has_status else ())
+        self.main = Rules(
+            self.strategy.prepare_update, self.strategy.validate_update, ("status",) if self.has_status else ()
+        )
         self.status = Rules(self.strategy.prepare_status, self.strategy.validate_status, only="status")
 
     def hold(self, allocator: Allocator) -> None:
@@ -255,7 +272,7 @@ class Registry:
                 raise errors.conflict(self.row.group, self.row.plural, name, MODIFIED)
 
     async def change(self, namespace: str, name: str, ctx: Context, apply: Callable[[Obj], None]) -> Stored:
-        """GuaranteedUpdate: change the stored object in place, past the strategy (bindings). apply may raise ApiError."""
+        """GuaranteedUpdate: change the stored object in place, past the strategy. apply may raise ApiError."""
         key = self.cache.key(namespace, name)
         while True:
             entry = await self.storage.get(key)
@@ -291,7 +308,9 @@ class Registry:
             raise errors.conflict(self.row.group, self.row.plural, name, MODIFIED)
         return True
 
-    async def _replace(self, entry: Entry, new: Obj, old: Obj, ctx: Context, rules: Rules, validate: Admit) -> Stored | None:
+    async def _replace(
+        self, entry: Entry, new: Obj, old: Obj, ctx: Context, rules: Rules, validate: Admit
+    ) -> Stored | None:
         """One attempt to write; None when somebody else was faster."""
         self._prepare_update(new, old, ctx, rules)
         release = self.allocator.allocate(new, old, ctx) if self.allocator else None
@@ -326,7 +345,9 @@ class Registry:
         self.trim(new)
         if self.kind_type is not None:
             through_storage(new, self.kind_type)
-        if self.strategy.generation and any(new.get(f) != old.get(f) for f in {**old, **new} if f not in ("metadata", "status")):
+        if self.strategy.generation and any(
+            new.get(f) != old.get(f) for f in {**old, **new} if f not in ("metadata", "status")
+        ):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         meta.keep_on_update(new, old)
 
@@ -370,8 +391,13 @@ class Registry:
 
     # -- deleting --------------------------------------------------------------------------------------------------
 
-    async def delete(self, namespace: str, name: str, ctx: Context, options: DeleteOptions, validate: Admit = admit_all) -> Stored:
-        """Delete, or begin to: Stored.deleted tells which; raw is the object as it is after (or was before) that. ApiError 4xx."""
+    async def delete(
+        self, namespace: str, name: str, ctx: Context, options: DeleteOptions, validate: Admit = admit_all
+    ) -> Stored:
+        """Delete, or begin to: Stored.deleted tells which; raw is the object as it is after (or was before) that.
+
+        ApiError 4xx.
+        """
         key = self.cache.key(namespace, name)
         while True:
             entry = await self.storage.get(key)

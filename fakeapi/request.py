@@ -113,7 +113,7 @@ def truthy(query: Query, name: str) -> bool:
 
 def parse(method: str, path: str, query: Query) -> RequestInfo:
     """The request's meaning from its path; nothing is looked up, so a resource may well not exist."""
-    parts = [p for p in path.strip("/").split("/")] if path.strip("/") else []
+    parts = path.strip("/").split("/") if path.strip("/") else []
     other = RequestInfo(path, method.lower())
     if len(parts) < 3 or parts[0] not in ("api", "apis"):
         return other

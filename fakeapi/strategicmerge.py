@@ -72,7 +72,9 @@ def restore_error(value: Any, type: Type) -> str:
         if not isinstance(value, list):
             return f"cannot restore slice from {kind}"
         return next(filter(None, (restore_error(item, type.element or type) for item in value)), "")
-    if value.__class__ in _SCALARS.get(type.kind, ()) or (type.kind == "integer" and kind == "float64" and value.is_integer()):
+    if value.__class__ in _SCALARS.get(type.kind, ()) or (
+        type.kind == "integer" and kind == "float64" and value.is_integer()
+    ):
         return ""
     if (kind, type.kind) in _CONVERTIBLE:
         return f"cannot convert {kind} to {type.go or _go_kind(type)}"

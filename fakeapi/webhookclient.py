@@ -1,4 +1,5 @@
-"""Calling a webhook: a JSON body POSTed over TLS to a URL or a Service, the JSON answer, and Go's words for what failed.
+"""Calling a webhook: a JSON body POSTed over TLS to a URL or a Service, the JSON answer, and Go's words for what
+failed.
 
 Stands for apiserver's pkg/util/webhook and client-go's REST client as far as webhooks use them. A Service is dialled at
 its endpoints (an ExternalName at that name), under the name `<service>.<namespace>.svc`. Leaves out proxies and pooled
@@ -92,7 +93,11 @@ async def post(client_config: Obj, body: Obj, seconds: int, reader: Reader) -> O
 async def _send(target: Target, url: str, body: bytes, bundle: str | None, seconds: int) -> tuple[int, bytes]:
     import aiohttp
 
-    headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "kube-apiserver-admission"}
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": "kube-apiserver-admission",
+    }
     host = url.split("://", 1)[1].split("/", 1)[0]
     dialled = url
     if target.dial is not None:
@@ -166,14 +171,19 @@ def _refused(status: int, answer: bytes) -> str:
     if status == 404:
         return str(errors.page_not_found())
     if status >= 500:
-        return f"an error on the server ({go_quote(text) if text else 'unknown'}) has prevented the request from succeeding"
-    return _CLIENT_ERRORS.get(status, f"the server responded with the status code {status} but did not return more information")
+        return (
+            f"an error on the server ({go_quote(text) if text else 'unknown'}) has prevented the request from"
+            " succeeding"
+        )
+    return _CLIENT_ERRORS.get(
+        status, f"the server responded with the status code {status} but did not return more information"
+    )
 
 
 _CLIENT_ERRORS = {
     400: "the server rejected our request for an unknown reason",
     401: "the server has asked for the client to provide credentials",
-    403: "forbidden: User \"\" cannot post path \"\"",
+    403: 'forbidden: User "" cannot post path ""',
     405: "the server does not allow this method on the requested resource",
     415: "the body of the request was in an unknown format - accepted media types include: ",
     429: "the server has received too many requests and has asked us to try again later",

@@ -1,6 +1,7 @@
 """The components of a cluster as one thing to start and stop: controllers, scheduler, hollow nodes, or some of them.
 
-Each is a client of an API server and knows nothing of the others. `clients(user)` says how a component reaches the server
+Each is a client of an API server and knows nothing of the others. `clients(user)` says how a component reaches the
+server
 as that user; in one process it is the in-process client, from outside an HTTP one. Several copies elect a leader.
 """
 
@@ -40,8 +41,10 @@ Clients = Callable[[str], Client]
 class Plan:
     """What to run: the --controllers selection ("" for none), the scheduler, and how many nodes with which names.
 
-    roster: the nodes one by one, in place of a number. quiet: take over what an earlier run of the components left on the
-    server, without a word. endpoint: where the kubelets' own API listens; set by the first start, so that a restart finds
+    roster: the nodes one by one, in place of a number. quiet: take over what an earlier run of the components left on
+    the
+    server, without a word. endpoint: where the kubelets' own API listens; set by the first start, so that a restart
+    finds
     the port that its Nodes tell of.
     """
 
@@ -165,7 +168,9 @@ class Components:
                 task.result()
 
     def _informers(self) -> InformerFactory:
-        """One informer a resource for all components of the process, acting as a user who may list everything they read."""
+        """One informer a resource for all components of the process, acting as a user who may list everything they
+        read.
+        """
         if self.manager is not None:
             return self.manager.informers
         if not self._factories:

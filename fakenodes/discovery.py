@@ -104,8 +104,17 @@ async def _legacy(client: Client, documents: list[Obj]) -> list[tuple[str, _Vers
             except ClientError:
                 listed.append((version, None))
                 continue
-            listed.append((version, [
-                Resource(GVR(group, version, x["name"], bool(x["namespaced"])), x["kind"], frozenset(x["verbs"]))
-                for x in document.get("resources") or () if "/" not in x["name"]]))
+            listed.append(
+                (
+                    version,
+                    [
+                        Resource(
+                            GVR(group, version, x["name"], bool(x["namespaced"])), x["kind"], frozenset(x["verbs"])
+                        )
+                        for x in document.get("resources") or ()
+                        if "/" not in x["name"]
+                    ],
+                )
+            )
         found.append((group, listed))
     return found

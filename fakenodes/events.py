@@ -33,9 +33,15 @@ SERIES_SECONDS = 360.0
 def reference(obj: Obj, field_path: str = "") -> Obj:
     """The ObjectReference of an object, without its empty members."""
     meta = obj["metadata"]
-    found = {"kind": obj.get("kind"), "namespace": meta.get("namespace"), "name": meta.get("name"),
-             "uid": meta.get("uid"), "apiVersion": obj.get("apiVersion"),
-             "resourceVersion": meta.get("resourceVersion"), "fieldPath": field_path}
+    found = {
+        "kind": obj.get("kind"),
+        "namespace": meta.get("namespace"),
+        "name": meta.get("name"),
+        "uid": meta.get("uid"),
+        "apiVersion": obj.get("apiVersion"),
+        "resourceVersion": meta.get("resourceVersion"),
+        "fieldPath": field_path,
+    }
     return {k: v for k, v in found.items() if v}
 
 
@@ -186,11 +192,22 @@ class EventRecorder:
 
     def _event(self, ref: Obj, type: str, reason: str, message: str, sent: _Sent, stamp: str) -> Obj:
         source = {"component": self._component, **({"host": self._host} if self._host else {})}
-        return {"kind": "Event", "apiVersion": "v1",
-                "metadata": {"name": sent.name, "namespace": ref.get("namespace") or "default"},
-                "involvedObject": ref, "reason": reason, "message": message, "source": source,
-                "firstTimestamp": sent.first, "lastTimestamp": stamp, "count": sent.count, "type": type,
-                "eventTime": None, "reportingComponent": self._component, "reportingInstance": self._host}
+        return {
+            "kind": "Event",
+            "apiVersion": "v1",
+            "metadata": {"name": sent.name, "namespace": ref.get("namespace") or "default"},
+            "involvedObject": ref,
+            "reason": reason,
+            "message": message,
+            "source": source,
+            "firstTimestamp": sent.first,
+            "lastTimestamp": stamp,
+            "count": sent.count,
+            "type": type,
+            "eventTime": None,
+            "reportingComponent": self._component,
+            "reportingInstance": self._host,
+        }
 
     async def _again(self, event: Obj, patch: Obj, sent: _Sent) -> None:
         try:
@@ -240,11 +257,20 @@ class SeriesRecorder:
         self._serial += 1
         name = f"{ref['name']}.{int(now * 1_000_000) * 1000 + self._serial % 1000:x}"
         self._sent.touch(key, _Series(name, 1, now))
-        event = {"kind": "Event", "apiVersion": "events.k8s.io/v1",
-                 "metadata": {"name": name, "namespace": ref.get("namespace") or "default"},
-                 "eventTime": rfc3339_micro(now), "reportingController": self._controller,
-                 "reportingInstance": self._instance, "action": action, "reason": reason, "regarding": ref,
-                 "note": note[:1024], "type": type, **({"related": other} if other else {})}
+        event = {
+            "kind": "Event",
+            "apiVersion": "events.k8s.io/v1",
+            "metadata": {"name": name, "namespace": ref.get("namespace") or "default"},
+            "eventTime": rfc3339_micro(now),
+            "reportingController": self._controller,
+            "reportingInstance": self._instance,
+            "action": action,
+            "reason": reason,
+            "regarding": ref,
+            "note": note[:1024],
+            "type": type,
+            **({"related": other} if other else {}),
+        }
         self._sink.put(lambda: self._client.create(SERIES, event))
 
 

@@ -130,7 +130,9 @@ class Store:
         return [x for x in map(self.get, self.index_keys(name, value)) if x is not None]
 
     def put(self, key: str, obj: Obj, raw: bytes) -> None:
-        """Add or replace. managedFields are left out: no component reads them, and they are more than half of an object."""
+        """Add or replace. managedFields are left out: no component reads them, and they are more than half of an
+        object.
+        """
         self._unfile(key)
         meta = obj["metadata"]
         if meta.pop("managedFields", None) is not None:
@@ -178,8 +180,18 @@ class Store:
 class Informer:
     """One resource (of one namespace and selector, if given) as it is on the server, and its changes to handlers."""
 
-    def __init__(self, client: Client, gvr: GVR, clock: Clock, *, namespace: str = "", label_selector: str = "",
-                 field_selector: str = "", parsed: int = 20_000, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        gvr: GVR,
+        clock: Clock,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        parsed: int = 20_000,
+        rng: random.Random | None = None,
+    ) -> None:
         self.gvr = gvr
         self.store = Store(parsed)
         self.store.add_index("namespace", _namespace)
@@ -214,8 +226,9 @@ class Informer:
         """Make the store searchable; see Store.add_index."""
         self.store.add_index(name, function)
 
-    def add_handler(self, add: AddHandler | None = None, update: UpdateHandler | None = None,
-                    delete: AddHandler | None = None) -> None:
+    def add_handler(
+        self, add: AddHandler | None = None, update: UpdateHandler | None = None, delete: AddHandler | None = None
+    ) -> None:
         """Be told of add(new), update(old, new), delete(last known); what is there already is added at once."""
         self._handlers.append(_Handlers(add, update, delete))
         if add is not None:
@@ -265,7 +278,8 @@ class Informer:
                 log.info("%s: %s", self.gvr.resource, error)
                 relist = relist or error.code != 429
                 if error.code == 404:
-                    self._synced.set()  # a server of another version may not have the resource: there are no objects of it
+                    # A server of another version may not have the resource: there are no objects of it.
+                    self._synced.set()
                 await self._back_off()
             except OSError as error:
                 # An unreachable server may come back as another one (a memory store begins anew), so list then;
@@ -287,8 +301,14 @@ class Informer:
         seen: dict[str, Obj] = {}
         token, version = "", ""
         while True:
-            page = await self._client.list(self.gvr, self._scope, label_selector=self._labels,
-                                           field_selector=self._fields, limit=PAGE, continue_=token)
+            page = await self._client.list(
+                self.gvr,
+                self._scope,
+                label_selector=self._labels,
+                field_selector=self._fields,
+                limit=PAGE,
+                continue_=token,
+            )
             for obj in page.items:
                 seen[key_of(obj)] = obj
             version, token = page.resource_version, page.continue_
@@ -305,8 +325,14 @@ class Informer:
 
     async def _watch(self) -> None:
         seconds = self._rng.randint(*WATCH_SECONDS)
-        stream = self._client.watch(self.gvr, self._scope, resource_version=self._version, timeout_seconds=seconds,
-                                    label_selector=self._labels, field_selector=self._fields)
+        stream = self._client.watch(
+            self.gvr,
+            self._scope,
+            resource_version=self._version,
+            timeout_seconds=seconds,
+            label_selector=self._labels,
+            field_selector=self._fields,
+        )
         async for event in stream:
             self._failures = 0
             if event.type == "ERROR":
@@ -357,13 +383,21 @@ class InformerFactory:
         self._rng = rng
         self._informers: dict[tuple[GVR, str, str, str], Informer] = {}
 
-    def informer(self, gvr: GVR, *, namespace: str = "", label_selector: str = "",
-                 field_selector: str = "") -> Informer:
+    def informer(
+        self, gvr: GVR, *, namespace: str = "", label_selector: str = "", field_selector: str = ""
+    ) -> Informer:
         """The shared informer; made at the first call."""
         key = (gvr, namespace, label_selector, field_selector)
         if key not in self._informers:
-            self._informers[key] = Informer(self._client, gvr, self._clock, namespace=namespace, rng=self._rng,
-                                            label_selector=label_selector, field_selector=field_selector)
+            self._informers[key] = Informer(
+                self._client,
+                gvr,
+                self._clock,
+                namespace=namespace,
+                rng=self._rng,
+                label_selector=label_selector,
+                field_selector=field_selector,
+            )
         return self._informers[key]
 
     async def start(self) -> None:

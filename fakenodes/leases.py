@@ -23,8 +23,15 @@ LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS = 15.0, 10.0, 2.0
 class Elector:
     """Runs for the Lease `namespace/name` as `identity`; run() leads once and returns when the lead is lost."""
 
-    def __init__(self, client: Client, clock: Clock, namespace: str, name: str, identity: str,
-                 recorder: EventRecorder | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        namespace: str,
+        name: str,
+        identity: str,
+        recorder: EventRecorder | None = None,
+    ) -> None:
         self._client = client
         self._clock = clock
         self._namespace = namespace
@@ -85,8 +92,16 @@ class Elector:
             if error.code != 404:
                 raise
             spec = self._spec({}, now)
-            await self._client.create(LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-                                               "metadata": {"name": self._name}, "spec": spec}, self._namespace)
+            await self._client.create(
+                LEASES,
+                {
+                    "apiVersion": "coordination.k8s.io/v1",
+                    "kind": "Lease",
+                    "metadata": {"name": self._name},
+                    "spec": spec,
+                },
+                self._namespace,
+            )
             return True
         version, holder = lease["metadata"]["resourceVersion"], (lease.get("spec") or {}).get("holderIdentity", "")
         if version != self._seen[0]:
@@ -103,9 +118,13 @@ class Elector:
     def _spec(self, old: Obj, now: float) -> Obj:
         same = old.get("holderIdentity") == self._identity
         stamp = rfc3339_micro(now)
-        return {"holderIdentity": self._identity, "leaseDurationSeconds": int(LEASE_SECONDS), "renewTime": stamp,
-                "acquireTime": old.get("acquireTime", stamp) if same else stamp,
-                "leaseTransitions": old.get("leaseTransitions", 0) + (0 if same or not old else 1)}
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(LEASE_SECONDS),
+            "renewTime": stamp,
+            "acquireTime": old.get("acquireTime", stamp) if same else stamp,
+            "leaseTransitions": old.get("leaseTransitions", 0) + (0 if same or not old else 1),
+        }
 
     async def _release(self) -> None:
         try:
@@ -113,8 +132,18 @@ class Elector:
             spec = lease.get("spec") or {}
             if spec.get("holderIdentity") == self._identity:
                 stamp = rfc3339_micro(self._clock.now())
-                await self._client.update(LEASES, {**lease, "spec": {
-                    "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": stamp, "acquireTime": stamp,
-                    "leaseTransitions": spec.get("leaseTransitions", 0)}})
+                await self._client.update(
+                    LEASES,
+                    {
+                        **lease,
+                        "spec": {
+                            "holderIdentity": "",
+                            "leaseDurationSeconds": 1,
+                            "renewTime": stamp,
+                            "acquireTime": stamp,
+                            "leaseTransitions": spec.get("leaseTransitions", 0),
+                        },
+                    },
+                )
         except (ClientError, OSError) as error:
             log.info("lease %s not released: %s", self._name, error)

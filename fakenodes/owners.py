@@ -36,8 +36,14 @@ def owned_by(obj: Obj, owner: Obj) -> bool:
 def controller_reference(owner: Obj, api_version: str, kind: str) -> Obj:
     """The reference that a controller writes into what it makes."""
     meta = owner["metadata"]
-    return {"apiVersion": api_version, "kind": kind, "name": meta["name"], "uid": meta["uid"],
-            "controller": True, "blockOwnerDeletion": True}
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def by_controller(obj: Obj) -> Iterable[str]:
@@ -75,11 +81,16 @@ def claim(owner: Obj, selector: LabelSelector, candidates: Iterable[Obj]) -> Cla
 
 def adoption(owner: Obj, api_version: str, kind: str, obj: Obj) -> Obj:
     """The strategic merge patch that makes owner the controller of obj."""
-    return {"metadata": {"ownerReferences": [controller_reference(owner, api_version, kind)],
-                         "uid": obj["metadata"]["uid"]}}
+    return {
+        "metadata": {"ownerReferences": [controller_reference(owner, api_version, kind)], "uid": obj["metadata"]["uid"]}
+    }
 
 
 def release(owner: Obj, obj: Obj) -> Obj:
     """The strategic merge patch that takes owner out of obj's references."""
-    return {"metadata": {"ownerReferences": [{"$patch": "delete", "uid": owner["metadata"]["uid"]}],
-                         "uid": obj["metadata"]["uid"]}}
+    return {
+        "metadata": {
+            "ownerReferences": [{"$patch": "delete", "uid": owner["metadata"]["uid"]}],
+            "uid": obj["metadata"]["uid"],
+        }
+    }

@@ -147,7 +147,8 @@ def _covers(certificate: bytes, hosts: Sequence[str]) -> bool:
 
 
 def ensure_pki(directory: Path, hosts: Sequence[str]) -> Pki:
-    """The key material in that directory; what is missing is made, and the serving certificate anew when it lacks a host.
+    """The key material in that directory; what is missing is made, and the serving certificate anew when it lacks a
+    host.
 
     OSError when the directory cannot be written.
     """

@@ -25,8 +25,20 @@ def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def make(*, server: str, ca: bytes, certificate: bytes, key: bytes, name: str = "fakekube", user: str = "", namespace: str = "") -> Config:
-    """A kubeconfig with one cluster, one user by client certificate, and one context, all of that name. PEM in, base64 inside."""
+def make(
+    *,
+    server: str,
+    ca: bytes,
+    certificate: bytes,
+    key: bytes,
+    name: str = "fakekube",
+    user: str = "",
+    namespace: str = "",
+) -> Config:
+    """A kubeconfig with one cluster, one user by client certificate, and one context, all of that name.
+
+    PEM in, base64 inside.
+    """
     user = user or f"{name}-admin"
     context = {"cluster": name, "user": user, **({"namespace": namespace} if namespace else {})}
     return {

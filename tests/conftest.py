@@ -8,7 +8,9 @@ import shutil
 import pytest
 
 ADVICE = {
-    "kubectl": "get 1.28 or newer: https://kubernetes.io/docs/tasks/tools/ (Debian 13: apt-get install kubernetes-client)",
+    "kubectl": (
+        "get 1.28 or newer: https://kubernetes.io/docs/tasks/tools/ (Debian 13: apt-get install kubernetes-client)"
+    ),
     "etcd": "get it: apt-get install etcd-server",
 }
 

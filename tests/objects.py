@@ -106,10 +106,9 @@ BODIES: dict[tuple[str, str], Obj] = {
     ("certificates.k8s.io", "PodCertificateRequest"): {
         "spec": {
             "signerName": "example.com/a",
-            **{
-                field: "a"
-                for field in ("podName", "podUID", "serviceAccountName", "serviceAccountUID", "nodeName", "nodeUID")
-            },
+            **dict.fromkeys(
+                ("podName", "podUID", "serviceAccountName", "serviceAccountUID", "nodeName", "nodeUID"), "a"
+            ),
             "stubPKCS10Request": "",
         }
     },

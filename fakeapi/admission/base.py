@@ -45,7 +45,8 @@ class Host:
 class Memory:
     """What a plugin remembers between the two rounds of mutation: which of its hooks to run again if need be.
 
-    reinvocable: those that ran and may run again; wanted: those of them that shall; output: the object after the last one.
+    reinvocable: those that ran and may run again; wanted: those of them that shall; output: the object after the last
+    one.
     """
 
     reinvocable: set[str] = field(default_factory=set)
@@ -76,7 +77,8 @@ class Attributes:
     """One request as admission sees it.
 
     obj is None on DELETE, old is None on CREATE; obj may be changed in mutation. kind_group and kind_version: of the
-    kind, where they are not the resource's (Scale, Eviction, options of CONNECT). options: the request's *Options object.
+    kind, where they are not the resource's (Scale, Eviction, options of CONNECT). options: the request's *Options
+    object.
     """
 
     operation: str

@@ -29,7 +29,9 @@ class DefaultIngressClass:
         assert attributes.obj is not None
         ingress = attributes.obj
         spec = ingress.setdefault("spec", {})
-        if spec.get("ingressClassName") is not None or _CLASS_ANNOTATION in (ingress["metadata"].get("annotations") or {}):
+        if spec.get("ingressClassName") is not None or _CLASS_ANNOTATION in (
+            ingress["metadata"].get("annotations") or {}
+        ):
             return
         classes = [c for c in await self._reader.list(_GROUP, "ingressclasses") if is_default(c)]
         if classes:

@@ -20,7 +20,11 @@ class DefaultStorageClass:
 
     def handles(self, attributes: Attributes) -> bool:
         """Creation of claims."""
-        return attributes.operation == CREATE and attributes.resource == "persistentvolumeclaims" and not attributes.subresource
+        return (
+            attributes.operation == CREATE
+            and attributes.resource == "persistentvolumeclaims"
+            and not attributes.subresource
+        )
 
     async def admit(self, attributes: Attributes) -> None:
         """Fill in spec.storageClassName."""
@@ -47,4 +51,3 @@ def is_default(storage_class: Obj) -> bool:
     """Whether the class is marked as the default."""
     annotations = storage_class["metadata"].get("annotations") or {}
     return any(annotations.get(key) == "true" for key in _ANNOTATIONS)
-

@@ -33,11 +33,19 @@ class Expressions:
         self._versions = Versions(host)
 
     async def inputs(
-        self, attributes: Attributes, version: str = "", *, params: Obj | None = None, has_params: bool = False, variables: Sequence[Obj] = ()
+        self,
+        attributes: Attributes,
+        version: str = "",
+        *,
+        params: Obj | None = None,
+        has_params: bool = False,
+        variables: Sequence[Obj] = (),
     ) -> Inputs:
         """What expressions see of a request, with the object in that version. variables: a policy's."""
         # The authorizer is asked from inside expressions, which cannot wait: what it looks at is brought here before.
-        await self._host.authorizer.decide(Asked(attributes.user, "get", resource="none", namespace=attributes.namespace))
+        await self._host.authorizer.decide(
+            Asked(attributes.user, "get", resource="none", namespace=attributes.namespace)
+        )
         namespace = None
         if attributes.namespace and attributes.resource != "namespaces":
             namespace = await self._host.reader.get("", "namespaces", "", attributes.namespace)
@@ -88,7 +96,11 @@ def request_of(attributes: Attributes, version: str = "") -> Obj:
     info = {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": dict(user.extra)}
     found: Obj = {
         "kind": {"group": group, "version": asked, "kind": kind},
-        "resource": {"group": attributes.group, "version": version or attributes.version, "resource": attributes.resource},
+        "resource": {
+            "group": attributes.group,
+            "version": version or attributes.version,
+            "resource": attributes.resource,
+        },
         "requestKind": {"group": group, "version": own, "kind": kind},
         "requestResource": {"group": attributes.group, "version": attributes.version, "resource": attributes.resource},
         "operation": attributes.operation,

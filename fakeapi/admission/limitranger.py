@@ -146,7 +146,11 @@ def _ratio(kind: str, name: str, bound: Quantity, requests: Amounts, limits: Amo
     return f"{told}, but provided ratio is {ratio:f}" if ratio * 1000 > bound.scaled(-3) else ""
 
 
-_CONSTRAINTS: tuple[tuple[str, Constraint], ...] = (("min", _minimum), ("max", _maximum), ("maxLimitRequestRatio", _ratio))
+_CONSTRAINTS: tuple[tuple[str, Constraint], ...] = (
+    ("min", _minimum),
+    ("max", _maximum),
+    ("maxLimitRequestRatio", _ratio),
+)
 _CLAIM_CONSTRAINTS: tuple[tuple[str, Constraint], ...] = (("min", _minimum), ("max", _maximum_request))
 
 

@@ -113,12 +113,19 @@ class MutatingAdmissionPolicy:
 def _told(invocation: Invocation, texts: Sequence[str]) -> list[str]:
     if invocation.ignores_failures:
         return []
-    bound = f"'{invocation.name}' with binding '{invocation.binding_name}'" if invocation.binding else f'"{invocation.name}"'
+    bound = (
+        f"'{invocation.name}' with binding '{invocation.binding_name}'"
+        if invocation.binding
+        else f'"{invocation.name}"'
+    )
     return [f"policy {bound} denied request: {text}" for text in texts]
 
 
 def patched(shown: Obj, operations: Sequence[Obj]) -> Obj:
-    """The object after JSON patch operations; unchanged where a test fails. MutationError in the patch library's words."""
+    """The object after JSON patch operations; unchanged where a test fails.
+
+    MutationError in the patch library's words.
+    """
     current = shown
     for operation in operations:
         try:

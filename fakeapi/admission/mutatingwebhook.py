@@ -96,5 +96,3 @@ def _operations(response: Obj) -> bytes:
         return patch if orjson.loads(patch) else b""
     except (binascii.Error, ValueError) as error:
         raise CallError(f"received undecodable patch in webhook response: {error}") from None
-
-

@@ -1,4 +1,5 @@
-"""NamespaceLifecycle: nothing is created in a namespace that is missing or going, and some namespaces cannot be deleted.
+"""NamespaceLifecycle: nothing is created in a namespace that is missing or going, and some namespaces cannot be
+deleted.
 
 Stands for apiserver's pkg/admission/plugin/namespace/lifecycle.
 """
@@ -10,7 +11,9 @@ from fakeapi.admission.base import CREATE, DELETE, UPDATE, Attributes, Host, for
 
 NAME = "NamespaceLifecycle"
 IMMORTAL = ("default", "kube-system", "kube-public")
-_REVIEWS = frozenset(("localsubjectaccessreviews", "subjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"))
+_REVIEWS = frozenset(
+    ("localsubjectaccessreviews", "subjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews")
+)
 
 
 class NamespaceLifecycle:
@@ -40,7 +43,11 @@ class NamespaceLifecycle:
         if (namespace.get("status") or {}).get("phase") == "Terminating":
             text = f"unable to create new content in namespace {attributes.namespace} because it is being terminated"
             error = forbidden(attributes, text)
-            cause = {"reason": "NamespaceTerminating", "message": f"namespace {attributes.namespace} is being terminated", "field": "metadata.namespace"}
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {attributes.namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
             error.status["details"]["causes"] = [cause]
             raise error
 

@@ -38,7 +38,10 @@ class PersistentVolumeClaimResize:
         name = class_of(new)
         found = await self._reader.get("storage.k8s.io", "storageclasses", "", name) if name else None
         if found is None or not found.get("allowVolumeExpansion"):
-            text = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
+            text = (
+                "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must"
+                " support resize"
+            )
             raise forbidden(attributes, text)
 
 

@@ -19,7 +19,11 @@ class Priority:
 
     def handles(self, attributes: Attributes) -> bool:
         """Pods and PriorityClasses."""
-        return attributes.resource in ("pods", "priorityclasses") and not attributes.subresource and attributes.operation in (CREATE, UPDATE)
+        return (
+            attributes.resource in ("pods", "priorityclasses")
+            and not attributes.subresource
+            and attributes.operation in (CREATE, UPDATE)
+        )
 
     async def admit(self, attributes: Attributes) -> None:
         """Fill in spec.priority, priorityClassName and preemptionPolicy. ApiError 403."""
@@ -35,14 +39,22 @@ class Priority:
                 spec["preemptionPolicy"] = old["preemptionPolicy"]
             return
         found = await self._class_of(attributes, spec)
-        value, policy = (found.get("value", 0), found.get("preemptionPolicy") or DEFAULT_POLICY) if found else (0, DEFAULT_POLICY)
+        value, policy = (
+            (found.get("value", 0), found.get("preemptionPolicy") or DEFAULT_POLICY) if found else (0, DEFAULT_POLICY)
+        )
         if found and not spec.get("priorityClassName"):
             spec["priorityClassName"] = found["metadata"]["name"]
         if spec.get("priority") is not None and spec["priority"] != value:
-            text = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
+            text = (
+                f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority"
+                f" admission controller computed {value} from the given PriorityClass name"
+            )
             raise forbidden(attributes, text)
         if spec.get("preemptionPolicy") and spec["preemptionPolicy"] != policy:
-            text = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name"
+            text = (
+                f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec;"
+                f" priority admission controller computed {policy} from the given PriorityClass name"
+            )
             raise forbidden(attributes, text)
         spec["priority"] = value
         spec["preemptionPolicy"] = policy
@@ -64,5 +76,8 @@ class Priority:
             return
         for other in await self._reader.list("scheduling.k8s.io", "priorityclasses"):
             if other.get("globalDefault") and other["metadata"]["name"] != attributes.name:
-                text = f"PriorityClass {other['metadata']['name']} is already marked as default. Only one default can exist"
+                text = (
+                    f"PriorityClass {other['metadata']['name']} is already marked as default. Only one default can"
+                    " exist"
+                )
                 raise forbidden(attributes, text)

@@ -40,7 +40,9 @@ class PodResize:
             if resource in allocatable and wanted > there:
                 self._refuse(attributes, resource, wanted, there)
 
-    def _refuse(self, attributes: Attributes, resource: str, wanted: quantity.Quantity, there: quantity.Quantity) -> None:
+    def _refuse(
+        self, attributes: Attributes, resource: str, wanted: quantity.Quantity, there: quantity.Quantity
+    ) -> None:
         count = quantity.milli_value if resource == "cpu" else quantity.value
         text = (
             f"node didn't have enough allocatable resources: {resource}, "

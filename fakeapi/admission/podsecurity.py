@@ -126,7 +126,9 @@ class PodSecurity:
 
     def _pod(self, attributes: Attributes, policy: Policy) -> None:
         pod = attributes.obj or {}
-        if attributes.operation == UPDATE and not _significant(pod.get("spec") or {}, (attributes.old or {}).get("spec") or {}):
+        if attributes.operation == UPDATE and not _significant(
+            pod.get("spec") or {}, (attributes.old or {}).get("spec") or {}
+        ):
             return
         found = self._details(policy.enforce, pod)
         if found:
@@ -164,7 +166,11 @@ class PodSecurity:
             raise errors.invalid_object("", "Namespace", attributes.name, found)
         new, old = policy.enforce, before.enforce
         same_version = new.version == old.version
-        if new == old or new.level == "privileged" or (same_version and LEVELS.index(new.level) <= LEVELS.index(old.level)):
+        if (
+            new == old
+            or new.level == "privileged"
+            or (same_version and LEVELS.index(new.level) <= LEVELS.index(old.level))
+        ):
             return
         attributes.warnings += await self._existing(attributes.name, new)
 
@@ -181,7 +187,9 @@ class PodSecurity:
             if found:
                 broken.setdefault(", ".join(reason for reason, _ in found), []).append(pod["metadata"]["name"])
         if broken:
-            warnings.append(f'existing pods in namespace "{namespace}" violate the new PodSecurity enforce level "{standard}"')
+            warnings.append(
+                f'existing pods in namespace "{namespace}" violate the new PodSecurity enforce level "{standard}"'
+            )
         return warnings + sorted(f"{_counted(names)}: {text}" for text, names in broken.items())
 
 
@@ -211,4 +219,6 @@ def _significant(new: Obj, old: Obj) -> bool:
         if [c.get("image") for c in new.get(kind) or ()] != [c.get("image") for c in old.get(kind) or ()]:
             return True
     before = {c["name"]: c.get("image") for c in old.get("ephemeralContainers") or ()}
-    return any(c["name"] not in before or before[c["name"]] != c.get("image") for c in new.get("ephemeralContainers") or ())
+    return any(
+        c["name"] not in before or before[c["name"]] != c.get("image") for c in new.get("ephemeralContainers") or ()
+    )

@@ -20,9 +20,35 @@ Found = tuple[str, str] | None
 Function = Callable[[Obj, Obj], Found]
 
 _CAPABILITIES = frozenset(
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
+    [
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    ]
 )
-_VOLUMES = frozenset("configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret".split())
+_VOLUMES = frozenset(
+    [
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "image",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    ]
+)
 _SYSCTLS = (
     "kernel.shm_rmid_forced net.ipv4.ip_local_port_range net.ipv4.tcp_syncookies net.ipv4.ping_group_range "
     "net.ipv4.ip_unprivileged_port_start"
@@ -131,7 +157,10 @@ def _default_capabilities(_: Obj, spec: Obj) -> Found:
     if not bad:
         return None
     found = sorted({a for c in containers(spec) for a in _added(c, _CAPABILITIES)})
-    return "non-default capabilities", f"{_named(bad)} must not include {_quoted(found)} in securityContext.capabilities.add"
+    return (
+        "non-default capabilities",
+        f"{_named(bad)} must not include {_quoted(found)} in securityContext.capabilities.add",
+    )
 
 
 def _few_capabilities(_: Obj, spec: Obj) -> Found:
@@ -249,14 +278,21 @@ def _selinux(allowed: frozenset[str]) -> Function:
         for key in ("user", "role"):
             if any(_values(spec, lambda c, key=key: options(c).get(key))):  # type: ignore[misc]
                 data.append(f"{key} may not be set")
-        return "seLinuxOptions", f"{' and '.join(setters)} set forbidden securityContext.seLinuxOptions: {'; '.join(data)}"
+        return (
+            "seLinuxOptions",
+            f"{' and '.join(setters)} set forbidden securityContext.seLinuxOptions: {'; '.join(data)}",
+        )
 
     return check
 
 
 def _seccomp_annotations(annotations: Obj, spec: Obj) -> Found:
     def bad(value: str | None) -> bool:
-        return value is not None and value not in ("runtime/default", "docker/default") and not value.startswith("localhost/")
+        return (
+            value is not None
+            and value not in ("runtime/default", "docker/default")
+            and not value.startswith("localhost/")
+        )
 
     keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + c["name"] for c in containers(spec))]
     found = sorted({f"{k}={go_quote(annotations[k])}" for k in keys if bad(annotations.get(k))})
@@ -275,7 +311,10 @@ def _seccomp(_: Obj, spec: Obj) -> Found:
     if not setters:
         return None
     values = _values(spec, lambda c: c["seccompProfile"].get("type", "") if _bad_seccomp(c) else None)
-    return "seccompProfile", f"{' and '.join(setters)} must not set securityContext.seccompProfile.type to {_quoted(values)}"
+    return (
+        "seccompProfile",
+        f"{' and '.join(setters)} must not set securityContext.seccompProfile.type to {_quoted(values)}",
+    )
 
 
 def _some_seccomp(annotations: Obj, spec: Obj) -> Found:

@@ -24,7 +24,8 @@ class ConfigurationError(Exception):
 class Invocation:
     """A policy that applies through a binding (None: nothing can be said of bindings), or why it cannot be used.
 
-    version: in which the policy wants the object. params: what it is evaluated with, one after the other; None: nothing.
+    version: in which the policy wants the object. params: what it is evaluated with, one after the other; None:
+    nothing.
     """
 
     policy: Obj
@@ -105,7 +106,10 @@ class Policies:
         return found
 
     async def _matches(self, wanted: Obj, attributes: Attributes, bound: bool = False) -> str:
-        """The version in which MatchResources take the request in; "" where they do not. No rules take in everything."""
+        """The version in which MatchResources take the request in; "" where they do not.
+
+        No rules take in everything.
+        """
         if not matching.objects_match(wanted.get("objectSelector"), attributes):
             return ""
         equivalent = wanted.get("matchPolicy") != "Exact"
@@ -113,7 +117,9 @@ class Policies:
             return ""
         rules = wanted.get("resourceRules") or ()
         version = self._ruled(rules, attributes, equivalent) if rules else attributes.version
-        if not version or not await matching.namespace_matches(wanted.get("namespaceSelector"), attributes, self._host.reader):
+        if not version or not await matching.namespace_matches(
+            wanted.get("namespaceSelector"), attributes, self._host.reader
+        ):
             return ""
         return version
 
@@ -135,7 +141,9 @@ class Policies:
             raise ConfigurationError(f"failed to find resource referenced by paramKind: '{shown}'")
         return row.group, row.plural, row.namespaced
 
-    async def _params(self, kind: tuple[str, str, bool] | None, reference: Obj | None, attributes: Attributes) -> list[Obj | None]:
+    async def _params(
+        self, kind: tuple[str, str, bool] | None, reference: Obj | None, attributes: Attributes
+    ) -> list[Obj | None]:
         """CollectParams. ConfigurationError."""
         if kind is None or reference is None:
             return [None]
@@ -145,7 +153,9 @@ class Policies:
             raise ConfigurationError("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")
         namespace = (given or attributes.namespace) if namespaced else ""
         if namespaced and not namespace:
-            raise ConfigurationError("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources")
+            raise ConfigurationError(
+                "cannot use namespaced paramRef in policy binding that matches cluster-scoped resources"
+            )
         reader = self._host.reader
         params: list[Obj | None]
         if reference.get("name"):
@@ -158,5 +168,3 @@ class Policies:
         if not params and reference.get("parameterNotFoundAction") == "Deny":
             raise ConfigurationError("no params found for policy binding with `Deny` parameterNotFoundAction")
         return params
-
-

@@ -1,6 +1,7 @@
 """ResourceQuota: what would take a namespace beyond its quotas is refused, what is let in raises status.used.
 
-Stands for apiserver's pkg/admission/plugin/resourcequota. A quota counts from when a controller (or anybody) has written
+Stands for apiserver's pkg/admission/plugin/resourcequota. A quota counts from when a controller (or anybody) has
+written
 its status; lowering the usage is the controller's part. Leaves out the configuration file of limited resources.
 """
 
@@ -41,7 +42,9 @@ class ResourceQuota:
         if attributes.operation != UPDATE:
             return False
         key = (attributes.group, attributes.resource)
-        return (key in _GROWING and not attributes.subresource) or (key == ("", "pods") and attributes.subresource == "resize")
+        return (key in _GROWING and not attributes.subresource) or (
+            key == ("", "pods") and attributes.subresource == "resize"
+        )
 
     async def admit(self, attributes: Attributes) -> None:
         """Nothing is changed."""

@@ -52,7 +52,10 @@ class RuntimeClass:
         selector = dict(spec.get("nodeSelector") or {})
         for key, value in sorted((scheduling.get("nodeSelector") or {}).items()):
             if key in selector and selector[key] != value:
-                text = f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {selector[key]}"
+                text = (
+                    f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] ="
+                    f" {selector[key]}"
+                )
                 raise forbidden(attributes, text)
             selector[key] = value
         if selector:

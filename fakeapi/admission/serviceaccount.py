@@ -25,8 +25,17 @@ class ServiceAccount:
 
     def handles(self, attributes: Attributes) -> bool:
         """Creation of Pods."""
-        wanted = attributes.subresource == "" if attributes.operation == CREATE else attributes.subresource == "ephemeralcontainers"
-        return attributes.resource == "pods" and attributes.operation in (CREATE, UPDATE) and wanted and not attributes.group
+        wanted = (
+            attributes.subresource == ""
+            if attributes.operation == CREATE
+            else attributes.subresource == "ephemeralcontainers"
+        )
+        return (
+            attributes.resource == "pods"
+            and attributes.operation in (CREATE, UPDATE)
+            and wanted
+            and not attributes.group
+        )
 
     async def admit(self, attributes: Attributes) -> None:
         """Name the account, mount its token, take over its pull secrets. ApiError 403."""
@@ -40,7 +49,7 @@ class ServiceAccount:
         name = spec["serviceAccountName"]
         account = await self._reader.get("", "serviceaccounts", attributes.namespace, name)
         if account is None:
-            text = f"error looking up service account {attributes.namespace}/{name}: serviceaccount \"{name}\" not found"
+            text = f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found'
             raise forbidden(attributes, text)
         if _mounts(account, spec):
             self._mount(spec)
@@ -63,7 +72,11 @@ class ServiceAccount:
     async def validate(self, attributes: Attributes) -> None:
         """ApiError 403 for a mirror Pod that names an account."""
         obj = attributes.obj or {}
-        if attributes.operation == CREATE and _MIRROR in (obj.get("metadata", {}).get("annotations") or {}) and obj["spec"].get("serviceAccountName"):
+        if (
+            attributes.operation == CREATE
+            and _MIRROR in (obj.get("metadata", {}).get("annotations") or {})
+            and obj["spec"].get("serviceAccountName")
+        ):
             raise forbidden(attributes, "a mirror pod may not reference service accounts")
 
 
@@ -77,6 +90,10 @@ def _volume(name: str) -> Obj:
     sources = [
         {"serviceAccountToken": {"expirationSeconds": _EXPIRATION, "path": "token"}},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+        {
+            "downwardAPI": {
+                "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]
+            }
+        },
     ]
     return {"name": name, "projected": {"sources": sources, "defaultMode": 420}}

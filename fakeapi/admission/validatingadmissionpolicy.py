@@ -58,7 +58,10 @@ class ValidatingAdmissionPolicy:
             denials += await self._evaluate(invocation, attributes, params)
         actions = (invocation.binding or {})["spec"].get("validationActions") or ()
         if "Warn" in actions:
-            told = f"Validation failed for ValidatingAdmissionPolicy '{invocation.name}' with binding '{invocation.binding_name}'"
+            told = (
+                f"Validation failed for ValidatingAdmissionPolicy '{invocation.name}' with binding"
+                f" '{invocation.binding_name}'"
+            )
             attributes.warnings += [f"{told}: {denial.message}" for denial in denials]
         return denials if "Deny" in actions else []
 

@@ -49,7 +49,10 @@ class CallError(Exception):
 def hooks_of(configuration: Obj) -> list[Hook]:
     """The webhooks of a configuration."""
     metadata = configuration["metadata"]
-    return [Hook(f"{metadata['name']}/{metadata['uid']}/{i}", raw) for i, raw in enumerate(configuration.get("webhooks") or ())]
+    return [
+        Hook(f"{metadata['name']}/{metadata['uid']}/{i}", raw)
+        for i, raw in enumerate(configuration.get("webhooks") or ())
+    ]
 
 
 class Webhooks:
@@ -128,7 +131,11 @@ class Webhooks:
             "resource": {"group": attributes.group, "version": version, "resource": attributes.resource},
             "subResource": attributes.subresource,
             "requestKind": {"group": group, "version": own, "kind": kind},
-            "requestResource": {"group": attributes.group, "version": attributes.version, "resource": attributes.resource},
+            "requestResource": {
+                "group": attributes.group,
+                "version": attributes.version,
+                "resource": attributes.resource,
+            },
             "requestSubResource": attributes.subresource,
             "name": attributes.name,
             "namespace": attributes.namespace,

@@ -119,7 +119,15 @@ class Authorizer:
             return
         info = request.info
         attributes = Attributes(
-            request.user, "create", info.group, info.version, info.resource, info.subresource, info.namespace, info.name, request.path
+            request.user,
+            "create",
+            info.group,
+            info.version,
+            info.resource,
+            info.subresource,
+            info.namespace,
+            info.name,
+            request.path,
         )
         decision = await self.decide(attributes)
         if not decision.allowed:
@@ -134,5 +142,9 @@ class Authorizer:
     async def check_grant(self, request: Request, new: dict[str, object], old: dict[str, object] | None) -> None:
         """What a write of a role or binding grants, the requester must hold. ApiError 403, 404."""
         info = request.info
-        if self._escalation is not None and info.group == rbac.GROUP and (info.resource in ROLES or info.resource in BINDINGS):
+        if (
+            self._escalation is not None
+            and info.group == rbac.GROUP
+            and (info.resource in ROLES or info.resource in BINDINGS)
+        ):
             await self._escalation.check(request, new, old)

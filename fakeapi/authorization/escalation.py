@@ -19,8 +19,17 @@ from fakeapi.request import Request, User
 Obj = dict[str, Any]
 ROLES = frozenset(("roles", "clusterroles"))
 BINDINGS = frozenset(("rolebindings", "clusterrolebindings"))
-_EVERYTHING: list[Obj] = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, {"verbs": ["*"], "nonResourceURLs": ["*"]}]
-_PARTS = (("apiGroups", "APIGroups"), ("resources", "Resources"), ("nonResourceURLs", "NonResourceURLs"), ("resourceNames", "ResourceNames"), ("verbs", "Verbs"))
+_EVERYTHING: list[Obj] = [
+    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+    {"verbs": ["*"], "nonResourceURLs": ["*"]},
+]
+_PARTS = (
+    ("apiGroups", "APIGroups"),
+    ("resources", "Resources"),
+    ("nonResourceURLs", "NonResourceURLs"),
+    ("resourceNames", "ResourceNames"),
+    ("verbs", "Verbs"),
+)
 # Written by the garbage collector, which need not hold what a role grants.
 _COLLECTOR = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
 
@@ -49,7 +58,13 @@ class Escalation:
                 return
             await self._confirm(request, name, namespace, new.get("rules") or [])
             if (new.get("aggregationRule") or {}).get("clusterRoleSelectors"):
-                await self._confirm(request, name, namespace, _EVERYTHING, "must have cluster-admin privileges to use an aggregationRule")
+                await self._confirm(
+                    request,
+                    name,
+                    namespace,
+                    _EVERYTHING,
+                    "must have cluster-admin privileges to use an aggregationRule",
+                )
             return
         reference = new.get("roleRef") or {}
         kind, role = reference.get("kind", ""), reference.get("name", "")
@@ -61,7 +76,15 @@ class Escalation:
         await self._confirm(request, name, namespace, [r.raw for r in rules])
 
     async def _may(self, request: Request, verb: str, resource: str, name: str) -> bool:
-        asked = Attributes(request.user, verb, group=GROUP, version="v1", resource=resource, name=name, namespace=request.info.namespace)
+        asked = Attributes(
+            request.user,
+            verb,
+            group=GROUP,
+            version="v1",
+            resource=resource,
+            name=name,
+            namespace=request.info.namespace,
+        )
         return (await self._decide(asked)).allowed
 
     async def _confirm(self, request: Request, name: str, namespace: str, rules: list[Obj], text: str = "") -> None:
@@ -72,7 +95,10 @@ class Escalation:
             return
         shown = "\n".join(sorted({describe(rule) for rule in compact(lacking)}))
         groups = " ".join(go_quote(g) for g in user.groups)
-        why = f"user {go_quote(user.name)} (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{shown}"
+        why = (
+            f"user {go_quote(user.name)} (groups=[{groups}]) is attempting to grant RBAC permissions not currently"
+            f" held:\n{shown}"
+        )
         if held.errors:
             why += f"; resolution errors: [{aggregate(held.errors)}]"
         raise _forbidden(request, name, text or why)
@@ -118,7 +144,9 @@ def not_covered(held: Iterable[Obj], wanted: Iterable[Obj]) -> list[Obj]:
     return lacking
 
 
-def _covers(groups: frozenset[str], resources: frozenset[str], names: frozenset[str], paths: tuple[str, ...], rule: Obj) -> bool:
+def _covers(
+    groups: frozenset[str], resources: frozenset[str], names: frozenset[str], paths: tuple[str, ...], rule: Obj
+) -> bool:
     if "nonResourceURLs" in rule:
         url = rule["nonResourceURLs"][0]
         return any(p in ("*", url) or (p.endswith("*") and url.startswith(p.rstrip("*"))) for p in paths)

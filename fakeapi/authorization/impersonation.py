@@ -64,7 +64,9 @@ def _go_user(uid: str, groups: list[str], extra: dict[str, list[str]]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way of impersonating. name: as in its verbs; "" is the legacy one. fits(wanted, requester): whether it applies."""
+    """One way of impersonating. name: as in its verbs; "" is the legacy one. fits(wanted, requester): whether it
+    applies.
+    """
 
     name: str
     fits: Callable[[User, User], bool]
@@ -136,7 +138,9 @@ class Impersonation:
     async def _try(self, mode: Mode, wanted: User, attributes: Attributes) -> User:
         requester = attributes.user
         if mode.name == "associated-node":
-            requester = replace(requester, extra={"authentication.kubernetes.io/associated-node-keys": sorted(requester.extra)})
+            requester = replace(
+                requester, extra={"authentication.kubernetes.io/associated-node-keys": sorted(requester.extra)}
+            )
         if mode.name:
             await self._check(replace(attributes, user=requester, verb=f"impersonate-on:{mode.name}:{attributes.verb}"))
         groups = await self._check_name(mode, wanted, requester)
@@ -176,7 +180,9 @@ class Impersonation:
         if mode.name and "" in wanted.groups:
             raise refusal(asked, "impersonating the empty string group is not allowed")
         if mode.name and "system:masters" in wanted.groups:
-            raise refusal(replace(asked, name="system:masters"), "impersonating the system:masters group is not allowed")
+            raise refusal(
+                replace(asked, name="system:masters"), "impersonating the system:masters group is not allowed"
+            )
         if mode.name and len(wanted.groups) >= _MANY and (await self._decide(replace(asked, name="*"))).allowed:
             return
         for group in wanted.groups:
@@ -220,7 +226,9 @@ def refusal(attributes: Attributes, reason: str) -> ApiError:
         text = f"User {who} cannot {attributes.verb} path {go_quote(attributes.path)}"
         return errors.forbidden_object("", "", "", _told(text, reason))
     resource = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
-    text = f"User {who} cannot {attributes.verb} resource {go_quote(resource)} in API group {go_quote(attributes.group)}"
+    text = (
+        f"User {who} cannot {attributes.verb} resource {go_quote(resource)} in API group {go_quote(attributes.group)}"
+    )
     text += f" in the namespace {go_quote(attributes.namespace)}" if attributes.namespace else " at the cluster scope"
     return errors.forbidden_object(attributes.group, attributes.resource, attributes.name, _told(text, reason))
 

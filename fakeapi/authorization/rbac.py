@@ -72,7 +72,9 @@ class Binding:
         shown = subject.get("name", "")
         if subject.get("kind") == "ServiceAccount":
             shown = f"{shown}/{subject.get('namespace', '')}"
-        kind, name = ("RoleBinding", f"{self.name}/{self.namespace}") if self.namespace else ("ClusterRoleBinding", self.name)
+        kind, name = (
+            ("RoleBinding", f"{self.name}/{self.namespace}") if self.namespace else ("ClusterRoleBinding", self.name)
+        )
         return f'{kind} "{name}" of {self.role_kind} "{self.role}" to {subject.get("kind")} "{shown}"'
 
 
@@ -219,7 +221,12 @@ def _parse_role(obj: Obj) -> tuple[Rule, ...]:
     return tuple(compile_rule(rule) for rule in obj.get("rules") or ())
 
 
-_PARSERS = {"clusterrolebindings": _parse_binding, "rolebindings": _parse_binding, "clusterroles": _parse_role, "roles": _parse_role}
+_PARSERS = {
+    "clusterrolebindings": _parse_binding,
+    "rolebindings": _parse_binding,
+    "clusterroles": _parse_role,
+    "roles": _parse_role,
+}
 
 
 def _build(

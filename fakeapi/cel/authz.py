@@ -45,7 +45,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, as far as it has been said. account: (namespace, name) of a service account, for other users' rights."""
+    """What is asked, as far as it has been said. account: (namespace, name) of a service account, for other users'
+    rights.
+    """
 
     verb: str = ""
     group: str = ""

@@ -98,7 +98,9 @@ def make(schema: Schema, optional_old: bool = False, *texts: str) -> Environment
 def declare(
     schemas: Mapping[str, Schema], types: Mapping[str, Any], messages: Mapping[str, Mapping[str, Schema]]
 ) -> Any:
-    """An environment with one variable a schema, further ones of given types, and message types by name with their fields."""
+    """An environment with one variable a schema, further ones of given types, and message types by name with their
+    fields.
+    """
     file = descriptor_pb2.FileDescriptorProto(name="self.proto", package="self", syntax="proto2")
     file.dependency.extend(module.DESCRIPTOR.name for module in _WELL_KNOWN)
     kinds = {name: _build(file, schema) for name, schema in schemas.items()}

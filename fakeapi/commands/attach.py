@@ -1,4 +1,4 @@
-"""`fakekube nodes`, `scheduler`, `controllers`: one component attached to any API server by kubeconfig, ours or real."""
+"""`fakekube nodes`, `scheduler`, `controllers`: one component attached to an API server by kubeconfig, ours or real."""
 
 from __future__ import annotations
 
@@ -28,28 +28,77 @@ def register(commands: Any) -> None:
     """Add the parsers."""
     nodes = _add(commands, "nodes", "hollow nodes")
     nodes.add_argument("--count", type=count, default=3, metavar="N", help="how many (default 3)")
-    nodes.add_argument("--prefix", default="node-", metavar="TEXT", help="their names are this and a number (default node-)")
+    nodes.add_argument(
+        "--prefix", default="node-", metavar="TEXT", help="their names are this and a number (default node-)"
+    )
     add_runtime_flag(nodes)
-    nodes.add_argument("--fault", action="append", default=[], metavar="NODE:KIND[@SECONDS][+SECONDS]", help="let a node fail after so long for so long: stop, crash, memory-pressure, disk-pressure, pid-pressure; may be repeated")
+    nodes.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NODE:KIND[@SECONDS][+SECONDS]",
+        help=(
+            "let a node fail after so long for so long: stop, crash, memory-pressure, disk-pressure, pid-pressure; may"
+            " be repeated"
+        ),
+    )
     scheduler = _add(commands, "scheduler", "the scheduler")
     controllers = _add(commands, "controllers", "the controllers")
-    controllers.add_argument("--controllers", default="*", metavar="LIST", help="which: '*', '*,-cronjob', 'deployment,replicaset' (default '*')")
-    controllers.add_argument("--use-service-account-credentials", type=boolean, nargs="?", const=True, default=False, metavar="BOOL", help="run each controller as its own service account, by impersonation (default false)")
+    controllers.add_argument(
+        "--controllers",
+        default="*",
+        metavar="LIST",
+        help="which: '*', '*,-cronjob', 'deployment,replicaset' (default '*')",
+    )
+    controllers.add_argument(
+        "--use-service-account-credentials",
+        type=boolean,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="run each controller as its own service account, by impersonation (default false)",
+    )
     for flag, help in zip(
         _FILES.values(),
-        ("CA that pods find in kube-root-ca.crt (default the kubeconfig's)", "certificate of the CA that signs requests (default: none are signed)", "its key", "key that signs the tokens of Secrets (default: none are made)"),
+        (
+            "CA that pods find in kube-root-ca.crt (default the kubeconfig's)",
+            "certificate of the CA that signs requests (default: none are signed)",
+            "its key",
+            "key that signs the tokens of Secrets (default: none are made)",
+        ),
         strict=True,
     ):
         controllers.add_argument(flag, type=Path, metavar="FILE", help=help)
-    controllers.add_argument("--load-balancer-cidr", type=cidr, metavar="CIDR", help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)")
+    controllers.add_argument(
+        "--load-balancer-cidr",
+        type=cidr,
+        metavar="CIDR",
+        help="give Services of type LoadBalancer addresses of a hollow cloud (default: there is none)",
+    )
     for parser in (scheduler, controllers):
-        parser.add_argument("--leader-elect", type=boolean, nargs="?", const=True, default=True, metavar="BOOL", help="work only while holding the lease (default true)")
+        parser.add_argument(
+            "--leader-elect",
+            type=boolean,
+            nargs="?",
+            const=True,
+            default=True,
+            metavar="BOOL",
+            help="work only while holding the lease (default true)",
+        )
 
 
 def _add(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=f"{what}, attached to an API server", description=f"Run {what} against the API server of a kubeconfig.", allow_abbrev=False)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=f"{what}, attached to an API server",
+        description=f"Run {what} against the API server of a kubeconfig.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--kubeconfig", type=Path, required=True, metavar="PATH", help="how to reach the API server")
-    parser.add_argument("--context", default=None, metavar="NAME", help="a context of the kubeconfig other than the current one")
+    parser.add_argument(
+        "--context", default=None, metavar="NAME", help="a context of the kubeconfig other than the current one"
+    )
     parser.set_defaults(run=_run, component=name)
     return parser
 
@@ -63,9 +112,18 @@ def _plan(options: argparse.Namespace) -> Any:
     from fakenodes.kubelet.faults import parse_fault
 
     plans = {
-        "nodes": lambda: Plan(controllers="", scheduler=False, nodes=options.count, node_prefix=options.prefix, faults=tuple(map(parse_fault, options.fault)), runtime=runtime_of(options.runtime)),
+        "nodes": lambda: Plan(
+            controllers="",
+            scheduler=False,
+            nodes=options.count,
+            node_prefix=options.prefix,
+            faults=tuple(map(parse_fault, options.fault)),
+            runtime=runtime_of(options.runtime),
+        ),
         "scheduler": lambda: Plan(controllers="", scheduler=True, nodes=0),
-        "controllers": lambda: Plan(controllers=options.controllers, scheduler=False, nodes=0, options=_options(options)),
+        "controllers": lambda: Plan(
+            controllers=options.controllers, scheduler=False, nodes=0, options=_options(options)
+        ),
     }
     return plans[options.component]()
 
@@ -79,8 +137,16 @@ def _options(options: argparse.Namespace) -> Any:
     for name, flag in _FILES.items():
         path: Path | None = getattr(options, flag.removeprefix("--").replace("-", "_"))
         found[name] = path.read_bytes() if path is not None else b""
-    root = found["root_ca"] or model.access(model.load(options.kubeconfig), options.kubeconfig.parent, options.context).ca
-    return Options(root.decode(), found["signing_certificate"], found["signing_key"], found["service_account_key"], options.load_balancer_cidr or "")
+    root = (
+        found["root_ca"] or model.access(model.load(options.kubeconfig), options.kubeconfig.parent, options.context).ca
+    )
+    return Options(
+        root.decode(),
+        found["signing_certificate"],
+        found["signing_key"],
+        found["service_account_key"],
+        options.load_balancer_cidr or "",
+    )
 
 
 async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:
@@ -124,7 +190,9 @@ async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:
     return 0
 
 
-async def _leading(client_of: Callable[[str], Any], name: str, work: Callable[[], Awaitable[None]], end: Callable[[], Awaitable[None]]) -> None:
+async def _leading(
+    client_of: Callable[[str], Any], name: str, work: Callable[[], Awaitable[None]], end: Callable[[], Awaitable[None]]
+) -> None:
     """Do the work while the lease is ours, and end it before the lease is given up. UserError when it is lost."""
     from fakeapi.clock import RealClock
     from fakenodes.events import EventRecorder

@@ -65,7 +65,10 @@ def say(text: str) -> None:
 
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
-    """Run main(stop) on a new event loop; stop is set by SIGINT and SIGTERM. UserErrors become one line and status 1."""
+    """Run main(stop) on a new event loop; stop is set by SIGINT and SIGTERM.
+
+    UserErrors become one line and status 1.
+    """
     # asyncio tells of every client that hangs up on TLS; that is no news.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:

@@ -16,21 +16,43 @@ DEFAULT = Path("fakekube.kubeconfig")
 
 def register(commands: Any) -> None:
     """Add the parser and its own subcommands."""
-    parser = commands.add_parser("kubeconfig", help="print, merge and generate kubeconfigs", description=__doc__, allow_abbrev=False)
+    parser = commands.add_parser(
+        "kubeconfig", help="print, merge and generate kubeconfigs", description=__doc__, allow_abbrev=False
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     printing = actions.add_parser("print", help="write a cluster's kubeconfig to stdout")
     printing.set_defaults(run=_guarded(_print))
     merging = actions.add_parser("merge", help="add a cluster's kubeconfig to another file and make it current")
-    merging.add_argument("--into", type=Path, default=None, metavar="PATH", help="the file to add to (default $KUBECONFIG or ~/.kube/config)")
+    merging.add_argument(
+        "--into",
+        type=Path,
+        default=None,
+        metavar="PATH",
+        help="the file to add to (default $KUBECONFIG or ~/.kube/config)",
+    )
     merging.set_defaults(run=_guarded(_merge))
-    generating = actions.add_parser("generate", help="make a kubeconfig for a further user, signed with the cluster's CA")
-    generating.add_argument("--cert-dir", type=Path, required=True, metavar="DIR", help="the cluster's --cert-dir (or DATA/pki)")
+    generating = actions.add_parser(
+        "generate", help="make a kubeconfig for a further user, signed with the cluster's CA"
+    )
+    generating.add_argument(
+        "--cert-dir", type=Path, required=True, metavar="DIR", help="the cluster's --cert-dir (or DATA/pki)"
+    )
     generating.add_argument("--user", required=True, metavar="NAME", help="the user's name")
-    generating.add_argument("--group", action="append", default=[], metavar="NAME", help="a group of the user; may be repeated")
-    generating.add_argument("--output", type=Path, default=None, metavar="PATH", help="where to write it (default stdout)")
+    generating.add_argument(
+        "--group", action="append", default=[], metavar="NAME", help="a group of the user; may be repeated"
+    )
+    generating.add_argument(
+        "--output", type=Path, default=None, metavar="PATH", help="where to write it (default stdout)"
+    )
     generating.set_defaults(run=_guarded(_generate))
     for action in (printing, merging, generating):
-        action.add_argument("--kubeconfig", type=Path, default=DEFAULT, metavar="PATH", help=f"the cluster's kubeconfig (default ./{DEFAULT})")
+        action.add_argument(
+            "--kubeconfig",
+            type=Path,
+            default=DEFAULT,
+            metavar="PATH",
+            help=f"the cluster's kubeconfig (default ./{DEFAULT})",
+        )
 
 
 def _guarded(action: Any) -> Any:
@@ -50,7 +72,9 @@ def _print(options: argparse.Namespace) -> None:
 
 
 def _merge(options: argparse.Namespace) -> None:
-    into: Path = options.into or Path(os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or Path.home() / ".kube" / "config")
+    into: Path = options.into or Path(
+        os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or Path.home() / ".kube" / "config"
+    )
     base = model.load(into) if into.exists() else {}
     added = model.load(options.kubeconfig)
     model.write(into, model.merge(base, added))

@@ -11,9 +11,16 @@ from fakeapi.commands.common import UserError
 if TYPE_CHECKING:
     from fakenodes.kubelet.runtime.script import Runtime
 
+
 def add_runtime_flag(parser: argparse.ArgumentParser) -> None:
     """Add --runtime FILE."""
-    parser.add_argument("--runtime", type=Path, default=None, metavar="FILE", help="YAML that says what containers of which images do (docs/runtime.md)")
+    parser.add_argument(
+        "--runtime",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="YAML that says what containers of which images do (docs/runtime.md)",
+    )
 
 
 def runtime_of(path: Path | None) -> Runtime | None:

@@ -18,7 +18,13 @@ def register(commands: Any) -> None:
     """Add the parser."""
     parser = commands.add_parser("serve", help="the API server alone", description=__doc__, allow_abbrev=False)
     add_server_flags(parser)
-    parser.add_argument("--secure-port", type=port, default=6443, metavar="PORT", help="where to listen; 0 is any free port (default 6443)")
+    parser.add_argument(
+        "--secure-port",
+        type=port,
+        default=6443,
+        metavar="PORT",
+        help="where to listen; 0 is any free port (default 6443)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -26,24 +32,85 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that `serve` and `up` share."""
     add = parser.add_argument
     add("--bind-address", default="127.0.0.1", metavar="IP", help="the address to listen on (default 127.0.0.1)")
-    add("--kubeconfig", type=Path, default=KUBECONFIG, metavar="PATH", help=f"an administrator's kubeconfig is written there (default ./{KUBECONFIG})")
-    add("--data", type=Path, metavar="DIR", help="keep the cluster in this directory (sqlite); by default it lives in memory")
+    add(
+        "--kubeconfig",
+        type=Path,
+        default=KUBECONFIG,
+        metavar="PATH",
+        help=f"an administrator's kubeconfig is written there (default ./{KUBECONFIG})",
+    )
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="keep the cluster in this directory (sqlite); by default it lives in memory",
+    )
     add("--etcd-servers", default="", metavar="URL,...", help="keep the cluster in this etcd")
-    add("--cert-dir", type=Path, metavar="DIR", help="where keys and certificates live (default DATA/pki, else made anew)")
-    add("--kubernetes-version", type=kubernetes_version, default=36, metavar="1.N", help="the version whose API is served, 1.25 to 1.37 (default 1.36)")
+    add(
+        "--cert-dir",
+        type=Path,
+        metavar="DIR",
+        help="where keys and certificates live (default DATA/pki, else made anew)",
+    )
+    add(
+        "--kubernetes-version",
+        type=kubernetes_version,
+        default=36,
+        metavar="1.N",
+        help="the version whose API is served, 1.25 to 1.37 (default 1.36)",
+    )
     add("--tls-cert-file", type=Path, metavar="FILE", help="serving certificate (default: made by our own CA)")
     add("--tls-private-key-file", type=Path, metavar="FILE", help="its key")
-    add("--tls-san", action="append", default=[], metavar="NAME", help="a further name or address for the serving certificate; may be repeated")
+    add(
+        "--tls-san",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name or address for the serving certificate; may be repeated",
+    )
     add("--client-ca-file", type=Path, metavar="FILE", help="CA of client certificates (default: our own)")
-    add("--token-auth-file", type=Path, metavar="FILE", help="CSV of static tokens: token,user,uid,\"group1,group2\"")
-    add("--anonymous-auth", type=boolean, default=True, metavar="true|false", help="let requests without credentials in as system:anonymous (default true)")
-    add("--authorization-mode", default="AlwaysAllow", metavar="MODE,...", help="AlwaysAllow, AlwaysDeny, Node, RBAC (default AlwaysAllow)")
-    add("--enable-admission-plugins", default="", metavar="NAME,...", help="admission plugins to add to the default ones")
+    add("--token-auth-file", type=Path, metavar="FILE", help='CSV of static tokens: token,user,uid,"group1,group2"')
+    add(
+        "--anonymous-auth",
+        type=boolean,
+        default=True,
+        metavar="true|false",
+        help="let requests without credentials in as system:anonymous (default true)",
+    )
+    add(
+        "--authorization-mode",
+        default="AlwaysAllow",
+        metavar="MODE,...",
+        help="AlwaysAllow, AlwaysDeny, Node, RBAC (default AlwaysAllow)",
+    )
+    add(
+        "--enable-admission-plugins",
+        default="",
+        metavar="NAME,...",
+        help="admission plugins to add to the default ones",
+    )
     add("--disable-admission-plugins", default="", metavar="NAME,...", help="default admission plugins to leave out")
-    add("--service-cluster-ip-range", default="10.96.0.0/12", metavar="CIDR", help="range of Service cluster IPs (default 10.96.0.0/12)")
-    add("--service-account-issuer", default="https://kubernetes.default.svc.cluster.local", metavar="URL", help="issuer of service-account tokens")
-    add("--service-account-key-file", type=Path, metavar="FILE", help="key that service-account tokens are checked with")
-    add("--service-account-signing-key-file", type=Path, metavar="FILE", help="key that service-account tokens are signed with")
+    add(
+        "--service-cluster-ip-range",
+        default="10.96.0.0/12",
+        metavar="CIDR",
+        help="range of Service cluster IPs (default 10.96.0.0/12)",
+    )
+    add(
+        "--service-account-issuer",
+        default="https://kubernetes.default.svc.cluster.local",
+        metavar="URL",
+        help="issuer of service-account tokens",
+    )
+    add(
+        "--service-account-key-file", type=Path, metavar="FILE", help="key that service-account tokens are checked with"
+    )
+    add(
+        "--service-account-signing-key-file",
+        type=Path,
+        metavar="FILE",
+        help="key that service-account tokens are signed with",
+    )
     add("--api-audiences", default="", metavar="NAME,...", help="audiences of the API server (default: the issuer)")
     add("--seed", type=int, metavar="N", help="makes uids and generated names repeatable")
 

@@ -67,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command and shutil.which(options.command[0]) is None:
         say(f"fakekube: the command {options.command[0]!r} is not there")
         return 127
+    options.kubeconfig = options.kubeconfig.resolve()  # the command may be told it from another directory
     return run(lambda stop: _up(options, stop))
 
 
@@ -80,7 +81,9 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from kubeconfig import model
 
     cloud = Options(load_balancers=options.load_balancer_cidr or "")
-    plan = Plan(controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime), options=cloud)
+    plan = Plan(
+        controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime), options=cloud
+    )
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]
         running = await _unless(stop, Running.start(config_of(options, options.port), plan, VirtualClock()))
@@ -96,7 +99,7 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
         if options.command:
             return await _command(options.command, options.kubeconfig, stop)
         say(f"The cluster is up at {running.launched.url} with {options.nodes} nodes. Use it from another terminal:")
-        say(f"  export KUBECONFIG={options.kubeconfig.resolve()}")
+        say(f"  export KUBECONFIG={options.kubeconfig}")
         say("  kubectl get nodes")
         say("Ctrl-C ends it.")
         await _until(stop, running.wait())
@@ -133,7 +136,7 @@ async def _until(stop: asyncio.Event, work: Any) -> None:
 
 async def _command(command: list[str], kubeconfig: Path, stop: asyncio.Event) -> int:
     """Run the command against the cluster; its exit status. A signal to us ends it."""
-    environment = {**os.environ, "KUBECONFIG": str(kubeconfig.resolve())}
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environment)
     except OSError as error:

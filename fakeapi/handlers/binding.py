@@ -30,7 +30,9 @@ def created() -> Obj:
 async def bind(scope: Scope, request: Request) -> Answer:
     """Assign a Pod to a node; the node need not exist. ApiError 4xx, or a plain 500 for a bad target."""
     form = accepted(request)
-    body = await read_object(scope, request, "Binding", "", "v1", scope.server.definitions.type("io.k8s.api.core.v1.Binding"))
+    body = await read_object(
+        scope, request, "Binding", "", "v1", scope.server.definitions.type("io.k8s.api.core.v1.Binding")
+    )
     name = body["metadata"].get("name", "")
     if request.info.name and name != request.info.name:
         raise errors.bad_request("name in URL does not match name in Binding object")
@@ -114,7 +116,13 @@ async def evict(scope: Scope, request: Request) -> Answer:
     form = accepted(request)
     definitions = scope.server.definitions
     body = await read_object(
-        scope, request, "Eviction", "policy", "v1", definitions.type("io.k8s.api.policy.v1.Eviction"), versions=("policy/v1beta1",)
+        scope,
+        request,
+        "Eviction",
+        "policy",
+        "v1",
+        definitions.type("io.k8s.api.policy.v1.Eviction"),
+        versions=("policy/v1beta1",),
     )
     info = request.info
     if body["metadata"].get("name", "") != info.name:
@@ -155,7 +163,9 @@ def _mark_disrupted(pod: Obj, ctx: Context) -> None:
 
 def ignores_budget(pod: Obj) -> bool:
     """canIgnorePDB: finished, pending and deleted Pods cost nothing."""
-    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed", "Pending") or bool(pod["metadata"].get("deletionTimestamp"))
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed", "Pending") or bool(
+        pod["metadata"].get("deletionTimestamp")
+    )
 
 
 async def _spend(scope: Scope, request: Request, ctx: Context, pod: Obj) -> None:
@@ -167,12 +177,16 @@ async def _spend(scope: Scope, request: Request, ctx: Context, pod: Obj) -> None
         if selectors.from_label_selector(b.get("spec", {}).get("selector")).matches(labels)
     ]
     if len(budgets) > 1:
-        raise errors.plain_500("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+        raise errors.plain_500(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
     for budget in budgets:
         if _unhealthy_may_go(pod, budget):
             return
         registry = await scope.server.registry_of("policy", "poddisruptionbudgets")
-        await registry.change(namespace, budget["metadata"]["name"], ctx, lambda b: spend(b, pod["metadata"]["name"], ctx))
+        await registry.change(
+            namespace, budget["metadata"]["name"], ctx, lambda b: spend(b, pod["metadata"]["name"], ctx)
+        )
 
 
 def _unhealthy_may_go(pod: Obj, budget: Obj) -> bool:
@@ -205,9 +219,15 @@ def _no_room(name: str, status: Obj) -> str:
     """The condition's message where there is one, else the counts."""
     for condition in status.get("conditions") or ():
         if condition["type"] == "DisruptionAllowed" and condition.get("reason") == "SyncFailed":
-            return f"The disruption budget {name} does not allow evicting pods currently because it failed sync: {condition.get('message', '')}"
+            return (
+                f"The disruption budget {name} does not allow evicting pods currently because it failed sync:"
+                f" {condition.get('message', '')}"
+            )
     if status.get("desiredHealthy", 0) >= status.get("currentHealthy", 0) and status.get("desiredHealthy"):
-        return f"The disruption budget {name} needs {status['desiredHealthy']} healthy pods and has {status.get('currentHealthy', 0)} currently"
+        return (
+            f"The disruption budget {name} needs {status['desiredHealthy']} healthy pods and has"
+            f" {status.get('currentHealthy', 0)} currently"
+        )
     return f"The disruption budget {name} does not allow evicting pods currently"
 
 

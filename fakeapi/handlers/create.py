@@ -48,7 +48,9 @@ def place(scope: Scope, request: Request, obj: Obj) -> None:
         metadata.pop("namespace", None)
         return
     if metadata.get("namespace") and metadata["namespace"] != wanted:
-        raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     if wanted:
         metadata["namespace"] = wanted
 
@@ -76,7 +78,9 @@ def field_manager(request: Request) -> str:
     return request.option("fieldManager") or manager.manager_from_user_agent(request.headers.get("user-agent", ""))
 
 
-def admission_attributes(scope: Scope, request: Request, ctx: Context, operation: str, obj: Obj | None, old: Obj | None) -> Attributes:
+def admission_attributes(
+    scope: Scope, request: Request, ctx: Context, operation: str, obj: Obj | None, old: Obj | None
+) -> Attributes:
     """What admission is told of the request."""
     info = request.info
     return Attributes(

@@ -1,6 +1,7 @@
 """DELETE of one object and of a collection.
 
-Stands for apiserver's endpoints/handlers/delete.go: options from the body (which beat the query's), preconditions, grace,
+Stands for apiserver's endpoints/handlers/delete.go: options from the body (which beat the query's), preconditions,
+grace,
 propagation; the answer is the object while it lives on, else a Status (or the object, for the kinds that answer it).
 """
 
@@ -45,7 +46,9 @@ def success(details: dict[str, Any]) -> Obj:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
 
-async def _delete_one(scope: Scope, request: Request, ctx: Context, namespace: str, name: str, options: DeleteOptions) -> Stored:
+async def _delete_one(
+    scope: Scope, request: Request, ctx: Context, namespace: str, name: str, options: DeleteOptions
+) -> Stored:
     attributes = admission_attributes(scope, request, ctx, DELETE, None, None)
     # Of a collection admission is told no name, as upstream's attributes are made once for all of it.
     attributes.name = request.info.name
@@ -126,7 +129,10 @@ def _check_types(value: Obj) -> None:
     for field, (wanted, go) in _TYPES.items():
         given = value.get(field)
         if given is not None and (not isinstance(given, wanted) or (wanted is int and isinstance(given, bool))):
-            text = f"json: cannot unmarshal {gojson.kind_of(given)} into Go struct field DeleteOptions.{field} of type {go}"
+            text = (
+                f"json: cannot unmarshal {gojson.kind_of(given)} into Go struct field DeleteOptions.{field} of type"
+                f" {go}"
+            )
             raise errors.bad_request(text)
 
 
@@ -151,7 +157,9 @@ def _check(raw: Obj) -> list[FieldError]:
     found = []
     policy = raw.get("propagationPolicy")
     if raw.get("orphanDependents") is not None and policy is not None:
-        found.append(errors.invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"))
+        found.append(
+            errors.invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
+        )
     if policy is not None and policy not in POLICIES[:3]:
         found.append(errors.not_supported("propagationPolicy", policy, POLICIES))
     return found + check_dry_run(raw.get("dryRun"))

@@ -1,6 +1,7 @@
 """GET of a collection.
 
-Stands for apiserver's endpoints/handlers/get.go (ListResource). Which objects and at which revision is paging's; here the
+Stands for apiserver's endpoints/handlers/get.go (ListResource). Which objects and at which revision is paging's; here
+the
 items' bytes are joined into the list, or made into a Table or PartialObjectMetadataList.
 """
 
@@ -63,10 +64,17 @@ def shaped(scope: Scope, request: Request, objects: list[Obj], metadata: Obj, fo
         made: Obj = views.table(objects, metadata, scope.tabling(form, request))
     elif form.view == "PartialObjectMetadataList":
         items = [scope.partial(obj, form) for obj in objects]
-        made = {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{form.version}", "metadata": metadata, "items": items or None}
+        made = {
+            "kind": "PartialObjectMetadataList",
+            "apiVersion": f"meta.k8s.io/{form.version}",
+            "metadata": metadata,
+            "items": items or None,
+        }
     elif form.view:
         found = f"*{codec.go_package(scope.row.group)}.{list_kind(scope)}"
-        raise errors.generic(406, "NotAcceptable", f"you requested {form.view}, but the requested object is a list ({found})")
+        raise errors.generic(
+            406, "NotAcceptable", f"you requested {form.view}, but the requested object is a list ({found})"
+        )
     else:
         made = {**_head(scope, metadata), "items": [_bare(scope.from_hub(obj)) for obj in objects]}
     return Answer(200, form.encode(made), form.media)

@@ -36,6 +36,7 @@ JSON, MERGE, STRATEGIC, APPLY = (
 )
 TYPES = (JSON, MERGE, STRATEGIC, APPLY)
 
+
 def patch_type(scope: Scope, request: Request) -> str:
     """The patch's type. ApiError 415."""
     header = request.headers.get("content-type", "")
@@ -97,7 +98,9 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
         body = read_object(data, prefix="")
         merged = strategic_merge(old, body, type_)
         _complain(duplicate_fields(data, body), request, lambda: go_map(read_object(data, prefix="")))
-        return _decoded(scope, merged, old, request, type_, lambda: go_map(read_object(data, prefix="")), converted=True)
+        return _decoded(
+            scope, merged, old, request, type_, lambda: go_map(read_object(data, prefix="")), converted=True
+        )
 
     def run(doc: Obj) -> Any:
         apply = merge_patch if kind == MERGE else json_patch
@@ -135,7 +138,8 @@ def _decoded(
 ) -> Obj:
     """Type the patched document; a failure is upstream's 422 with an empty kind.
 
-    converted: upstream puts it into the Go struct by its converter (strategic merge), whose words for a failure differ."""
+    converted: upstream puts it into the Go struct by its converter (strategic merge), whose words for a failure differ.
+    """
 
     def refuse(why: str) -> ApiError:
         why = (restore_error(merged, type_) if converted else "") or why
@@ -176,7 +180,12 @@ class Applier:
             reset=strategy.status_reset if request.info.subresource == "status" else strategy.main_reset,
         )
         return typed(
-            merged, self.type, request, found_kind=self.kind, version=self.api_version, custom=self.scope.custom(self.type)
+            merged,
+            self.type,
+            request,
+            found_kind=self.kind,
+            version=self.api_version,
+            custom=self.scope.custom(self.type),
         )
 
     def _parse(self, data: bytes) -> Obj:
@@ -198,5 +207,3 @@ class Applier:
             text = f"json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
             raise errors.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {text}")
         return value
-
-

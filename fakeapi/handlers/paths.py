@@ -1,6 +1,7 @@
 """Everything that is not a resource: discovery, OpenAPI, health, version, metrics.
 
-Stands for apiserver's server/healthz, server/routes and endpoints/discovery. A table path → function; what is not in it is
+Stands for apiserver's server/healthz, server/routes and endpoints/discovery. A table path → function; what is not in it
+is
 Go's plain text 404.
 """
 
@@ -19,18 +20,37 @@ if TYPE_CHECKING:
 
 TEXT = "text/plain; charset=utf-8"
 HEALTH_CHECKS = (
-    "ping", "log", "etcd", "poststarthook/start-apiserver-admission-initializer", "poststarthook/generic-apiserver-start-informers",
-    "poststarthook/priority-and-fairness-config-consumer", "poststarthook/priority-and-fairness-filter",
-    "poststarthook/storage-object-count-tracker-hook", "poststarthook/start-apiextensions-informers",
-    "poststarthook/start-apiextensions-controllers", "poststarthook/crd-informer-synced", "poststarthook/start-system-namespaces-controller",
-    "poststarthook/start-cluster-authentication-info-controller", "poststarthook/start-kube-apiserver-identity-lease-controller",
-    "poststarthook/start-kube-apiserver-identity-lease-garbage-collector", "poststarthook/start-legacy-token-tracking-controller",
-    "poststarthook/start-service-ip-repair-controllers", "poststarthook/rbac/bootstrap-roles", "poststarthook/scheduling/bootstrap-system-priority-classes",
-    "poststarthook/priority-and-fairness-config-producer", "poststarthook/bootstrap-controller", "poststarthook/start-kubernetes-service-cidr-controller",
-    "poststarthook/aggregator-reload-proxy-client-cert", "poststarthook/start-kube-aggregator-informers",
-    "poststarthook/apiservice-status-local-available-controller", "poststarthook/apiservice-status-remote-available-controller",
-    "poststarthook/apiservice-registration-controller", "poststarthook/apiservice-discovery-controller",
-    "poststarthook/kube-apiserver-autoregistration", "autoregister-completion", "poststarthook/apiservice-openapi-controller",
+    "ping",
+    "log",
+    "etcd",
+    "poststarthook/start-apiserver-admission-initializer",
+    "poststarthook/generic-apiserver-start-informers",
+    "poststarthook/priority-and-fairness-config-consumer",
+    "poststarthook/priority-and-fairness-filter",
+    "poststarthook/storage-object-count-tracker-hook",
+    "poststarthook/start-apiextensions-informers",
+    "poststarthook/start-apiextensions-controllers",
+    "poststarthook/crd-informer-synced",
+    "poststarthook/start-system-namespaces-controller",
+    "poststarthook/start-cluster-authentication-info-controller",
+    "poststarthook/start-kube-apiserver-identity-lease-controller",
+    "poststarthook/start-kube-apiserver-identity-lease-garbage-collector",
+    "poststarthook/start-legacy-token-tracking-controller",
+    "poststarthook/start-service-ip-repair-controllers",
+    "poststarthook/rbac/bootstrap-roles",
+    "poststarthook/scheduling/bootstrap-system-priority-classes",
+    "poststarthook/priority-and-fairness-config-producer",
+    "poststarthook/bootstrap-controller",
+    "poststarthook/start-kubernetes-service-cidr-controller",
+    "poststarthook/aggregator-reload-proxy-client-cert",
+    "poststarthook/start-kube-aggregator-informers",
+    "poststarthook/apiservice-status-local-available-controller",
+    "poststarthook/apiservice-status-remote-available-controller",
+    "poststarthook/apiservice-registration-controller",
+    "poststarthook/apiservice-discovery-controller",
+    "poststarthook/kube-apiserver-autoregistration",
+    "autoregister-completion",
+    "poststarthook/apiservice-openapi-controller",
     "poststarthook/apiservice-openapiv3-controller",
 )
 _READY_ONLY = ("informer-sync", "shutdown")
@@ -103,7 +123,9 @@ async def _core(server: ApiServer, request: Request) -> Answer:
     parts = request.path.strip("/").split("/")
     if len(parts) == 1:
         aggregated = _aggregated(server, request, core=True)
-        return aggregated or _plain(request, discovery.api_versions(f"{server.config.bind_address}:{server.config.port}"))
+        return aggregated or _plain(
+            request, discovery.api_versions(f"{server.config.bind_address}:{server.config.port}")
+        )
     return _resources(server, request, "", parts[1])
 
 
@@ -160,7 +182,13 @@ async def _openapi(server: ApiServer, request: Request) -> Answer:
     if request.path.rstrip("/") == "/openapi":
         return text_not_found()
     headers = request.headers
-    found = openapi.serve(server.openapi, request.path, headers.get("accept", ""), headers.get("if-none-match", ""), request.option("hash"))
+    found = openapi.serve(
+        server.openapi,
+        request.path,
+        headers.get("accept", ""),
+        headers.get("if-none-match", ""),
+        request.option("hash"),
+    )
     return Answer(found.status, found.body, found.headers.pop("Content-Type", ""), found.headers)
 
 
@@ -169,7 +197,17 @@ async def _root(server: ApiServer, request: Request) -> Answer:
     found = ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis"]
     for group in groups:
         found += [f"/apis/{group}", *(f"/apis/{group}/{v}" for v in server.table.versions(group))]
-    found += ["/healthz", *(f"/healthz/{c}" for c in HEALTH_CHECKS), "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"]
+    found += [
+        "/healthz",
+        *(f"/healthz/{c}" for c in HEALTH_CHECKS),
+        "/livez",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/openid/v1/jwks",
+        "/readyz",
+        "/version",
+    ]
     return _plain(request, {"paths": sorted(found)})
 
 

@@ -23,7 +23,10 @@ _ONE_OF = "exactly one of nonResourceAttributes or resourceAttributes must be sp
 
 
 def form_of(request: Request) -> Form:
-    """The answer's form; these kinds have no Table, so that clause of the Accept header does not count. ApiError 406."""
+    """The answer's form; these kinds have no Table, so that clause of the Accept header does not count.
+
+    ApiError 406.
+    """
     accept = request.headers.get("accept", "")
     if "as=Table" in accept:
         kept = [clause for clause in accept.split(",") if "as=Table" not in clause]
@@ -165,21 +168,37 @@ def check_review(review: Obj, *, own_user: bool, local: bool) -> list[FieldError
     asked, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     found = []
     if asked is not None and other is not None:
-        found.append(errors.invalid("spec.nonResourceAttributes", _go_path(other), "cannot be specified in combination with resourceAttributes"))
+        found.append(
+            errors.invalid(
+                "spec.nonResourceAttributes",
+                _go_path(other),
+                "cannot be specified in combination with resourceAttributes",
+            )
+        )
     if asked is None and other is None:
         found.append(errors.invalid("spec.resourceAttributes", None, _ONE_OF))
     if not own_user and not spec.get("user") and not spec.get("groups"):
-        found.append(errors.invalid("spec.user", spec.get("user", ""), "at least one of user or group must be specified"))
+        found.append(
+            errors.invalid("spec.user", spec.get("user", ""), "at least one of user or group must be specified")
+        )
     for field in ("fieldSelector", "labelSelector"):
         if asked is not None and asked.get(field) is not None:
             found += _check_selector(asked[field], f"spec.resourceAttributes.{field}", field == "labelSelector")
     allowed = ("managedFields", "namespace") if local else ("managedFields",)
     if any(v for k, v in metadata.items() if k not in allowed):
-        found.append(errors.invalid("metadata", metadata, "must be empty except for namespace" if local else "must be empty"))
+        found.append(
+            errors.invalid("metadata", metadata, "must be empty except for namespace" if local else "must be empty")
+        )
     if local and asked is not None and asked.get("namespace", "") != metadata.get("namespace", ""):
-        found.append(errors.invalid("spec.resourceAttributes.namespace", asked.get("namespace", ""), "must match metadata.namespace"))
+        found.append(
+            errors.invalid(
+                "spec.resourceAttributes.namespace", asked.get("namespace", ""), "must match metadata.namespace"
+            )
+        )
     if local and other is not None:
-        found.append(errors.invalid("spec.nonResourceAttributes", _go_path(other), "disallowed on this kind of request"))
+        found.append(
+            errors.invalid("spec.nonResourceAttributes", _go_path(other), "disallowed on this kind of request")
+        )
     return found
 
 
@@ -193,7 +212,11 @@ def _check_selector(selector: Obj, path: str, labels: bool) -> list[FieldError]:
     if raw and requirements:
         found.append(errors.invalid(f"{path}.rawSelector", raw, "may not specified at the same time as requirements"))
     if not raw and not requirements:
-        found.append(errors.required(f"{path}.requirements", f"when {path} is specified, requirements or rawSelector is required"))
+        found.append(
+            errors.required(
+                f"{path}.requirements", f"when {path} is specified, requirements or rawSelector is required"
+            )
+        )
     for i, requirement in enumerate(requirements or ()):
         found += _check_requirement(requirement, f"{path}.requirements[{i}]", labels)
     return found
@@ -208,7 +231,9 @@ def _check_requirement(requirement: Obj, path: str, labels: bool) -> list[FieldE
     if operator in ("In", "NotIn") and not values:
         found.append(errors.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
     if operator in ("Exists", "DoesNotExist") and values:
-        found.append(errors.forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+        found.append(
+            errors.forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+        )
     if labels:
         from fakeapi.names import is_qualified_name
 

@@ -1,7 +1,8 @@
 """From a resource request to its handler.
 
 Stands for apiserver's endpoints/installer.go: which paths and methods exist follows from the row's scope, verbs and
-subresources. A group that nobody serves is a plain text 404; an unknown version or resource of a served one is a Status.
+subresources. A group that nobody serves is a plain text 404; an unknown version or resource of a served one is a
+Status.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ async def route(server: ApiServer, request: Request) -> Answer:
 def check_custom(row: Resource, custom: Custom, request: Request) -> Answer | None:
     """What apiextensions' handler refuses in its own words, and its warning. ApiError 404, 405."""
     info = request.info
-    if bool(info.namespace) != row.namespaced and not (row.namespaced and not info.name and info.verb in ("list", "watch")):
+    if bool(info.namespace) != row.namespaced and not (
+        row.namespaced and not info.name and info.verb in ("list", "watch")
+    ):
         return text_not_found()
     if custom.warning:
         request.warnings.append(custom.warning)

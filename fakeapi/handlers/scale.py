@@ -1,6 +1,7 @@
 """The scale subresource of built-in workloads and of custom resources: autoscaling/v1 Scale over an object.
 
-Stands for pkg/registry/*/storage ScaleREST and apiextensions' scale storage. Where the number of replicas, the status's and
+Stands for pkg/registry/*/storage ScaleREST and apiextensions' scale storage. Where the number of replicas, the status's
+and
 the selector are is SCALES' row (or the CRD's scale stanza, which makes one).
 """
 
@@ -32,7 +33,7 @@ _METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where a parent has its number of replicas, what its status says of it, and its selector (text or LabelSelector)."""
+    """Where a parent has its replicas, what its status says of them, and its selector (text or LabelSelector)."""
 
     spec: tuple[str, ...] = ("spec", "replicas")
     status: tuple[str, ...] = ("status", "replicas")
@@ -69,7 +70,13 @@ def scale_of(parent: Obj, api_version: str, paths: Paths = _BUILT_IN) -> Obj:
     if entries:
         metadata["managedFields"] = entries
     replicas = _at(parent, paths.status) or 0
-    shown: Obj = {"kind": "Scale", "apiVersion": SCALE_VERSION, "metadata": metadata, "spec": {}, "status": {"replicas": replicas}}
+    shown: Obj = {
+        "kind": "Scale",
+        "apiVersion": SCALE_VERSION,
+        "metadata": metadata,
+        "spec": {},
+        "status": {"replicas": replicas},
+    }
     if _at(parent, paths.spec):
         shown["spec"]["replicas"] = _at(parent, paths.spec)
     selector = _at(parent, paths.selector)
@@ -98,7 +105,8 @@ def _cells(shown: Obj, now: float) -> list[Any]:
     return [metadata.get("name", ""), shown["spec"].get("replicas", 0), shown["status"]["replicas"], age]
 
 
-# Built-in kinds' Scales are printed by kubernetes' own table, custom ones by apiextensions', which types two columns more.
+# Built-in kinds' Scales are printed by kubernetes' own table, custom ones by apiextensions', which types two columns
+# more.
 _COUNTS = (
     Column("Desired", "integer", description="Number of desired pods."),
     Column("Available", "integer", description="Number of pods that there are."),
@@ -174,7 +182,9 @@ def _own(request: Request, scope: Scope, shown: Obj, given: Obj) -> Obj:
 def _check_name(request: Request, body: Obj) -> None:
     name = body["metadata"].get("name", "")
     if name and name != request.info.name:
-        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({request.info.name})")
+        raise errors.bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({request.info.name})"
+        )
 
 
 async def _write(scope: Scope, request: Request, transform: Callable[[Obj], Obj]) -> Answer:
@@ -194,7 +204,8 @@ async def _write(scope: Scope, request: Request, transform: Callable[[Obj], Obj]
         return scale_of(scope.from_hub(orjson.loads(orjson.dumps(hub))), scope.api_version, paths_of(scope))
 
     async def validate(new: Obj | None, old: Obj | None) -> None:
-        assert new is not None and old is not None
+        assert new is not None
+        assert old is not None
         await server.admission.validate(attributes(shown_of(new), shown_of(old)))
 
     async def step(old: Obj | None) -> Obj:
@@ -238,8 +249,15 @@ def _carry(parent: Obj, wanted: Obj, scope: Scope) -> None:
         if scope.row.custom is not None:
             metadata["resourceVersion"] = current
     if given.get("uid") and given["uid"] != metadata["uid"]:
-        raise errors.conflict(scope.row.group, scope.row.plural, metadata["name"], uid_mismatch(scope, metadata, given["uid"]))
-    entries = to_parent(metadata.get("managedFields") or [], given.get("managedFields") or [], scope.api_version, mappings(scope.api_version, paths))
+        raise errors.conflict(
+            scope.row.group, scope.row.plural, metadata["name"], uid_mismatch(scope, metadata, given["uid"])
+        )
+    entries = to_parent(
+        metadata.get("managedFields") or [],
+        given.get("managedFields") or [],
+        scope.api_version,
+        mappings(scope.api_version, paths),
+    )
     metadata.pop("managedFields", None)
     if entries:
         metadata["managedFields"] = entries

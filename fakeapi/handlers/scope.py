@@ -84,7 +84,7 @@ class Scope:
         return {**made, "apiVersion": f"{group}/{version}" if group else version}
 
     def default(self, hub: Obj) -> None:
-        """Default an object in the storage version, in place; fields that this minor does not know are not filled in."""
+        """Default an object in the storage version, in place; fields unknown to this minor are not filled in."""
         self.row.strategy.default(hub)
         self.registry.trim(hub)
 
@@ -143,7 +143,9 @@ class Scope:
             obj = self.partial(obj, form)
         elif form.view:
             found = f"*{codec.go_package(self.row.group)}.{self.row.kind}"
-            raise errors.generic(406, "NotAcceptable", f"you requested {form.view}, but the requested object is not a list ({found})")
+            raise errors.generic(
+                406, "NotAcceptable", f"you requested {form.view}, but the requested object is not a list ({found})"
+            )
         else:
             obj = self.from_hub(obj)
         return Answer(status, form.encode(obj), form.media)
@@ -189,13 +191,22 @@ async def read_object(
 
 
 def check_custom_kind(scope: Scope, value: Obj) -> None:
-    """The same for custom resources: what their scheme does not know it cannot convert; the kind is validation's. ApiError 400."""
+    """The same for custom resources: what their scheme does not know it cannot convert; the kind is validation's.
+
+    ApiError 400.
+    """
     kind, given = value.get("kind") or scope.row.kind, value.get("apiVersion") or scope.api_version
     group, version = codec.split_version(given)
-    if group != scope.row.group or (version != scope.version and scope.server.table.find(group, version, scope.row.plural) is None):
-        raise errors.bad_request(f"the API version in the data ({given}) does not match the expected API version ({scope.api_version})")
+    if group != scope.row.group or (
+        version != scope.version and scope.server.table.find(group, version, scope.row.plural) is None
+    ):
+        raise errors.bad_request(
+            f"the API version in the data ({given}) does not match the expected API version ({scope.api_version})"
+        )
     if version != scope.version:
-        raise errors.bad_request(f"the API version in the data ({given}) does not match the expected API version ({scope.api_version})")
+        raise errors.bad_request(
+            f"the API version in the data ({given}) does not match the expected API version ({scope.api_version})"
+        )
     value["kind"], value["apiVersion"] = kind, given
 
 
@@ -229,7 +240,9 @@ def _kind_error(scope: Scope, given_kind: str, given_version: str, kind: str, gr
         why = f"converting ({found_version}.{given_kind}) to ({target}): unknown conversion"
         return codec.cannot_handle(given_kind, found_version, kind, why)
     expected = f"{group}/{version}" if group else version
-    return errors.bad_request(f"the API version in the data ({given_version}) does not match the expected API version ({expected})")
+    return errors.bad_request(
+        f"the API version in the data ({given_version}) does not match the expected API version ({expected})"
+    )
 
 
 # In a scheme still, though no path serves it any more.
@@ -241,7 +254,9 @@ def _registered(scope: Scope, group: str, version: str, kind: str) -> bool:
     if definitions.by_gvk(group, version, kind) is not None or (group, version, kind) in _NOT_SERVED:
         return True
     base = kind.removesuffix("List")
-    return (group, version, kind) == ("", "v1", "List") or (base != kind and definitions.by_gvk(group, version, base) is not None)
+    return (group, version, kind) == ("", "v1", "List") or (
+        base != kind and definitions.by_gvk(group, version, base) is not None
+    )
 
 
 def typed(
@@ -255,7 +270,8 @@ def typed(
     wrap: Callable[[str], ApiError] | None = None,
     custom: Custom | None = None,
 ) -> Obj:
-    """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError 4xx.
+    """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError
+    4xx.
 
     data: the JSON text of value, to find fields that are there twice. custom: reads the object in place of the type."""
     wrap = wrap or (lambda why: codec.cannot_handle(found_kind, version, found_kind, why))

@@ -39,7 +39,10 @@ VIRTUAL: dict[tuple[str, str], Handler] = {
 
 
 async def serve(scope: Scope, sub: Subresource, request: Request, whole: Handler) -> Answer:
-    """Answer a request for a subresource whose verb is allowed; `whole` serves those that take the object. ApiError 4xx."""
+    """Answer a request for a subresource whose verb is allowed; `whole` serves those that take the object.
+
+    ApiError 4xx.
+    """
     if sub.name == "scale":
         return await scale.SCALE[request.info.verb](scope, request)
     own = HANDLERS.get((scope.row.group, scope.row.plural, sub.name))

@@ -1,6 +1,7 @@
 """serviceaccounts/token: a token for an account, bound to a Pod, Secret or Node where the request says so.
 
-Stands for pkg/registry/core/serviceaccount/storage's TokenREST. Also the two documents by which others check our tokens:
+Stands for pkg/registry/core/serviceaccount/storage's TokenREST. Also the two documents by which others check our
+tokens:
 the OpenID configuration and the keys.
 """
 
@@ -141,7 +142,9 @@ async def _bound(scope: Scope, request: Request, reference: Obj | None) -> tuple
     if kind == "Pod":
         account, spec = request.info.name, found.get("spec", {})
         if spec.get("serviceAccountName", "") != account:
-            text = f'cannot bind token for serviceaccount "{account}" to pod running with different serviceaccount name.'
+            text = (
+                f'cannot bind token for serviceaccount "{account}" to pod running with different serviceaccount name.'
+            )
             raise errors.bad_request(text)
         if spec.get("nodeName"):
             node = await reader.get("", "nodes", "", spec["nodeName"])

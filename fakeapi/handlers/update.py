@@ -51,7 +51,9 @@ def check_name(request: Request, obj: Obj) -> None:
     """The name in the body is the URL's. ApiError 400."""
     name, wanted = obj["metadata"].get("name", ""), request.info.name
     if not name:
-        raise errors.bad_request(f"the name of the object ({wanted} based on URL) was undeterminable: name must be provided")
+        raise errors.bad_request(
+            f"the name of the object ({wanted} based on URL) was undeterminable: name must be provided"
+        )
     if name != wanted:
         raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({wanted})")
 

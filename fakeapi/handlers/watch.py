@@ -27,7 +27,9 @@ async def watch(scope: Scope, request: Request) -> Answer:
     encoding = _encoding(scope, request, form)
     where = Where(request.info.namespace if scope.row.namespaced else "", request.info.name)
     if form.view == "PartialObjectMetadataList":
-        options = replace(options, labels=LabelSelector(never=True))  # upstream cannot convert an event's object to a list and sends none
+        options = replace(
+            options, labels=LabelSelector(never=True)
+        )  # upstream cannot convert an event's object to a list and sends none
     stream = open_watch(scope.registry.cache, where, options, encoding, scope.server.rng)
     return Answer(200, stream)
 

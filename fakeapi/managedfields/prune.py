@@ -96,8 +96,13 @@ def with_named_fields(items: FieldSet, type: Type) -> FieldSet:
 
 
 def prune(
-    merged: Obj, type: Type, api_version: str, last: FieldSet, last_version: str, owned: Mapping[str, FieldSet],
-    convert: Convert
+    merged: Obj,
+    type: Type,
+    api_version: str,
+    last: FieldSet,
+    last_version: str,
+    owned: Mapping[str, FieldSet],
+    convert: Convert,
 ) -> Obj:
     """The merged object without what the manager let go of.
 

@@ -81,7 +81,11 @@ def _unfolded(schema: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("items", "additionalProperties"):
         if isinstance(made.get(key), Mapping):
             made[key] = _unfolded(made[key])
-    if made.get("x-kubernetes-int-or-string") and "anyOf" not in made and not any("anyOf" in part for part in made.get("allOf", ())):
+    if (
+        made.get("x-kubernetes-int-or-string")
+        and "anyOf" not in made
+        and not any("anyOf" in part for part in made.get("allOf", ()))
+    ):
         made["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     return made
 

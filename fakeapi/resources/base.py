@@ -76,7 +76,8 @@ class Subresource:
 class Resource:
     """One row. `versions` in order of preference; objects are stored in `storage_version`.
 
-    definition: OpenAPI definition prefix, e.g. "io.k8s.api.apps": definition names are "<prefix>.<version>.<Kind>". Empty
+    definition: OpenAPI definition prefix, e.g. "io.k8s.api.apps": definition names are "<prefix>.<version>.<Kind>".
+    Empty
     for a kind that has none: it takes any field.
     singular, list_kind: by default the kind in lower case, and "<kind>List".
     storage_key: path below /registry/; by default the plural, as upstream's (but services: "services/specs").

@@ -265,9 +265,8 @@ def _object(t: Type) -> Step:
             index, text, inner, treatment, edge, f = known
             if not text or type(item) is not str:
                 item = inner(item, (at, edge), run)
-            if treatment == _DROP_ZERO:
-                if not item or (f.kind == "object" and item == zero(f)):
-                    continue
+            if treatment == _DROP_ZERO and (not item or (f.kind == "object" and item == zero(f))):
+                continue
             result[key] = item
             ordered = ordered and index > last
             last = index

@@ -69,7 +69,11 @@ class Definitions:
     def free(self, kind: str) -> Type:
         """The Type of a kind without a definition: ObjectMeta, and beside it any field."""
         text = Type("string", go="string")
-        fields = {"kind": text, "apiVersion": text, "metadata": replace(self.type(_META + "ObjectMeta"), omitempty=False)}
+        fields = {
+            "kind": text,
+            "apiVersion": text,
+            "metadata": replace(self.type(_META + "ObjectMeta"), omitempty=False),
+        }
         return Type("object", go=f"v1.{kind}", field_source=lambda: fields, preserve_unknown=True)
 
     def openapi(self, name: str, *, nested_defaults: bool = False) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
         size = f"{len(b64decode(spec['caBundle']))} bytes"
         found.append(invalid("spec.caBundle", size, "local APIServices may not have a caBundle"))
     if spec.get("insecureSkipTLSVerify"):
-        found.append(invalid("spec.insecureSkipTLSVerify", True, "local APIServices may not have insecureSkipTLSVerify"))
+        found.append(
+            invalid("spec.insecureSkipTLSVerify", True, "local APIServices may not have insecureSkipTLSVerify")
+        )
     return found
 
 

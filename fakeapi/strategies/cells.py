@@ -25,9 +25,7 @@ def name(obj: Obj) -> str:
 NAME = (NAME_COLUMN, name)
 
 
-def column(
-    title: str, cell: Cell, kind: str = "string", *, wide: bool = False, about: str = ""
-) -> tuple[Column, Cell]:
+def column(title: str, cell: Cell, kind: str = "string", *, wide: bool = False, about: str = "") -> tuple[Column, Cell]:
     """A column with its cell; wide: shown with -o wide only."""
     return Column(title, kind, priority=1 if wide else 0, description=about or title), cell
 

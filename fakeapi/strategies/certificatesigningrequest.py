@@ -61,7 +61,7 @@ def _prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
 
 
 def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
-    """/approval changes conditions only, /status all but decisions: what was decided is put back where it is left out."""
+    """/approval changes conditions only, /status all but decisions: what was decided stays."""
     new["spec"] = old["spec"]
     before = old.get("status") or {}
     status = dict(new.get("status") or {})

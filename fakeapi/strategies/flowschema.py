@@ -149,7 +149,9 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 @lru_cache(maxsize=1)
 def _mandatory() -> dict[str, Obj]:
     """The specs that nobody may change."""
-    found = {o["metadata"]["name"]: o["spec"] for plural, o in flowcontrol.objects(36, "v1", "") if plural == "flowschemas"}
+    found = {
+        o["metadata"]["name"]: o["spec"] for plural, o in flowcontrol.objects(36, "v1", "") if plural == "flowschemas"
+    }
     return {name: found[name] for name in ("exempt", "catch-all")}
 
 
@@ -175,7 +177,10 @@ def _go_rule(rule: Obj) -> Obj:
         }
         for r in rule.get("resourceRules") or ()
     ]
-    paths = [{"Verbs": r.get("verbs"), "NonResourceURLs": r.get("nonResourceURLs")} for r in rule.get("nonResourceRules") or ()]
+    paths = [
+        {"Verbs": r.get("verbs"), "NonResourceURLs": r.get("nonResourceURLs")}
+        for r in rule.get("nonResourceRules") or ()
+    ]
     subjects = [_go_subject(s) for s in rule.get("subjects") or ()]
     return {"Subjects": subjects or None, "ResourceRules": resources or None, "NonResourceRules": paths or None}
 
@@ -186,7 +191,9 @@ def _go_subject(subject: Obj) -> Obj:
         "Kind": subject.get("kind", ""),
         "User": None if user is None else {"Name": user.get("name", "")},
         "Group": None if group is None else {"Name": group.get("name", "")},
-        "ServiceAccount": None if account is None else {"Namespace": account.get("namespace", ""), "Name": account.get("name", "")},
+        "ServiceAccount": None
+        if account is None
+        else {"Namespace": account.get("namespace", ""), "Name": account.get("name", "")},
     }
 
 

@@ -94,9 +94,8 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     spec = obj["spec"]
     kind, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
     found: list[FieldError] = []
-    if (kind == "Exempt") is not (obj["metadata"].get("name") == "exempt"):
-        if kind in ("Exempt", "Limited"):
-            found.append(invalid("spec.type", kind, "must be 'Exempt' if and only if `name` is 'exempt'"))
+    if kind in ("Exempt", "Limited") and (kind == "Exempt") is not (obj["metadata"].get("name") == "exempt"):
+        found.append(invalid("spec.type", kind, "must be 'Exempt' if and only if `name` is 'exempt'"))
     if kind == "Exempt":
         if limited is not None:
             found.append(forbidden("spec.limited", "must be nil if the type is not Limited"))

@@ -93,31 +93,76 @@ class Client(Protocol):
     async def get(self, gvr: GVR, name: str, namespace: str = "", *, subresource: str = "") -> Obj:
         """One object."""
 
-    async def list(self, gvr: GVR, namespace: str = "", *, label_selector: str = "", field_selector: str = "",
-                   limit: int = 0, continue_: str = "", resource_version: str = "") -> ListPage:
+    async def list(
+        self,
+        gvr: GVR,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_: str = "",
+        resource_version: str = "",
+    ) -> ListPage:
         """One page of objects; namespace "" is all of them."""
 
-    def watch(self, gvr: GVR, namespace: str = "", *, resource_version: str = "", label_selector: str = "",
-              field_selector: str = "", timeout_seconds: int = 0, bookmarks: bool = True) -> AsyncIterator[WatchEvent]:
+    def watch(
+        self,
+        gvr: GVR,
+        namespace: str = "",
+        *,
+        resource_version: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout_seconds: int = 0,
+        bookmarks: bool = True,
+    ) -> AsyncIterator[WatchEvent]:
         """Changes after resource_version until the server ends the watch."""
 
-    async def create(self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "",
-                     field_manager: str = "") -> Obj:
+    async def create(
+        self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "", field_manager: str = ""
+    ) -> Obj:
         """Create the object, or POST to a subresource of `name` (binding, eviction, token)."""
 
     async def update(self, gvr: GVR, obj: Obj, *, subresource: str = "", field_manager: str = "") -> Obj:
         """Replace the object (or its status) whose name, namespace and resourceVersion obj holds."""
 
-    async def patch(self, gvr: GVR, name: str, body: Any, namespace: str = "", *, content_type: str = STRATEGIC_PATCH,
-                    subresource: str = "", field_manager: str = "", force: bool = False) -> Obj:
+    async def patch(
+        self,
+        gvr: GVR,
+        name: str,
+        body: Any,
+        namespace: str = "",
+        *,
+        content_type: str = STRATEGIC_PATCH,
+        subresource: str = "",
+        field_manager: str = "",
+        force: bool = False,
+    ) -> Obj:
         """Patch; force and a field manager belong to APPLY_PATCH."""
 
-    async def delete(self, gvr: GVR, name: str, namespace: str = "", *, uid: str = "", resource_version: str = "",
-                     grace_period_seconds: int | None = None, propagation_policy: str = "") -> Obj:
+    async def delete(
+        self,
+        gvr: GVR,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        grace_period_seconds: int | None = None,
+        propagation_policy: str = "",
+    ) -> Obj:
         """Delete, with preconditions when uid or resource_version is given; the object or Status answered."""
 
-    async def delete_collection(self, gvr: GVR, namespace: str = "", *, label_selector: str = "",
-                                field_selector: str = "", propagation_policy: str = "") -> Obj:
+    async def delete_collection(
+        self,
+        gvr: GVR,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        propagation_policy: str = "",
+    ) -> Obj:
         """Delete every object of a namespace that the selectors match; the list of what was there."""
 
     async def get_path(self, path: str, accept: str = "application/json") -> Obj:

@@ -43,8 +43,14 @@ class HttpClient(RestClient):
         stream = "watch=1" in path
         try:
             timeout = aiohttp.ClientTimeout(total=None if stream else REQUEST_SECONDS, sock_connect=REQUEST_SECONDS)
-            answer = await self._pool().request(method, self._target.server + path, headers=headers,
-                                                data=body or None, timeout=timeout, skip_auto_headers=("Content-Type",))
+            answer = await self._pool().request(
+                method,
+                self._target.server + path,
+                headers=headers,
+                data=body or None,
+                timeout=timeout,
+                skip_auto_headers=("Content-Type",),
+            )
             if stream and answer.status == 200:
                 return Answer(answer.status, answer.headers, _pieces(answer))
             return Answer(answer.status, answer.headers, await answer.read())
@@ -53,10 +59,12 @@ class HttpClient(RestClient):
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(ssl=self._target.tls or False, limit=self._connections,
-                                             keepalive_timeout=30.0)
-            self._session = aiohttp.ClientSession(connector=connector, headers=self._target.headers,
-                                                  auto_decompress=True)
+            connector = aiohttp.TCPConnector(
+                ssl=self._target.tls or False, limit=self._connections, keepalive_timeout=30.0
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, headers=self._target.headers, auto_decompress=True
+            )
         return self._session
 
     async def close(self) -> None:

@@ -50,8 +50,15 @@ class RestClient:
         self._handler = handler
         self._headers = {"accept": JSON, "user-agent": user_agent}
 
-    async def _send(self, method: str, path: str, query: Mapping[str, Any], body: Any = None,
-                    content_type: str = JSON, accept: str = "") -> Obj:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any],
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = "",
+    ) -> Obj:
         found = {k: v for k, v in query.items() if v not in ("", 0, None, False)}
         target = f"{path}?{urlencode(found)}" if found else path
         headers = self._headers if not accept else {**self._headers, "accept": accept}
@@ -68,10 +75,24 @@ class RestClient:
     async def get_path(self, path: str, accept: str = JSON) -> Obj:
         return await self._send("GET", path, {}, accept=accept)
 
-    async def list(self, gvr: GVR, namespace: str = "", *, label_selector: str = "", field_selector: str = "",
-                   limit: int = 0, continue_: str = "", resource_version: str = "") -> ListPage:
-        query = {"labelSelector": label_selector, "fieldSelector": field_selector, "limit": limit,
-                 "continue": continue_, "resourceVersion": resource_version}
+    async def list(
+        self,
+        gvr: GVR,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_: str = "",
+        resource_version: str = "",
+    ) -> ListPage:
+        query = {
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+            "limit": limit,
+            "continue": continue_,
+            "resourceVersion": resource_version,
+        }
         found = await self._send("GET", gvr.path(namespace), query)
         meta = found.get("metadata", {})
         items: list[Obj] = found.get("items") or []
@@ -82,12 +103,25 @@ class RestClient:
             item.setdefault("apiVersion", version)
         return ListPage(items, meta.get("resourceVersion", ""), meta.get("continue", ""))
 
-    async def watch(self, gvr: GVR, namespace: str = "", *, resource_version: str = "", label_selector: str = "",
-                    field_selector: str = "", timeout_seconds: int = 0,
-                    bookmarks: bool = True) -> AsyncIterator[WatchEvent]:
-        query = {"watch": "1", "resourceVersion": resource_version, "labelSelector": label_selector,
-                 "fieldSelector": field_selector, "timeoutSeconds": timeout_seconds,
-                 "allowWatchBookmarks": "true" if bookmarks else ""}
+    async def watch(
+        self,
+        gvr: GVR,
+        namespace: str = "",
+        *,
+        resource_version: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout_seconds: int = 0,
+        bookmarks: bool = True,
+    ) -> AsyncIterator[WatchEvent]:
+        query = {
+            "watch": "1",
+            "resourceVersion": resource_version,
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+            "timeoutSeconds": timeout_seconds,
+            "allowWatchBookmarks": "true" if bookmarks else "",
+        }
         target = f"{gvr.path(namespace)}?{urlencode({k: v for k, v in query.items() if v})}"
         answer = await self._handler("GET", target, self._headers, b"")
         if answer.status != 200:
@@ -95,8 +129,9 @@ class RestClient:
         async for line in _lines(answer.body):
             yield _event(line)
 
-    async def create(self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "",
-                     field_manager: str = "") -> Obj:
+    async def create(
+        self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "", field_manager: str = ""
+    ) -> Obj:
         space = namespace or obj.get("metadata", {}).get("namespace", "")
         return await self._send("POST", gvr.path(space, name, subresource), {"fieldManager": field_manager}, obj)
 
@@ -105,13 +140,32 @@ class RestClient:
         path = gvr.path(meta.get("namespace", ""), meta["name"], subresource)
         return await self._send("PUT", path, {"fieldManager": field_manager}, obj)
 
-    async def patch(self, gvr: GVR, name: str, body: Any, namespace: str = "", *, content_type: str = STRATEGIC_PATCH,
-                    subresource: str = "", field_manager: str = "", force: bool = False) -> Obj:
+    async def patch(
+        self,
+        gvr: GVR,
+        name: str,
+        body: Any,
+        namespace: str = "",
+        *,
+        content_type: str = STRATEGIC_PATCH,
+        subresource: str = "",
+        field_manager: str = "",
+        force: bool = False,
+    ) -> Obj:
         query = {"fieldManager": field_manager, "force": "true" if force else ""}
         return await self._send("PATCH", gvr.path(namespace, name, subresource), query, body, content_type)
 
-    async def delete(self, gvr: GVR, name: str, namespace: str = "", *, uid: str = "", resource_version: str = "",
-                     grace_period_seconds: int | None = None, propagation_policy: str = "") -> Obj:
+    async def delete(
+        self,
+        gvr: GVR,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        grace_period_seconds: int | None = None,
+        propagation_policy: str = "",
+    ) -> Obj:
         options: Obj = {"kind": "DeleteOptions", "apiVersion": "v1"}
         conditions = {k: v for k, v in (("uid", uid), ("resourceVersion", resource_version)) if v}
         if conditions:
@@ -122,8 +176,15 @@ class RestClient:
             options["propagationPolicy"] = propagation_policy
         return await self._send("DELETE", gvr.path(namespace, name), {}, options)
 
-    async def delete_collection(self, gvr: GVR, namespace: str = "", *, label_selector: str = "",
-                                field_selector: str = "", propagation_policy: str = "") -> Obj:
+    async def delete_collection(
+        self,
+        gvr: GVR,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        propagation_policy: str = "",
+    ) -> Obj:
         options: Obj = {"kind": "DeleteOptions", "apiVersion": "v1"}
         if propagation_policy:
             options["propagationPolicy"] = propagation_policy
@@ -143,8 +204,14 @@ def _object(status: int, data: bytes) -> Obj:
     if 200 <= status < 300 and isinstance(found, dict):
         return found
     if not isinstance(found, dict) or found.get("kind") != "Status":
-        found = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status,
-                 "reason": "NotFound" if status == 404 else "", "message": data.decode("utf-8", "replace").strip()}
+        found = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "code": status,
+            "reason": "NotFound" if status == 404 else "",
+            "message": data.decode("utf-8", "replace").strip(),
+        }
     raise ClientError({**found, "code": status})
 
 
@@ -175,6 +242,6 @@ def _event(line: bytes) -> WatchEvent:
     prefix = line[: line.find(b',"object":') + 10]
     kind = _FRAMES.get(prefix)
     if kind is not None:
-        return WatchEvent(kind, raw=line.rstrip()[len(prefix):-1])
+        return WatchEvent(kind, raw=line.rstrip()[len(prefix) : -1])
     found = orjson.loads(line)
     return WatchEvent(found["type"], found["object"])

@@ -28,10 +28,20 @@ def plan(volume: Obj, nodes: Iterable[str], existing: Iterable[Obj]) -> tuple[li
     source = volume["spec"]["csi"]
     wanted = {attachment_name(source["volumeHandle"], source["driver"], node): node for node in nodes}
     have = {a["metadata"]["name"]: a for a in existing}
-    made = [{"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment", "metadata": {"name": name},
-             "spec": {"attacher": source["driver"], "nodeName": node,
-                      "source": {"persistentVolumeName": volume["metadata"]["name"]}}}
-            for name, node in wanted.items() if name not in have]
+    made = [
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "VolumeAttachment",
+            "metadata": {"name": name},
+            "spec": {
+                "attacher": source["driver"],
+                "nodeName": node,
+                "source": {"persistentVolumeName": volume["metadata"]["name"]},
+            },
+        }
+        for name, node in wanted.items()
+        if name not in have
+    ]
     return made, [a for name, a in have.items() if name not in wanted and not a["metadata"].get("deletionTimestamp")]
 
 
@@ -64,8 +74,11 @@ async def reconcile(work: Work) -> float | None:
 
 def _of_pod(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
     """The volumes of a pod that came to a node, ended or went."""
-    if old is not None and new is not None and (
-            old["spec"].get("nodeName"), is_terminated(old)) == (new["spec"].get("nodeName"), is_terminated(new)):
+    if (
+        old is not None
+        and new is not None
+        and (old["spec"].get("nodeName"), is_terminated(old)) == (new["spec"].get("nodeName"), is_terminated(new))
+    ):
         return ()
     pod = new or old
     assert pod is not None
@@ -79,7 +92,16 @@ def _by_volume(found: Obj) -> Iterable[str]:
 
 
 ATTACH_DETACH = Controller(
-    "persistentvolume-attach-detach-controller", "attachdetach", service_account("attachdetach-controller"),
-    (Watch(VOLUMES), Watch(PODS, _of_pod, {"claim": claims_of}), Watch(CLAIMS, None), Watch(CSI_DRIVERS, None),
-     Watch(VOLUME_ATTACHMENTS, None, {"volume": _by_volume})),
-    reconcile, CONTROLLER)
+    "persistentvolume-attach-detach-controller",
+    "attachdetach",
+    service_account("attachdetach-controller"),
+    (
+        Watch(VOLUMES),
+        Watch(PODS, _of_pod, {"claim": claims_of}),
+        Watch(CLAIMS, None),
+        Watch(CSI_DRIVERS, None),
+        Watch(VOLUME_ATTACHMENTS, None, {"volume": _by_volume}),
+    ),
+    reconcile,
+    CONTROLLER,
+)

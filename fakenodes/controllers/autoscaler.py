@@ -145,8 +145,9 @@ async def _run(sync: _Sync, memory: Memory) -> None:
     await _rescale(sync, resource, wanted, reason, values, memory)
 
 
-async def _rescale(sync: _Sync, resource: Resource, wanted: int, reason: str, values: list[Obj] | None,
-                   memory: Memory) -> None:
+async def _rescale(
+    sync: _Sync, resource: Resource, wanted: int, reason: str, values: list[Obj] | None, memory: Memory
+) -> None:
     current = sync.current
     try:
         await sync.work.client.update(resource.gvr, {**sync.scale, "spec": {"replicas": wanted}}, subresource="scale")
@@ -172,7 +173,8 @@ async def _resource(work: Work, target: Obj) -> Resource:
         if fresh or state.resources is None:
             state.resources = await discover(work.client)
         found = state.resources.by_kind(target.get("apiVersion", ""), target["kind"]) or next(
-            (r for r in state.resources.every if (r.gvr.group, r.kind) == (group, target["kind"])), None)
+            (r for r in state.resources.every if (r.gvr.group, r.kind) == (group, target["kind"])), None
+        )
         if found is not None:
             return found
     raise MetricError(f'no matches for kind "{target["kind"]}" in group "{group}"')
@@ -249,8 +251,14 @@ async def _resource_metric(sync: _Sync, metric: Obj) -> Proposed:
             wanted = quantity.milli_value(target["averageValue"])
             ratio, value = autoscaling.average(counted, wanted)
             replicas = autoscaling.proposal(
-                sync.current, groups, counted, ratio, lambda s: autoscaling.average(s, wanted)[0], lambda _: wanted,
-                sync.tolerance)
+                sync.current,
+                groups,
+                counted,
+                ratio,
+                lambda s: autoscaling.average(s, wanted)[0],
+                lambda _: wanted,
+                sync.tolerance,
+            )
             shown: Obj = {"averageValue": _quantity(value)}
             label = f"{name} resource"
         else:
@@ -259,8 +267,14 @@ async def _resource_metric(sync: _Sync, metric: Obj) -> Proposed:
             asked = autoscaling.requests_of(alive, name, container)
             ratio, share, value = autoscaling.utilization(counted, asked, percent)
             replicas = autoscaling.proposal(
-                sync.current, groups, counted, ratio, lambda s: autoscaling.utilization(s, asked, percent)[0],
-                lambda pod: asked[pod] * max(100, percent) // 100, sync.tolerance)
+                sync.current,
+                groups,
+                counted,
+                ratio,
+                lambda s: autoscaling.utilization(s, asked, percent)[0],
+                lambda pod: asked[pod] * max(100, percent) // 100,
+                sync.tolerance,
+            )
             shown = {"averageUtilization": share, "averageValue": _quantity(value)}
             label = f"{name} resource utilization (percentage of request)"
     except MetricError as error:
@@ -287,8 +301,15 @@ async def _pods_metric(sync: _Sync, metric: Obj) -> Proposed:
     samples = await metrics.pods(sync.work.client, space, sync.selector, body["metric"])
     groups, counted = _counted(sync, samples, False)
     ratio, value = autoscaling.average(counted, wanted)
-    replicas = autoscaling.proposal(sync.current, groups, counted, ratio,
-                                    lambda s: autoscaling.average(s, wanted)[0], lambda _: wanted, sync.tolerance)
+    replicas = autoscaling.proposal(
+        sync.current,
+        groups,
+        counted,
+        ratio,
+        lambda s: autoscaling.average(s, wanted)[0],
+        lambda _: wanted,
+        sync.tolerance,
+    )
     status = {"metric": body["metric"], "current": {"averageValue": _quantity(value)}}
     return Proposed(replicas, f"pods metric {body['metric']['name']}", {"type": "Pods", "pods": status})
 
@@ -331,8 +352,11 @@ _Reader = Callable[[_Sync, Obj], Awaitable[Proposed]]
 # metric type -> how it is read, the reason when it cannot be, what the combined error calls it
 _READERS: Mapping[str, tuple[_Reader, str, str]] = {
     "Resource": (_resource_metric, "FailedGetResourceMetric", "failed to get {} resource metric value"),
-    "ContainerResource": (_resource_metric, "FailedGetContainerResourceMetric",
-                          "failed to get {} container metric value"),
+    "ContainerResource": (
+        _resource_metric,
+        "FailedGetContainerResourceMetric",
+        "failed to get {} container metric value",
+    ),
     "Pods": (_pods_metric, "FailedGetPodsMetric", "failed to get pods metric value"),
     "Object": (_object_metric, "FailedGetObjectMetric", "failed to get object metric value"),
     "External": (_external_metric, "FailedGetExternalMetric", "failed to get {} external metric value"),
@@ -347,5 +371,11 @@ def _changed(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
 
 
 AUTOSCALER = Controller(
-    "horizontal-pod-autoscaler-controller", "horizontalpodautoscaling", service_account("horizontal-pod-autoscaler"),
-    (Watch(AUTOSCALERS, _changed), Watch(PODS, None)), reconcile, "horizontal-pod-autoscaler", State)
+    "horizontal-pod-autoscaler-controller",
+    "horizontalpodautoscaling",
+    service_account("horizontal-pod-autoscaler"),
+    (Watch(AUTOSCALERS, _changed), Watch(PODS, None)),
+    reconcile,
+    "horizontal-pod-autoscaler",
+    State,
+)

@@ -90,9 +90,15 @@ def average(samples: Mapping[str, Sample], target: int) -> tuple[float, int]:
     return current / target, current
 
 
-def proposal(current: int, groups: Groups, samples: dict[str, Sample], ratio: float,
-             measure: Callable[[Mapping[str, Sample]], float], worst: Callable[[str], int],
-             tolerance: tuple[float, float]) -> int:
+def proposal(
+    current: int,
+    groups: Groups,
+    samples: dict[str, Sample],
+    ratio: float,
+    measure: Callable[[Mapping[str, Sample]], float],
+    worst: Callable[[str], int],
+    tolerance: tuple[float, float],
+) -> int:
     """How many replicas the ratio asks for. samples: of the counted pods; measure: the ratio of samples; worst: what
     a pod without a metric is taken to use when there are too many."""
     up = bool(groups.unready) and ratio > 1.0
@@ -166,10 +172,16 @@ class Decision:
 
 
 _READY = ("True", "ReadyForNewScale", "recommended size matches current size")
-_DOWN = ("True", "ScaleDownStabilized",
-         "recent recommendations were higher than current one, applying the highest recent recommendation")
-_UP = ("True", "ScaleUpStabilized",
-       "recent recommendations were lower than current one, applying the lowest recent recommendation")
+_DOWN = (
+    "True",
+    "ScaleDownStabilized",
+    "recent recommendations were higher than current one, applying the highest recent recommendation",
+)
+_UP = (
+    "True",
+    "ScaleUpStabilized",
+    "recent recommendations were lower than current one, applying the lowest recent recommendation",
+)
 _FAST = "the desired replica count is {} faster than the maximum scale rate"
 _MORE = "the desired replica count is more than the maximum replica count"
 _LESS = "the desired replica count is less than the minimum replica count"
@@ -202,8 +214,9 @@ def normalise(spec: Obj, memory: Memory, current: int, wanted: int, now: float) 
     return Decision(stable, able, _RANGE)
 
 
-def _stabilise(behavior: Obj | None, memory: Memory, current: int, wanted: int,
-               now: float) -> tuple[int, tuple[str, str, str]]:
+def _stabilise(
+    behavior: Obj | None, memory: Memory, current: int, wanted: int, now: float
+) -> tuple[int, tuple[str, str, str]]:
     up, down = 0.0, DOWN_SECONDS
     if behavior is not None:
         up = float(behavior["scaleUp"].get("stabilizationWindowSeconds") or 0)
@@ -229,8 +242,9 @@ def _limit_up(current: int, rules: Obj, memory: Memory, now: float) -> int:
     found = []
     for policy in rules.get("policies") or ():
         start = _start(current, memory, policy["periodSeconds"], now)
-        found.append(start + policy["value"] if policy["type"] == "Pods" else
-                     math.ceil(start * (1 + policy["value"] / 100)))
+        found.append(
+            start + policy["value"] if policy["type"] == "Pods" else math.ceil(start * (1 + policy["value"] / 100))
+        )
     return (min if rules.get("selectPolicy") == "Min" else max)(found, default=current)
 
 
@@ -248,8 +262,10 @@ def remember(memory: Memory, behavior: Obj | None, before: int, after: int, now:
     """A change that was made, for as long as some policy counts it."""
     if behavior is None:
         return
-    for events, rules, change in ((memory.up, behavior["scaleUp"], after - before),
-                                  (memory.down, behavior["scaleDown"], before - after)):
+    for events, rules, change in (
+        (memory.up, behavior["scaleUp"], after - before),
+        (memory.down, behavior["scaleDown"], before - after),
+    ):
         if change > 0:
             longest = max((p["periodSeconds"] for p in rules.get("policies") or ()), default=0)
             events[:] = [x for x in events if now - x[0] <= longest]

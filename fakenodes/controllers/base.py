@@ -121,20 +121,28 @@ class Work:
         """Replace; the key waits until the cache has it."""
         return self._wrote(gvr, await self.client.update(gvr, obj, subresource=subresource))
 
-    async def patch(self, gvr: GVR, obj: Obj, body: Any, content_type: str = STRATEGIC_PATCH,
-                    subresource: str = "") -> Obj:
+    async def patch(
+        self, gvr: GVR, obj: Obj, body: Any, content_type: str = STRATEGIC_PATCH, subresource: str = ""
+    ) -> Obj:
         """Patch obj; the key waits until the cache has the result."""
         meta = obj["metadata"]
-        found = await self.client.patch(gvr, meta["name"], body, meta.get("namespace", ""), content_type=content_type,
-                                        subresource=subresource)
+        found = await self.client.patch(
+            gvr, meta["name"], body, meta.get("namespace", ""), content_type=content_type, subresource=subresource
+        )
         return self._wrote(gvr, found)
 
     async def delete(self, gvr: GVR, obj: Obj, propagation_policy: str = "", grace: int | None = None) -> bool:
         """Delete exactly this object; False when it was gone. The key waits until the cache has seen it going."""
         meta = obj["metadata"]
         try:
-            await self.client.delete(gvr, meta["name"], meta.get("namespace", ""), uid=meta["uid"],
-                                     propagation_policy=propagation_policy, grace_period_seconds=grace)
+            await self.client.delete(
+                gvr,
+                meta["name"],
+                meta.get("namespace", ""),
+                uid=meta["uid"],
+                propagation_policy=propagation_policy,
+                grace_period_seconds=grace,
+            )
         except ClientError as error:
             if error.code == 404:
                 return False
@@ -153,8 +161,14 @@ class Work:
     def _wrote(self, gvr: GVR, obj: Obj) -> Obj:
         version = obj.get("metadata", {}).get("resourceVersion", "")
         if version.isdigit():
-            written = _Written(gvr, key_of(obj), obj["metadata"].get("uid", ""), int(version),
-                               self.shared.watching.informer(gvr).lists_begun, False)
+            written = _Written(
+                gvr,
+                key_of(obj),
+                obj["metadata"].get("uid", ""),
+                int(version),
+                self.shared.watching.informer(gvr).lists_begun,
+                False,
+            )
             self.shared.remember(self.key, written)
         return obj
 
@@ -162,8 +176,17 @@ class Work:
 class Shared:
     """What the workers of one running controller share."""
 
-    def __init__(self, watching: Watching, client: Client, clock: Clock, recorder: EventRecorder,
-                 queue: WorkQueue[str], state: Any, rng: random.Random, options: Options) -> None:
+    def __init__(
+        self,
+        watching: Watching,
+        client: Client,
+        clock: Clock,
+        recorder: EventRecorder,
+        queue: WorkQueue[str],
+        state: Any,
+        rng: random.Random,
+        options: Options,
+    ) -> None:
         self.watching = watching
         self.client = client
         self.clock = clock

@@ -30,14 +30,28 @@ CLEAN_SECONDS = 3600.0
 ROUND = "|clean"
 _CLIENT_USAGES = ({"client auth", "digital signature", "key encipherment"}, {"client auth", "digital signature"})
 _SERVING_USAGES = ({"server auth", "digital signature", "key encipherment"}, {"server auth", "digital signature"})
-_KEY_USAGES = {"digital signature": "digital_signature", "signing": "digital_signature",
-               "content commitment": "content_commitment", "key encipherment": "key_encipherment",
-               "data encipherment": "data_encipherment", "key agreement": "key_agreement", "cert sign": "key_cert_sign",
-               "crl sign": "crl_sign", "encipher only": "encipher_only", "decipher only": "decipher_only"}
-_EXTENDED = {"any": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, "server auth": ExtendedKeyUsageOID.SERVER_AUTH,
-             "client auth": ExtendedKeyUsageOID.CLIENT_AUTH, "code signing": ExtendedKeyUsageOID.CODE_SIGNING,
-             "email protection": ExtendedKeyUsageOID.EMAIL_PROTECTION, "s/mime": ExtendedKeyUsageOID.EMAIL_PROTECTION,
-             "timestamping": ExtendedKeyUsageOID.TIME_STAMPING, "ocsp signing": ExtendedKeyUsageOID.OCSP_SIGNING}
+_KEY_USAGES = {
+    "digital signature": "digital_signature",
+    "signing": "digital_signature",
+    "content commitment": "content_commitment",
+    "key encipherment": "key_encipherment",
+    "data encipherment": "data_encipherment",
+    "key agreement": "key_agreement",
+    "cert sign": "key_cert_sign",
+    "crl sign": "crl_sign",
+    "encipher only": "encipher_only",
+    "decipher only": "decipher_only",
+}
+_EXTENDED = {
+    "any": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    "server auth": ExtendedKeyUsageOID.SERVER_AUTH,
+    "client auth": ExtendedKeyUsageOID.CLIENT_AUTH,
+    "code signing": ExtendedKeyUsageOID.CODE_SIGNING,
+    "email protection": ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    "s/mime": ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    "timestamping": ExtendedKeyUsageOID.TIME_STAMPING,
+    "ocsp signing": ExtendedKeyUsageOID.OCSP_SIGNING,
+}
 # signer -> (resource attributes of the approval's question, message)
 _APPROVALS = (
     ("selfnodeclient", "Auto approving self kubelet client certificate after SubjectAccessReview."),
@@ -82,13 +96,14 @@ def refusal(signer: str, csr: x509.CertificateSigningRequest, usages: Collection
     return "" if signer == LEGACY else f"unknown signer {signer}"
 
 
-def _kubelet_refusal(signer: str, csr: x509.CertificateSigningRequest, usages: set[str], name: str,
-                     organizations: Sequence[str]) -> str:
+def _kubelet_refusal(
+    signer: str, csr: x509.CertificateSigningRequest, usages: set[str], name: str, organizations: Sequence[str]
+) -> str:
     found = _alternatives(csr)
     hosts = [x for x in found or () if isinstance(x, x509.DNSName | x509.IPAddress)]
     others = [x for x in found or () if x not in hosts]
     if list(organizations) != ["system:nodes"]:
-        return 'subject organization is not system:nodes'
+        return "subject organization is not system:nodes"
     if signer == SERVING and not hosts:
         return "DNS or IP subjectAltName is required"
     if signer == KUBELET_CLIENT and any(isinstance(x, x509.DNSName) for x in hosts):
@@ -113,10 +128,16 @@ def sign(request: Obj, certificate: bytes, key: bytes, now: float) -> bytes:
     start = datetime.fromtimestamp(now - BACKDATE, UTC)
     end = min(datetime.fromtimestamp(now - BACKDATE + seconds, UTC), ca.not_valid_after_utc)
     usages = request["spec"].get("usages") or ()
-    builder = (x509.CertificateBuilder().subject_name(csr.subject).issuer_name(ca.subject)
-               .public_key(csr.public_key()).serial_number(x509.random_serial_number())
-               .not_valid_before(start).not_valid_after(max(end, start + timedelta(seconds=1)))
-               .add_extension(x509.BasicConstraints(False, None), True))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(csr.subject)
+        .issuer_name(ca.subject)
+        .public_key(csr.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(max(end, start + timedelta(seconds=1)))
+        .add_extension(x509.BasicConstraints(False, None), True)
+    )
     flags = {_KEY_USAGES[u] for u in usages if u in _KEY_USAGES}
     if flags:
         known = {n: n in flags for n in set(_KEY_USAGES.values())}
@@ -152,8 +173,14 @@ async def sign_request(work: Work) -> float | None:
         return None
     if why:
         stamp = rfc3339(now)
-        failed = {"type": "Failed", "status": "True", "reason": "SignerValidationFailure", "message": why,
-                  "lastUpdateTime": stamp, "lastTransitionTime": stamp}
+        failed = {
+            "type": "Failed",
+            "status": "True",
+            "reason": "SignerValidationFailure",
+            "message": why,
+            "lastUpdateTime": stamp,
+            "lastTransitionTime": stamp,
+        }
         status["conditions"] = [*status["conditions"], failed]
     else:
         status["certificate"] = base64.b64encode(made).decode()
@@ -174,11 +201,17 @@ async def approve_request(work: Work) -> float | None:
     if spec["signerName"] != KUBELET_CLIENT or refusal(KUBELET_CLIENT, csr, spec.get("usages") or ()):
         return None
     own = spec.get("username") == _names(csr)[0]
-    for subresource, message in _APPROVALS[0 if own else 1:]:
+    for subresource, message in _APPROVALS[0 if own else 1 :]:
         if await _may(work, spec, subresource):
             stamp = rfc3339(work.clock.now())
-            approved = {"type": "Approved", "status": "True", "reason": "AutoApproved", "message": message,
-                        "lastUpdateTime": stamp, "lastTransitionTime": stamp}
+            approved = {
+                "type": "Approved",
+                "status": "True",
+                "reason": "AutoApproved",
+                "message": message,
+                "lastUpdateTime": stamp,
+                "lastTransitionTime": stamp,
+            }
             status = {**(request.get("status") or {}), "conditions": [approved]}
             await work.update(SIGNING_REQUESTS, {**request, "status": status}, "approval")
             return None
@@ -186,12 +219,24 @@ async def approve_request(work: Work) -> float | None:
 
 
 async def _may(work: Work, spec: Obj, subresource: str) -> bool:
-    attributes = {"group": "certificates.k8s.io", "resource": "certificatesigningrequests", "verb": "create",
-                  "subresource": subresource, "version": "*"}
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
-              "spec": {"user": spec.get("username", ""), "uid": spec.get("uid", ""),
-                       "groups": spec.get("groups") or [], "extra": spec.get("extra") or {},
-                       "resourceAttributes": attributes}}
+    attributes = {
+        "group": "certificates.k8s.io",
+        "resource": "certificatesigningrequests",
+        "verb": "create",
+        "subresource": subresource,
+        "version": "*",
+    }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": spec.get("username", ""),
+            "uid": spec.get("uid", ""),
+            "groups": spec.get("groups") or [],
+            "extra": spec.get("extra") or {},
+            "resourceAttributes": attributes,
+        },
+    }
     found = await work.client.create(ACCESS_REVIEWS, review)
     return bool((found.get("status") or {}).get("allowed"))
 
@@ -234,9 +279,18 @@ async def begin(shared: Shared) -> None:
 
 
 _USER = service_account("certificate-controller")
-SIGNING = Controller("certificatesigningrequest-signing-controller", "csrsigning", _USER, (Watch(SIGNING_REQUESTS),),
-                     sign_request)
-APPROVING = Controller("certificatesigningrequest-approving-controller", "csrapproving", _USER,
-                       (Watch(SIGNING_REQUESTS),), approve_request)
-CLEANER = Controller("certificatesigningrequest-cleaner-controller", "csrcleaner", _USER,
-                     (Watch(SIGNING_REQUESTS, None),), clean, run=begin, workers=1)
+SIGNING = Controller(
+    "certificatesigningrequest-signing-controller", "csrsigning", _USER, (Watch(SIGNING_REQUESTS),), sign_request
+)
+APPROVING = Controller(
+    "certificatesigningrequest-approving-controller", "csrapproving", _USER, (Watch(SIGNING_REQUESTS),), approve_request
+)
+CLEANER = Controller(
+    "certificatesigningrequest-cleaner-controller",
+    "csrcleaner",
+    _USER,
+    (Watch(SIGNING_REQUESTS, None),),
+    clean,
+    run=begin,
+    workers=1,
+)

@@ -45,8 +45,12 @@ async def reconcile(work: Work) -> float | None:
     rules = plan(role, work.list(CLUSTER_ROLES)) if role is not None else None
     if role is None or rules is None:
         return None
-    body = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-            "metadata": {"name": work.key}, "rules": rules}
+    body = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": work.key},
+        "rules": rules,
+    }
     await work.client.patch(CLUSTER_ROLES, work.key, body, content_type=APPLY_PATCH, field_manager=MANAGER, force=True)
     return None
 
@@ -57,5 +61,9 @@ def _aggregated(watching: Watching, _: Obj | None, __: Obj | None) -> Iterable[s
 
 
 CLUSTER_ROLE_AGGREGATION = Controller(
-    "clusterrole-aggregation-controller", "clusterrole-aggregation",
-    service_account("clusterrole-aggregation-controller"), (Watch(CLUSTER_ROLES, _aggregated),), reconcile)
+    "clusterrole-aggregation-controller",
+    "clusterrole-aggregation",
+    service_account("clusterrole-aggregation-controller"),
+    (Watch(CLUSTER_ROLES, _aggregated),),
+    reconcile,
+)

@@ -26,8 +26,10 @@ SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 # Queues are a little late on purpose: a key that is early would find nothing to do.
 DELTA = 0.1
 MANY = 100
-UNSUPPORTED = ("CRON_TZ or TZ used in schedule {} is not officially supported, see "
-               "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details")
+UNSUPPORTED = (
+    "CRON_TZ or TZ used in schedule {} is not officially supported, see "
+    "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,11 @@ def job_for(job: Obj, at: float) -> Obj:
     template = job["spec"]["jobTemplate"]
     meta = template.get("metadata") or {}
     stamp = datetime.fromtimestamp(at, zone_of(job["spec"].get("timeZone") or "")).isoformat().replace("+00:00", "Z")
-    made: Obj = {"name": job_name(job, at), "annotations": {**(meta.get("annotations") or {}), SCHEDULED: stamp},
-                 "ownerReferences": [controller_reference(job, OWNER.api_version, OWNER.kind)]}
+    made: Obj = {
+        "name": job_name(job, at),
+        "annotations": {**(meta.get("annotations") or {}), SCHEDULED: stamp},
+        "ownerReferences": [controller_reference(job, OWNER.api_version, OWNER.kind)],
+    }
     if meta.get("labels"):
         made["labels"] = dict(meta["labels"])
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": made, "spec": template["spec"]}
@@ -165,7 +170,7 @@ def superfluous(job: Obj, jobs: Sequence[Obj]) -> list[Obj]:
         over = [j for j in jobs if finished(j) == kind]
         if limit is not None and len(over) > limit:
             over.sort(key=lambda j: ((j.get("status") or {}).get("startTime") or "~", j["metadata"]["name"]))
-            found += over[:len(over) - limit]
+            found += over[: len(over) - limit]
     return found
 
 
@@ -278,8 +283,14 @@ async def _start(sync: _Sync, at: float) -> None:
         if any(ref["uid"] == made["metadata"]["uid"] for ref in sync.status.get("active") or ()):
             return
     meta = made["metadata"]
-    ref = {"kind": "Job", "namespace": space, "name": meta["name"], "uid": meta["uid"], "apiVersion": "batch/v1",
-           "resourceVersion": meta["resourceVersion"]}
+    ref = {
+        "kind": "Job",
+        "namespace": space,
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "apiVersion": "batch/v1",
+        "resourceVersion": meta["resourceVersion"],
+    }
     sync.status["active"] = [*(sync.status.get("active") or ()), ref]
     sync.status["lastScheduleTime"] = rfc3339(at)
 
@@ -302,6 +313,9 @@ async def _delete(sync: _Sync, job: Obj) -> bool:
 
 _of_jobs = to_owner(OWNER)
 CRONJOB = Controller(
-    "cronjob-controller", "cronjob", service_account("cronjob-controller"),
-    (Watch(CRON_JOBS), Watch(JOBS, _of_jobs, {"controller": by_controller})), reconcile)
-
+    "cronjob-controller",
+    "cronjob",
+    service_account("cronjob-controller"),
+    (Watch(CRON_JOBS), Watch(JOBS, _of_jobs, {"controller": by_controller})),
+    reconcile,
+)

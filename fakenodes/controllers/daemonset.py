@@ -28,9 +28,14 @@ GENERATION_MARK = "deprecated.daemonset.template.generation"
 BURST = 250
 FAILED_SECONDS, FAILED_CAP = 1.0, 900.0
 # util.AddOrUpdateDaemonPodTolerations: what every daemon pod tolerates. key, effect
-_TOLERATED = (("node.kubernetes.io/not-ready", "NoExecute"), ("node.kubernetes.io/unreachable", "NoExecute"),
-              ("node.kubernetes.io/disk-pressure", "NoSchedule"), ("node.kubernetes.io/memory-pressure", "NoSchedule"),
-              ("node.kubernetes.io/pid-pressure", "NoSchedule"), ("node.kubernetes.io/unschedulable", "NoSchedule"))
+_TOLERATED = (
+    ("node.kubernetes.io/not-ready", "NoExecute"),
+    ("node.kubernetes.io/unreachable", "NoExecute"),
+    ("node.kubernetes.io/disk-pressure", "NoSchedule"),
+    ("node.kubernetes.io/memory-pressure", "NoSchedule"),
+    ("node.kubernetes.io/pid-pressure", "NoSchedule"),
+    ("node.kubernetes.io/unschedulable", "NoSchedule"),
+)
 _HOST_NETWORK = (("node.kubernetes.io/network-unavailable", "NoSchedule"),)
 
 
@@ -59,8 +64,11 @@ def tolerations(owner: Obj) -> list[Obj]:
     spec = owner["spec"]["template"]["spec"]
     found: list[Obj] = list(spec.get("tolerations") or ())
     for key, effect in (*_TOLERATED, *(_HOST_NETWORK if spec.get("hostNetwork") else ())):
-        found = [t for t in found if not (t.get("key") == key and t.get("effect") == effect
-                                          and t.get("operator") == "Exists")]
+        found = [
+            t
+            for t in found
+            if not (t.get("key") == key and t.get("effect") == effect and t.get("operator") == "Exists")
+        ]
         found.append({"key": key, "operator": "Exists", "effect": effect})
     return found
 
@@ -74,9 +82,11 @@ def fits(owner: Obj, node: Obj) -> tuple[bool, bool]:
     if any(labels.get(k) != v for k, v in (spec.get("nodeSelector") or {}).items()):
         return False, False
     required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution")
-    if required is not None and not any(t.matches(node["metadata"]["name"], labels)
-                                        for t in node_terms(required.get("nodeSelectorTerms"))):
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    if required is not None and not any(
+        t.matches(node["metadata"]["name"], labels) for t in node_terms(required.get("nodeSelectorTerms"))
+    ):
         return False, False
     taints, tolerated = (node["spec"].get("taints") or ()) if node.get("spec") else (), tolerations(owner)
     stays = untolerated(taints, tolerated, ("NoExecute",)) is None
@@ -88,7 +98,8 @@ def node_of(pod: Obj) -> str:
     if pod["spec"].get("nodeName"):
         return str(pod["spec"]["nodeName"])
     affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution") or {}
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ) or {}
     for term in affinity.get("nodeSelectorTerms") or ():
         for each in term.get("matchFields") or ():
             if each.get("key") == "metadata.name" and each.get("operator") == "In" and len(each["values"]) == 1:
@@ -129,8 +140,17 @@ def plan(owner: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], revision: str, n
     return found
 
 
-def _place(found: Plan, name: str, there: Sequence[Obj], run: bool, stays: bool, surge: int, revision: str,
-           seconds: int, now: float) -> None:
+def _place(
+    found: Plan,
+    name: str,
+    there: Sequence[Obj],
+    run: bool,
+    stays: bool,
+    surge: int,
+    revision: str,
+    seconds: int,
+    now: float,
+) -> None:
     """One live pod on a node that should have one; failed ones and doubles go."""
     failed = [p for p in there if phase(p) == "Failed" and not _going(p)]
     over = [p for p in there if phase(p) == "Succeeded" and not _going(p)]
@@ -161,8 +181,15 @@ def _bounds(owner: Obj, desired: int) -> tuple[int, int]:
     return surge, unavailable if surge or unavailable else 1
 
 
-def _roll(found: Plan, owner: Obj, verdicts: Mapping[str, tuple[bool, bool]], by_node: Mapping[str, Sequence[Obj]],
-          revision: str, seconds: int, now: float) -> None:
+def _roll(
+    found: Plan,
+    owner: Obj,
+    verdicts: Mapping[str, tuple[bool, bool]],
+    by_node: Mapping[str, Sequence[Obj]],
+    revision: str,
+    seconds: int,
+    now: float,
+) -> None:
     """Replace pods of old templates, so many nodes at a time."""
     if (owner["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate") != "RollingUpdate":
         return
@@ -185,16 +212,31 @@ def _roll(found: Plan, owner: Obj, verdicts: Mapping[str, tuple[bool, bool]], by
         elif old:
             (ready if up else broken).append(name)
     if surge:
-        found.create += ready[:max(surge - len(surging), 0)]
+        found.create += ready[: max(surge - len(surging), 0)]
         return
-    chosen = [*broken, *ready[:max(unavailable - without, 0)]]
+    chosen = [*broken, *ready[: max(unavailable - without, 0)]]
     found.delete += [p for n in chosen for p in by_node[n] if revision_label(p) != revision and not _going(p)]
 
 
-def _status(owner: Obj, verdicts: Mapping[str, tuple[bool, bool]], by_node: Mapping[str, Sequence[Obj]],
-            revision: str, seconds: int, now: float) -> Obj:
-    count = dict.fromkeys(("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
-                           "updatedNumberScheduled", "numberAvailable"), 0)
+def _status(
+    owner: Obj,
+    verdicts: Mapping[str, tuple[bool, bool]],
+    by_node: Mapping[str, Sequence[Obj]],
+    revision: str,
+    seconds: int,
+    now: float,
+) -> Obj:
+    count = dict.fromkeys(
+        (
+            "currentNumberScheduled",
+            "numberMisscheduled",
+            "desiredNumberScheduled",
+            "numberReady",
+            "updatedNumberScheduled",
+            "numberAvailable",
+        ),
+        0,
+    )
     for name, (run, _) in verdicts.items():
         there = by_node.get(name, ())
         if not run:
@@ -231,10 +273,16 @@ async def reconcile(work: Work) -> float | None:
     found.failed = _due(work, owner, found)
     for pod in found.failed:
         meta = pod["metadata"]
-        work.event(owner, "Warning", "FailedDaemonPod", f"Found failed daemon pod {meta['namespace']}/{meta['name']} "
-                   f"on node {node_of(pod)}, will try to kill it")
-    errors = await asyncio.gather(*(_create(work, owner, n, revision) for n in found.create),
-                                  *(_delete(work, owner, p) for p in (*found.failed, *found.delete)))
+        work.event(
+            owner,
+            "Warning",
+            "FailedDaemonPod",
+            f"Found failed daemon pod {meta['namespace']}/{meta['name']} on node {node_of(pod)}, will try to kill it",
+        )
+    errors = await asyncio.gather(
+        *(_create(work, owner, n, revision) for n in found.create),
+        *(_delete(work, owner, p) for p in (*found.failed, *found.delete)),
+    )
     kept = {k: v for k, v in (owner.get("status") or {}).items() if k in ("collisionCount", "conditions")}
     if {**found.status, **kept} != owner.get("status"):
         await work.update(DAEMON_SETS, {**owner, "status": {**found.status, **kept}}, "status")
@@ -267,8 +315,9 @@ def _due(work: Work, owner: Obj, found: Plan) -> list[Obj]:
 
 def pod_for(owner: Obj, node: str, revision: str) -> Obj:
     """The pod for a node: bound to it by affinity, with every daemon pod's tolerations."""
-    pod = from_template(owner["spec"]["template"], owner["metadata"]["name"],
-                        controller_reference(owner, "apps/v1", "DaemonSet"))
+    pod = from_template(
+        owner["spec"]["template"], owner["metadata"]["name"], controller_reference(owner, "apps/v1", "DaemonSet")
+    )
     number = (owner["metadata"].get("annotations") or {}).get(GENERATION_MARK, "")
     labels = {**(pod["metadata"].get("labels") or {}), REVISION_LABEL: revision}
     if number:
@@ -323,8 +372,14 @@ def _node_changed(watching: Watching, old: Obj | None, new: Obj | None) -> Itera
 
 
 DAEMONSET = Controller(
-    "daemonset-controller", "daemonset", service_account("daemon-set-controller"),
-    (Watch(DAEMON_SETS), Watch(NODES, _node_changed),
-     Watch(PODS, to_owner(OWNER, selecting(DAEMON_SETS, selector_of)), {"controller": by_controller}),
-     Watch(CONTROLLER_REVISIONS, None, {"controller": by_controller})),
-    reconcile)
+    "daemonset-controller",
+    "daemonset",
+    service_account("daemon-set-controller"),
+    (
+        Watch(DAEMON_SETS),
+        Watch(NODES, _node_changed),
+        Watch(PODS, to_owner(OWNER, selecting(DAEMON_SETS, selector_of)), {"controller": by_controller}),
+        Watch(CONTROLLER_REVISIONS, None, {"controller": by_controller}),
+    ),
+    reconcile,
+)

@@ -32,8 +32,8 @@ POD = "pod|"
 DELETION_SECONDS, STALE_SECONDS = 120.0, 120.0
 KNOWN = {"ReplicationController": REPLICATION_CONTROLLERS, "ReplicaSet": REPLICA_SETS, "StatefulSet": STATEFUL_SETS}
 UNMANAGED = (
-    'Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the status of '
-    'the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please '
+    "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the status of "
+    "the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please "
     'set ".spec.minAvailable" field of the PDB to an integer value.'
 )
 
@@ -104,9 +104,14 @@ def plan(budget: Obj, pods: Sequence[Obj], expected: int, now: float) -> Plan:
             healthy += 1
     allowed = max(healthy - wanted, 0) if expected > 0 else 0
     generation = budget["metadata"].get("generation", 0)
-    found.status = {"disruptionsAllowed": allowed, "currentHealthy": healthy, "desiredHealthy": wanted,
-                    "expectedPods": expected, "observedGeneration": generation,
-                    **({"disruptedPods": evicted} if evicted else {})}
+    found.status = {
+        "disruptionsAllowed": allowed,
+        "currentHealthy": healthy,
+        "desiredHealthy": wanted,
+        "expectedPods": expected,
+        "observedGeneration": generation,
+        **({"disruptedPods": evicted} if evicted else {}),
+    }
     reason = ("True", "SufficientPods") if allowed else ("False", "InsufficientPods")
     found.status["conditions"] = conditions(old.get("conditions") or (), *reason, "", generation, now)
     return found
@@ -116,8 +121,14 @@ def conditions(old: Sequence[Obj], status: str, reason: str, message: str, gener
     """The conditions with DisruptionAllowed as given."""
     before = next((c for c in old if c["type"] == "DisruptionAllowed"), None)
     since = before["lastTransitionTime"] if before and before["status"] == status else rfc3339(now)
-    new = {"type": "DisruptionAllowed", "status": status, "observedGeneration": generation,
-           "lastTransitionTime": since, "reason": reason, "message": message}
+    new = {
+        "type": "DisruptionAllowed",
+        "status": status,
+        "observedGeneration": generation,
+        "lastTransitionTime": since,
+        "reason": reason,
+        "message": message,
+    }
     return [new if c is before else c for c in old] if before else [*old, new]
 
 
@@ -148,8 +159,11 @@ async def reconcile(work: Work) -> float | None:
     if budget is None:
         return None
     selector = selector_of(budget)
-    pods = [p for p in work.list(PODS, budget["metadata"]["namespace"])
-            if selector.matches(p["metadata"].get("labels") or {})]
+    pods = [
+        p
+        for p in work.list(PODS, budget["metadata"]["namespace"])
+        if selector.matches(p["metadata"].get("labels") or {})
+    ]
     if not pods:
         work.event(budget, "Normal", "NoPods", "No matching pods found")
     try:
@@ -170,8 +184,9 @@ async def reconcile(work: Work) -> float | None:
 def _failed(budget: Obj, error: str, now: float) -> Obj:
     status = budget.get("status") or {}
     counts = dict.fromkeys(("currentHealthy", "desiredHealthy", "expectedPods"), 0)
-    found = conditions(status.get("conditions") or (), "False", "SyncFailed", error,
-                       status.get("observedGeneration", 0), now)
+    found = conditions(
+        status.get("conditions") or (), "False", "SyncFailed", error, status.get("observedGeneration", 0), now
+    )
     return {**counts, **status, "disruptionsAllowed": 0, "conditions": found}
 
 
@@ -185,8 +200,12 @@ async def _unmark(work: Work, pod: Obj | None) -> float | None:
     if pod is None or left is None or left > 0:
         return left
     old = condition(pod, "DisruptionTarget")
-    fresh = {"type": "DisruptionTarget", "status": "False", "lastProbeTime": None,
-             "lastTransitionTime": rfc3339(work.clock.now())}
+    fresh = {
+        "type": "DisruptionTarget",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": rfc3339(work.clock.now()),
+    }
     found = [fresh if c is old else c for c in pod["status"]["conditions"]]
     await work.update(PODS, {**pod, "status": {**pod["status"], "conditions": found}}, "status")
     return None
@@ -262,9 +281,13 @@ def selector_text(selector: Mapping[str, object]) -> str:
     terms = selector.get("matchExpressions")
     each = "".join(
         f"LabelSelectorRequirement{{Key:{t['key']},Operator:{t['operator']},Values:[{values}],}},"
-        for t in (terms if isinstance(terms, list) else ()) for values in [" ".join(t.get("values") or ())])
-    return (f"&LabelSelector{{MatchLabels:map[string]string{{{pairs}}},"
-            f"MatchExpressions:[]LabelSelectorRequirement{{{each}}},}}")
+        for t in (terms if isinstance(terms, list) else ())
+        for values in [" ".join(t.get("values") or ())]
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{pairs}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{each}}},}}"
+    )
 
 
 def _of_pod(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
@@ -282,7 +305,18 @@ def _of_pod(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[st
 
 
 DISRUPTION = Controller(
-    "disruption-controller", "disruption", service_account("disruption-controller"),
-    (Watch(DISRUPTION_BUDGETS, itself), Watch(PODS, _of_pod), Watch(REPLICATION_CONTROLLERS, None),
-     Watch(REPLICA_SETS, None), Watch(DEPLOYMENTS, None), Watch(STATEFUL_SETS, None)),
-    reconcile, "controllermanager", State)
+    "disruption-controller",
+    "disruption",
+    service_account("disruption-controller"),
+    (
+        Watch(DISRUPTION_BUDGETS, itself),
+        Watch(PODS, _of_pod),
+        Watch(REPLICATION_CONTROLLERS, None),
+        Watch(REPLICA_SETS, None),
+        Watch(DEPLOYMENTS, None),
+        Watch(STATEFUL_SETS, None),
+    ),
+    reconcile,
+    "controllermanager",
+    State,
+)

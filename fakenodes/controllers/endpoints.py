@@ -48,8 +48,11 @@ def plan(service: Obj, pods: Sequence[Obj]) -> tuple[list[Obj], bool]:
         if pod["spec"].get("nodeName"):
             address["nodeName"] = pod["spec"]["nodeName"]
         address["targetRef"] = target_ref(pod)
-        numbers = tuple((x.get("name", ""), x.get("protocol", "TCP"), number, x.get("appProtocol", ""))
-                        for x in service["spec"].get("ports") or () if (number := target_port(pod, x)) is not None)
+        numbers = tuple(
+            (x.get("name", ""), x.get("protocol", "TCP"), number, x.get("appProtocol", ""))
+            for x in service["spec"].get("ports") or ()
+            if (number := target_port(pod, x)) is not None
+        )
         if service["spec"].get("ports") and not numbers:
             continue
         ready, waiting = groups.setdefault(numbers, ([], []))
@@ -57,7 +60,7 @@ def plan(service: Obj, pods: Sequence[Obj]) -> tuple[list[Obj], bool]:
     subsets, left, cut = [], CAPACITY, False
     for numbers, (ready, waiting) in sorted(groups.items()):
         cut = cut or len(ready) + len(waiting) > left
-        ready, waiting = ready[:left], waiting[:max(left - len(ready), 0)]
+        ready, waiting = ready[:left], waiting[: max(left - len(ready), 0)]
         left -= len(ready) + len(waiting)
         subsets.append(_subset(numbers, ready, waiting))
     return subsets, cut
@@ -69,8 +72,15 @@ def _subset(numbers: Sequence[tuple[str, str, int, str]], ready: list[Obj], wait
         subset["addresses"] = sorted(ready, key=lambda a: str(a["ip"]))
     if waiting:
         subset["notReadyAddresses"] = sorted(waiting, key=lambda a: str(a["ip"]))
-    ports = [{**({"name": name} if name else {}), "port": number, "protocol": protocol,
-              **({"appProtocol": app} if app else {})} for name, protocol, number, app in numbers]
+    ports = [
+        {
+            **({"name": name} if name else {}),
+            "port": number,
+            "protocol": protocol,
+            **({"appProtocol": app} if app else {}),
+        }
+        for name, protocol, number, app in numbers
+    ]
     if ports:
         subset["ports"] = ports
     return subset
@@ -101,16 +111,20 @@ async def reconcile(work: Work) -> float | None:
     return None
 
 
-async def _write(work: Work, service: Obj, found: Obj | None, subsets: list[Obj], labels: dict[str, str],
-                 trigger: str, cut: bool) -> None:
+async def _write(
+    work: Work, service: Obj, found: Obj | None, subsets: list[Obj], labels: dict[str, str], trigger: str, cut: bool
+) -> None:
     meta = found["metadata"] if found else {k: service["metadata"][k] for k in ("name", "namespace")}
     marks = {k: v for k, v in (meta.get("annotations") or {}).items() if k not in (TRIGGER, OVER)}
     if trigger:
         marks[TRIGGER] = trigger
     if cut:
         marks[OVER] = "truncated"
-    changed: Obj = {"apiVersion": "v1", "kind": "Endpoints",
-                    "metadata": {**{k: v for k, v in meta.items() if k != "annotations"}, "labels": labels}}
+    changed: Obj = {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {**{k: v for k, v in meta.items() if k != "annotations"}, "labels": labels},
+    }
     if marks:
         changed["metadata"]["annotations"] = marks
     if subsets:
@@ -125,6 +139,11 @@ async def _write(work: Work, service: Obj, found: Obj | None, subsets: list[Obj]
 
 
 ENDPOINTS_CONTROLLER = Controller(
-    "endpoints-controller", "endpoint", service_account("endpoint-controller"),
+    "endpoints-controller",
+    "endpoint",
+    service_account("endpoint-controller"),
     (Watch(SERVICES), Watch(PODS, services_of_pod), Watch(ENDPOINTS)),
-    reconcile, "endpoint-controller", Triggers)
+    reconcile,
+    "endpoint-controller",
+    Triggers,
+)

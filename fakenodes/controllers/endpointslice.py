@@ -45,8 +45,10 @@ def endpoint(service: Obj, pod: Obj, family: str, zone: str) -> Obj:
     """A pod as an endpoint."""
     serving, terminating = is_ready(pod), bool(pod["metadata"].get("deletionTimestamp"))
     ready = bool(service["spec"].get("publishNotReadyAddresses")) or (serving and not terminating)
-    found: Obj = {"addresses": [x for x in addresses(pod) if (":" in x) == (family == "IPv6")],
-                  "conditions": {"ready": ready, "serving": serving, "terminating": terminating}}
+    found: Obj = {
+        "addresses": [x for x in addresses(pod) if (":" in x) == (family == "IPv6")],
+        "conditions": {"ready": ready, "serving": serving, "terminating": terminating},
+    }
     if host := hostname(service, pod):
         found["hostname"] = host
     found["targetRef"] = target_ref(pod)
@@ -81,8 +83,11 @@ def wanted(service: Obj, pods: Sequence[Obj], zones: Mapping[str, str]) -> dict[
             each = endpoint(service, pod, family, zones.get(pod["spec"].get("nodeName", ""), ""))
             if not each["addresses"]:
                 continue
-            ports = tuple((x.get("name", ""), x.get("protocol", "TCP"), number, x.get("appProtocol", ""))
-                          for x in service["spec"].get("ports") or () if (number := target_port(pod, x)) is not None)
+            ports = tuple(
+                (x.get("name", ""), x.get("protocol", "TCP"), number, x.get("appProtocol", ""))
+                for x in service["spec"].get("ports") or ()
+                if (number := target_port(pod, x)) is not None
+            )
             found.setdefault((family, ports), []).append(each)
         if len(found) == before:
             found[(family, ())] = []
@@ -91,13 +96,16 @@ def wanted(service: Obj, pods: Sequence[Obj], zones: Mapping[str, str]) -> dict[
 
 def group_of(found: Obj) -> Group:
     """The group that an existing slice belongs to."""
-    ports = tuple((p.get("name") or "", p.get("protocol", "TCP"), p.get("port", 0), p.get("appProtocol") or "")
-                  for p in found.get("ports") or ())
+    ports = tuple(
+        (p.get("name") or "", p.get("protocol", "TCP"), p.get("port", 0), p.get("appProtocol") or "")
+        for p in found.get("ports") or ()
+    )
     return found["addressType"], ports
 
 
-def plan(groups: Mapping[Group, list[Obj]], slices: Sequence[Obj],
-         labels: Mapping[str, str]) -> tuple[list[tuple[Group, list[Obj]]], list[Obj], list[Obj]]:
+def plan(
+    groups: Mapping[Group, list[Obj]], slices: Sequence[Obj], labels: Mapping[str, str]
+) -> tuple[list[tuple[Group, list[Obj]]], list[Obj], list[Obj]]:
     """(slices to make, slices to update as they should be, slices to delete). Endpoints stay in the slice they are in
     while it exists; new ones go where there is room."""
     update, delete = [], []
@@ -117,7 +125,7 @@ def plan(groups: Mapping[Group, list[Obj]], slices: Sequence[Obj],
             room = max(CAPACITY - len(stay), 0)
             stay += waiting[:room]
             waiting = waiting[room:]
-        create += [(group, waiting[i:i + CAPACITY]) for i in range(0, len(waiting), CAPACITY)]
+        create += [(group, waiting[i : i + CAPACITY]) for i in range(0, len(waiting), CAPACITY)]
         if not kept[group] and not groups[group]:
             create.append((group, []))
         for i, (each, stay) in enumerate(kept[group]):
@@ -143,18 +151,22 @@ async def reconcile(work: Work) -> float | None:
     meta = service["metadata"]
     pods = [p for p in work.list(PODS, meta["namespace"]) if selects(service, p)]
     groups = wanted(service, pods, _zones(work, pods))
-    slices = [s for s in work.find(ENDPOINT_SLICES, "service", work.key)
-              if (s["metadata"].get("labels") or {}).get(MANAGED) == MANAGER
-              and not s["metadata"].get("deletionTimestamp")]
+    slices = [
+        s
+        for s in work.find(ENDPOINT_SLICES, "service", work.key)
+        if (s["metadata"].get("labels") or {}).get(MANAGED) == MANAGER and not s["metadata"].get("deletionTimestamp")
+    ]
     labels = {k: v for k, v in (meta.get("labels") or {}).items() if k not in (HEADLESS, SERVICE_NAME, MANAGED)}
     labels |= {MANAGED: MANAGER, SERVICE_NAME: meta["name"]}
     if is_headless(service):
         labels[HEADLESS] = ""
     trigger = triggers.compute(work.key, service, pods)
     create, update, delete = plan(groups, slices, labels)
-    await asyncio.gather(*(_make(work, service, g, e, labels, trigger) for g, e in create),
-                         *(work.update(ENDPOINT_SLICES, _marked(x, trigger)) for x in update),
-                         *(work.delete(ENDPOINT_SLICES, x) for x in delete))
+    await asyncio.gather(
+        *(_make(work, service, g, e, labels, trigger) for g, e in create),
+        *(work.update(ENDPOINT_SLICES, _marked(x, trigger)) for x in update),
+        *(work.delete(ENDPOINT_SLICES, x) for x in delete),
+    )
     return None
 
 
@@ -173,17 +185,28 @@ def _marked(found: Obj, trigger: str) -> Obj:
     return {**found, "metadata": {**rest, "annotations": marks} if marks else rest}
 
 
-async def _make(work: Work, service: Obj, group: Group, endpoints: list[Obj], labels: Mapping[str, str],
-                trigger: str) -> None:
+async def _make(
+    work: Work, service: Obj, group: Group, endpoints: list[Obj], labels: Mapping[str, str], trigger: str
+) -> None:
     family, numbers = group
     meta = service["metadata"]
-    ports = [{"name": name, "protocol": protocol, "port": number, **({"appProtocol": app} if app else {})}
-             for name, protocol, number, app in numbers]
-    made: Obj = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-                 "metadata": {"generateName": f"{meta['name']}-", "namespace": meta["namespace"],
-                              "labels": dict(labels),
-                              "ownerReferences": [controller_reference(service, "v1", "Service")]},
-                 "addressType": family, "endpoints": endpoints or None, "ports": ports or None}
+    ports = [
+        {"name": name, "protocol": protocol, "port": number, **({"appProtocol": app} if app else {})}
+        for name, protocol, number, app in numbers
+    ]
+    made: Obj = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "generateName": f"{meta['name']}-",
+            "namespace": meta["namespace"],
+            "labels": dict(labels),
+            "ownerReferences": [controller_reference(service, "v1", "Service")],
+        },
+        "addressType": family,
+        "endpoints": endpoints or None,
+        "ports": ports or None,
+    }
     try:
         await work.create(ENDPOINT_SLICES, _marked(made, trigger))
     except ClientError as error:
@@ -203,7 +226,16 @@ def _slice_changed(_: Watching, old: Obj | None, new: Obj | None) -> list[str]:
 
 
 ENDPOINT_SLICE = Controller(
-    "endpointslice-controller", "endpointslice", service_account("endpointslice-controller"),
-    (Watch(SERVICES), Watch(PODS, services_of_pod), Watch(NODES, None),
-     Watch(ENDPOINT_SLICES, _slice_changed, {"service": _by_service})),
-    reconcile, "endpoint-slice-controller", Triggers)
+    "endpointslice-controller",
+    "endpointslice",
+    service_account("endpointslice-controller"),
+    (
+        Watch(SERVICES),
+        Watch(PODS, services_of_pod),
+        Watch(NODES, None),
+        Watch(ENDPOINT_SLICES, _slice_changed, {"service": _by_service}),
+    ),
+    reconcile,
+    "endpoint-slice-controller",
+    Triggers,
+)

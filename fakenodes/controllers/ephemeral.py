@@ -19,10 +19,16 @@ def plan(pod: Obj, volume: Obj) -> Obj:
     template = volume["ephemeral"]["volumeClaimTemplate"]
     meta = template.get("metadata") or {}
     kept = {k: dict(meta[k]) for k in ("annotations", "labels") if meta.get(k)}
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {"name": f"{pod['metadata']['name']}-{volume['name']}", **kept,
-                         "ownerReferences": [controller_reference(pod, "v1", "Pod")]},
-            "spec": template["spec"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": f"{pod['metadata']['name']}-{volume['name']}",
+            **kept,
+            "ownerReferences": [controller_reference(pod, "v1", "Pod")],
+        },
+        "spec": template["spec"],
+    }
 
 
 async def reconcile(work: Work) -> float | None:
@@ -65,5 +71,10 @@ def _of_claim(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
 
 
 EPHEMERAL = Controller(
-    "ephemeral-volume-controller", "ephemeral-volume", service_account("ephemeral-volume-controller"),
-    (Watch(PODS, _of_pod), Watch(CLAIMS, _of_claim)), reconcile, "ephemeral_volume")
+    "ephemeral-volume-controller",
+    "ephemeral-volume",
+    service_account("ephemeral-volume-controller"),
+    (Watch(PODS, _of_pod), Watch(CLAIMS, _of_claim)),
+    reconcile,
+    "ephemeral_volume",
+)

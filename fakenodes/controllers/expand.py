@@ -53,5 +53,10 @@ def _of_claim(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
 
 
 EXPAND = Controller(
-    "persistentvolume-expander-controller", "persistentvolume-expander", service_account("expand-controller"),
-    (Watch(CLAIMS, _of_claim), Watch(VOLUMES, None)), reconcile, "volume_expand")
+    "persistentvolume-expander-controller",
+    "persistentvolume-expander",
+    service_account("expand-controller"),
+    (Watch(CLAIMS, _of_claim), Watch(VOLUMES, None)),
+    reconcile,
+    "volume_expand",
+)

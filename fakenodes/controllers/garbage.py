@@ -107,8 +107,11 @@ async def run(shared: Shared) -> None:
 
 async def _follow(shared: Shared, graph: Graph) -> None:
     graph.resources = await discover(shared.client)
-    wanted = {x.gvr: x for x in graph.resources.preferred
-              if {"list", "watch", "delete"} <= x.verbs and (x.gvr.group, x.gvr.resource) not in IGNORED}
+    wanted = {
+        x.gvr: x
+        for x in graph.resources.preferred
+        if {"list", "watch", "delete"} <= x.verbs and (x.gvr.group, x.gvr.resource) not in IGNORED
+    }
     fresh = [gvr for gvr in wanted if gvr not in graph.followed]
     for gvr in [x for x in graph.followed if x not in wanted]:
         if f"{gvr.group}/{gvr.version}" not in graph.resources.failed:
@@ -234,8 +237,14 @@ async def reconcile(work: Work) -> float | None:
     graph: Graph = work.state
     name, _, key = work.key.partition("|")
     group, version, resource = name.split("/")
-    found = next((x for x in graph.followed.values()
-                  if (x.gvr.group, x.gvr.version, x.gvr.resource) == (group, version, resource)), None)
+    found = next(
+        (
+            x
+            for x in graph.followed.values()
+            if (x.gvr.group, x.gvr.version, x.gvr.resource) == (group, version, resource)
+        ),
+        None,
+    )
     obj = work.get(found.gvr, key) if found else None
     if found is None or obj is None or not graph.ready:
         return None
@@ -319,23 +328,34 @@ async def _ask_owner(work: Work, resource: Resource, obj: Obj, reference: Obj) -
     return owner if owner["metadata"].get("uid") == reference["uid"] else None
 
 
-def _tell_other_namespace(work: Work, graph: Graph, resource: Resource, obj: Obj, owner_resource: Resource,
-                          reference: Obj) -> None:
+def _tell_other_namespace(
+    work: Work, graph: Graph, resource: Resource, obj: Obj, owner_resource: Resource, reference: Obj
+) -> None:
     """An owner of that uid that lives in another namespace was never a valid one: say so."""
     gvr = _preferred(graph, owner_resource).gvr
     if gvr not in graph.followed or not gvr.namespaced:
         return
     meta = obj["metadata"]
     informer = work.shared.watching.informer(gvr)
-    others = (x for x in informer.store.keys()  # noqa: SIM118 (not a dict)
-              if split_key(x)[1] == reference["name"])
+    others = (
+        x
+        for x in informer.store.keys()  # noqa: SIM118 (not a dict)
+        if split_key(x)[1] == reference["name"]
+    )
     if any(informer.store.uid(x) == reference["uid"] for x in others):
-        about = {"apiVersion": f"{resource.gvr.group}/{resource.gvr.version}".lstrip("/"), "kind": resource.kind,
-                 "metadata": {k: meta[k] for k in ("name", "namespace", "uid") if k in meta}}
+        about = {
+            "apiVersion": f"{resource.gvr.group}/{resource.gvr.version}".lstrip("/"),
+            "kind": resource.kind,
+            "metadata": {k: meta[k] for k in ("name", "namespace", "uid") if k in meta},
+        }
         space = meta.get("namespace", "")
-        work.event(about, "Warning", "OwnerRefInvalidNamespace",
-                   f"ownerRef [{reference['apiVersion']}/{reference['kind']}, namespace: {space}, "
-                   f"name: {reference['name']}, uid: {reference['uid']}] does not exist in namespace \"{space}\"")
+        work.event(
+            about,
+            "Warning",
+            "OwnerRefInvalidNamespace",
+            f"ownerRef [{reference['apiVersion']}/{reference['kind']}, namespace: {space}, "
+            f'name: {reference["name"]}, uid: {reference["uid"]}] does not exist in namespace "{space}"',
+        )
 
 
 async def _delete(work: Work, resource: Resource, obj: Obj, policy: str) -> None:
@@ -364,8 +384,12 @@ async def _orphan(work: Work, graph: Graph, resource: Resource, obj: Obj) -> Non
 
 
 async def _drop_references(work: Work, resource: Resource, obj: Obj, uids: set[str]) -> None:
-    body: Obj = {"metadata": {"ownerReferences": [{"$patch": "delete", "uid": x} for x in sorted(uids)],
-                              "uid": obj["metadata"]["uid"]}}
+    body: Obj = {
+        "metadata": {
+            "ownerReferences": [{"$patch": "delete", "uid": x} for x in sorted(uids)],
+            "uid": obj["metadata"]["uid"],
+        }
+    }
     left = [r for r in references(obj) if r["uid"] not in uids]
     await _patch(work, resource, obj, body, left)
 
@@ -385,8 +409,9 @@ async def _patch(work: Work, resource: Resource, obj: Obj, body: Obj, left: list
             if error.code != 415:
                 raise
             meta = obj["metadata"]
-            whole = {"metadata": {"ownerReferences": left, "resourceVersion": meta["resourceVersion"],
-                                  "uid": meta["uid"]}}
+            whole = {
+                "metadata": {"ownerReferences": left, "resourceVersion": meta["resourceVersion"], "uid": meta["uid"]}
+            }
             await work.patch(resource.gvr, obj, whole, MERGE_PATCH)
     except ClientError as error:
         if error.code not in (404, 422):
@@ -404,5 +429,13 @@ async def _drop_finalizer(work: Work, resource: Resource, obj: Obj, finalizer: s
             raise
 
 
-GARBAGE = Controller("garbage-collector-controller", "garbagecollector",
-                     service_account("generic-garbage-collector"), (), reconcile, state=Graph, run=run, workers=20)
+GARBAGE = Controller(
+    "garbage-collector-controller",
+    "garbagecollector",
+    service_account("generic-garbage-collector"),
+    (),
+    reconcile,
+    state=Graph,
+    run=run,
+    workers=20,
+)

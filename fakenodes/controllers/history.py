@@ -24,17 +24,24 @@ def patch_of(owner: Obj) -> Obj:
     return {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
 
 
-def revision_of(owner: Obj, api_version: str, kind: str, number: int, collisions: int,
-                label: str = HASH_LABEL) -> Obj:
+def revision_of(owner: Obj, api_version: str, kind: str, number: int, collisions: int, label: str = HASH_LABEL) -> Obj:
     """A new revision of the owner's template. label: where its hash is kept."""
     data = patch_of(owner)
     digest = fnv_name(orjson.dumps(data, option=orjson.OPT_SORT_KEYS) + str(collisions).encode())
     meta = owner["metadata"]
     labels = {**((owner["spec"]["template"].get("metadata") or {}).get("labels") or {}), label: digest}
-    found: Obj = {"apiVersion": "apps/v1", "kind": "ControllerRevision",
-                  "metadata": {"name": f"{meta['name']}-{digest}", "namespace": meta["namespace"], "labels": labels,
-                               "ownerReferences": [controller_reference(owner, api_version, kind)]},
-                  "data": data, "revision": number}
+    found: Obj = {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {
+            "name": f"{meta['name']}-{digest}",
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "ownerReferences": [controller_reference(owner, api_version, kind)],
+        },
+        "data": data,
+        "revision": number,
+    }
     if meta.get("annotations"):
         found["metadata"]["annotations"] = dict(meta["annotations"])
     return found
@@ -42,8 +49,9 @@ def revision_of(owner: Obj, api_version: str, kind: str, number: int, collisions
 
 def by_number(revisions: Sequence[Obj]) -> list[Obj]:
     """Oldest first."""
-    return sorted(revisions, key=lambda r: (r["revision"], r["metadata"].get("creationTimestamp", ""),
-                                            r["metadata"]["name"]))
+    return sorted(
+        revisions, key=lambda r: (r["revision"], r["metadata"].get("creationTimestamp", ""), r["metadata"]["name"])
+    )
 
 
 async def sync(work: Work, owner: Obj, revisions: Sequence[Obj], wanted: Obj) -> tuple[Obj, int]:
@@ -72,5 +80,5 @@ async def truncate(work: Work, owner: Obj, revisions: Sequence[Obj], live: set[s
     """Delete the oldest revisions beyond revisionHistoryLimit that are not in use (names in live)."""
     idle = [r for r in by_number(revisions) if r["metadata"]["name"] not in live]
     limit = owner["spec"].get("revisionHistoryLimit", 10)
-    for each in idle[:max(len(idle) - limit, 0)]:
+    for each in idle[: max(len(idle) - limit, 0)]:
         await work.delete(CONTROLLER_REVISIONS, each)

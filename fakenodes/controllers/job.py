@@ -80,8 +80,10 @@ def _over(job: Obj, pod: Obj) -> bool:
 def plan(job: Obj, pods: Sequence[Obj], now: float) -> Plan:
     """What to do about a Job that is not finished."""
     spec, status = job["spec"], job.get("status") or {}
-    found = Plan(completed=Indexes.parse(status.get("completedIndexes", "")),
-                 failed_indexes=Indexes.parse(status.get("failedIndexes", "")))
+    found = Plan(
+        completed=Indexes.parse(status.get("completedIndexes", "")),
+        failed_indexes=Indexes.parse(status.get("failedIndexes", "")),
+    )
     uncounted = status.get("uncountedTerminatedPods") or {}
     seen = {*(uncounted.get("succeeded") or ()), *(uncounted.get("failed") or ())}
     action = ""
@@ -142,8 +144,12 @@ def _target(found: Plan, job: Obj, failing: str, now: float) -> tuple[str, str, 
     if failed > spec.get("backoffLimit", 6):
         return "FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit"
     deadline = spec.get("activeDeadlineSeconds")
-    if deadline is not None and status.get("startTime") and not spec.get("suspend") and (
-            now - parse_rfc3339(status["startTime"]) >= deadline):
+    if (
+        deadline is not None
+        and status.get("startTime")
+        and not spec.get("suspend")
+        and (now - parse_rfc3339(status["startTime"]) >= deadline)
+    ):
         return "FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline"
     if indexed(job):
         return _indexed_target(found, job)
@@ -152,15 +158,17 @@ def _target(found: Plan, job: Obj, failing: str, now: float) -> tuple[str, str, 
         done = succeeded > 0 and not found.active
     else:
         done = succeeded >= completions
-    return ("SuccessCriteriaMet", "CompletionsReached",
-            "Reached expected number of succeeded pods") if done else None
+    return ("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods") if done else None
 
 
 def _indexed_target(found: Plan, job: Obj) -> tuple[str, str, str] | None:
     spec = job["spec"]
     if spec.get("maxFailedIndexes") is not None and len(found.failed_indexes) > spec["maxFailedIndexes"]:
-        return ("FailureTarget", "MaxFailedIndexesExceeded",
-                "Job has exceeded the specified maximal number of failed indexes")
+        return (
+            "FailureTarget",
+            "MaxFailedIndexesExceeded",
+            "Job has exceeded the specified maximal number of failed indexes",
+        )
     message = success_rule(job, found.completed)
     if message:
         return "SuccessCriteriaMet", "SuccessPolicy", message
@@ -188,9 +196,11 @@ def _size(found: Plan, job: Obj, pods: Sequence[Obj], now: float) -> None:
         wanted = min(parallelism, completions - succeeded)
     wanted = max(wanted, 0)
     if len(found.active) > wanted:
-        order = sorted(found.active, key=lambda p: (bool(p["spec"].get("nodeName")), is_ready(p),
-                                                    p["metadata"]["creationTimestamp"]))
-        found.delete = order[:len(found.active) - wanted]
+        order = sorted(
+            found.active,
+            key=lambda p: (bool(p["spec"].get("nodeName")), is_ready(p), p["metadata"]["creationTimestamp"]),
+        )
+        found.delete = order[: len(found.active) - wanted]
         return
     missing = wanted - len(found.active)
     if spec.get("podReplacementPolicy") == "Failed":
@@ -207,15 +217,21 @@ def _size(found: Plan, job: Obj, pods: Sequence[Obj], now: float) -> None:
     taken = {index_of(p) for p in found.active}
     if spec.get("podReplacementPolicy") == "Failed":
         taken |= {index_of(p) for p in going}
-    free = (n for n in range(completions or 0)
-            if n not in found.completed and n not in found.failed_indexes and n not in taken)
+    free = (
+        n
+        for n in range(completions or 0)
+        if n not in found.completed and n not in found.failed_indexes and n not in taken
+    )
     found.create = [n for n, _ in zip(free, range(missing), strict=False)]
 
 
 def _back_off(job: Obj, pods: Sequence[Obj], now: float) -> float:
     """Seconds until a pod may be made after failures: 10 s, doubled with each failure since the last success."""
-    ended = sorted((t, phase(p) == "Failed" or _over(job, p)) for p in pods
-                   if (phase(p) in ("Failed", "Succeeded") or _over(job, p)) and (t := _end(p)))
+    ended = sorted(
+        (t, phase(p) == "Failed" or _over(job, p))
+        for p in pods
+        if (phase(p) in ("Failed", "Succeeded") or _over(job, p)) and (t := _end(p))
+    )
     failures, last = 0, 0.0
     for when, failed in ended:
         failures, last = (failures + 1, when) if failed else (0, 0.0)
@@ -225,10 +241,16 @@ def _back_off(job: Obj, pods: Sequence[Obj], now: float) -> float:
 
 
 def _end(pod: Obj) -> float:
-    stamps = [s["state"]["terminated"]["finishedAt"] for s in (pod.get("status") or {}).get("containerStatuses") or ()
-              if ((s.get("state") or {}).get("terminated") or {}).get("finishedAt")]
-    stamps = stamps or [c["lastTransitionTime"] for c in (pod.get("status") or {}).get("conditions") or ()
-                        if c.get("type") == "Ready" and c.get("lastTransitionTime")]
+    stamps = [
+        s["state"]["terminated"]["finishedAt"]
+        for s in (pod.get("status") or {}).get("containerStatuses") or ()
+        if ((s.get("state") or {}).get("terminated") or {}).get("finishedAt")
+    ]
+    stamps = stamps or [
+        c["lastTransitionTime"]
+        for c in (pod.get("status") or {}).get("conditions") or ()
+        if c.get("type") == "Ready" and c.get("lastTransitionTime")
+    ]
     stamps = stamps or [pod["metadata"].get("deletionTimestamp") or pod["metadata"]["creationTimestamp"]]
     return max(map(parse_rfc3339, stamps))
 
@@ -284,8 +306,14 @@ def _started(work: Work, job: Obj, now: float) -> Obj:
 
 
 def _with(conditions: Sequence[Obj], type: str, status: str, reason: str, message: str, stamp: str) -> list[Obj]:
-    made = {"type": type, "status": status, "lastProbeTime": stamp, "lastTransitionTime": stamp, "reason": reason,
-            "message": message}
+    made = {
+        "type": type,
+        "status": status,
+        "lastProbeTime": stamp,
+        "lastTransitionTime": stamp,
+        "reason": reason,
+        "message": message,
+    }
     if any(c["type"] == type for c in conditions):
         return [made if c["type"] == type else c for c in conditions]
     return [*conditions, made]
@@ -303,8 +331,9 @@ async def _count(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[
         noted[name] += [p["metadata"]["uid"] for p in some if p["metadata"]["uid"] not in noted[name]]
     status["active"] = len(found.active) - deleted + len(found.create)
     status["ready"] = sum(is_ready(p) for p in found.active if p not in found.delete)
-    status["terminating"] = sum(bool(p["metadata"].get("deletionTimestamp")) and phase(p) not in (
-        "Succeeded", "Failed") for p in pods)
+    status["terminating"] = sum(
+        bool(p["metadata"].get("deletionTimestamp")) and phase(p) not in ("Succeeded", "Failed") for p in pods
+    )
     if indexed(job):
         status["completedIndexes"] = str(found.completed)
         if job["spec"].get("backoffLimitPerIndex") is not None:
@@ -390,13 +419,19 @@ def pod_for(job: Obj, number: int | None, failures: Mapping[int, int]) -> Obj:
     if job["spec"].get("backoffLimitPerIndex") is not None:
         meta["annotations"][FAILURES_MARK] = str(failures.get(number, 0))
     meta["labels"] = {**meta.get("labels", {}), INDEX_MARK: str(number)}
-    variable = {"name": "JOB_COMPLETION_INDEX", "valueFrom": {"fieldRef": {
-        "fieldPath": f"metadata.labels['{INDEX_MARK}']"}}}
+    variable = {
+        "name": "JOB_COMPLETION_INDEX",
+        "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{INDEX_MARK}']"}},
+    }
     spec = pod["spec"]
     for part in ("initContainers", "containers"):
         if spec.get(part):
-            spec[part] = [{**c, "env": [*(c.get("env") or ()), variable]} if not any(
-                e.get("name") == variable["name"] for e in c.get("env") or ()) else c for c in spec[part]]
+            spec[part] = [
+                {**c, "env": [*(c.get("env") or ()), variable]}
+                if not any(e.get("name") == variable["name"] for e in c.get("env") or ())
+                else c
+                for c in spec[part]
+            ]
     spec["hostname"] = f"{name}-{number}"
     return pod
 
@@ -447,6 +482,9 @@ def _pod_changed(watching: Watching, old: Obj | None, new: Obj | None) -> Iterab
 
 
 JOB = Controller(
-    "job-controller", "job", service_account("job-controller"),
+    "job-controller",
+    "job",
+    service_account("job-controller"),
     (Watch(JOBS, _job_changed), Watch(PODS, _pod_changed, {"controller": by_controller})),
-    reconcile)
+    reconcile,
+)

@@ -75,8 +75,10 @@ def failure_action(job: Obj, pod: Obj) -> tuple[str, str]:
         if rule.get("onExitCodes") and (pod.get("status") or {}).get("phase") == "Failed":
             hit = _exit_hit(rule["onExitCodes"], pod)
             if hit:
-                return action, (f"Container {hit[0]} for pod {who} failed with exit code {hit[1]} matching {action} "
-                                f"rule at index {number}")
+                return action, (
+                    f"Container {hit[0]} for pod {who} failed with exit code {hit[1]} matching {action} "
+                    f"rule at index {number}"
+                )
         for pattern in rule.get("onPodConditions") or ():
             found = condition(pod, pattern["type"])
             if found is not None and found.get("status") == pattern.get("status", "True"):

@@ -19,8 +19,11 @@ FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 def wants(service: Obj) -> bool:
     """Whether the service is to have a load balancer of the default class."""
     spec = service["spec"]
-    return bool(spec.get("type") == "LoadBalancer" and not spec.get("loadBalancerClass")
-                and not service["metadata"].get("deletionTimestamp"))
+    return bool(
+        spec.get("type") == "LoadBalancer"
+        and not spec.get("loadBalancerClass")
+        and not service["metadata"].get("deletionTimestamp")
+    )
 
 
 def addresses(service: Obj) -> list[str]:
@@ -71,10 +74,17 @@ async def reconcile(work: Work) -> float | None:
 
 async def _finalizers(work: Work, service: Obj, wanted: list[str]) -> Obj:
     # By patch of the status subresource's sibling, as the service controller may not update Services.
-    return await work.patch(SERVICES, service, {"metadata": {"finalizers": wanted}}, "application/merge-patch+json",
-                            "status")
+    return await work.patch(
+        SERVICES, service, {"metadata": {"finalizers": wanted}}, "application/merge-patch+json", "status"
+    )
 
 
 SERVICE_LB = Controller(
-    "service-lb-controller", "service", service_account("service-controller"), (Watch(SERVICES),), reconcile,
-    "service-controller", workers=1)
+    "service-lb-controller",
+    "service",
+    service_account("service-controller"),
+    (Watch(SERVICES),),
+    reconcile,
+    "service-controller",
+    workers=1,
+)

@@ -68,8 +68,13 @@ async def pods(client: Client, namespace: str, selector: str, metric: Obj) -> di
     name = metric["name"]
     what = f"unable to get metric {name}: unable to fetch metrics from custom metrics API"
     missing = f"the server could not find the metric {name} for pods"
-    found = await _ask(client, f"{CUSTOM}/namespaces/{namespace}/pods/*/{name}",
-                       {"labelSelector": selector, "metricLabelSelector": _selector(metric)}, what, missing)
+    found = await _ask(
+        client,
+        f"{CUSTOM}/namespaces/{namespace}/pods/*/{name}",
+        {"labelSelector": selector, "metricLabelSelector": _selector(metric)},
+        what,
+        missing,
+    )
     items = found.get("items") or ()
     if not items:
         raise MetricError(f"unable to get metric {name}: no metrics returned from custom metrics API")
@@ -79,11 +84,18 @@ async def pods(client: Client, namespace: str, selector: str, metric: Obj) -> di
 async def of_object(client: Client, namespace: str, where: str, described: Obj, metric: Obj) -> int:
     """A custom metric of one object. where: its resource, `services` or `ingresses.networking.k8s.io`."""
     name = metric["name"]
-    what = (f"unable to get metric {name}: {described['kind']} on {namespace} {described['name']}/"
-            "unable to fetch metrics from custom metrics API")
+    what = (
+        f"unable to get metric {name}: {described['kind']} on {namespace} {described['name']}/"
+        "unable to fetch metrics from custom metrics API"
+    )
     missing = f"the server could not find the metric {name} for {where} {described['name']}"
-    found = await _ask(client, f"{CUSTOM}/namespaces/{namespace}/{where}/{described['name']}/{name}",
-                       {"metricLabelSelector": _selector(metric)}, what, missing)
+    found = await _ask(
+        client,
+        f"{CUSTOM}/namespaces/{namespace}/{where}/{described['name']}/{name}",
+        {"metricLabelSelector": _selector(metric)},
+        what,
+        missing,
+    )
     items = found.get("items") or ()
     if not items:
         raise MetricError(f"unable to get metric {name}: no metrics returned from custom metrics API")
@@ -96,8 +108,9 @@ async def external(client: Client, namespace: str, metric: Obj) -> int:
     title = f"unable to get external metric {namespace}/{name}/{_shown(metric)}"
     what = f"{title}: unable to fetch metrics from external metrics API"
     missing = f"the server could not find the requested resource (get {name}.external.metrics.k8s.io)"
-    found = await _ask(client, f"{EXTERNAL}/namespaces/{namespace}/{name}", {"labelSelector": _selector(metric)},
-                       what, missing)
+    found = await _ask(
+        client, f"{EXTERNAL}/namespaces/{namespace}/{name}", {"labelSelector": _selector(metric)}, what, missing
+    )
     items = found.get("items") or ()
     if not items:
         raise MetricError(f"{title}: no metrics returned from external metrics API")

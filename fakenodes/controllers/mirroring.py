@@ -32,11 +32,20 @@ def plan(endpoints: Obj) -> list[Obj]:
     """The slices for the Endpoints: addressType, endpoints, ports."""
     found: list[Obj] = []
     for subset in endpoints.get("subsets") or ():
-        ports = [{"name": p.get("name", ""), "protocol": p.get("protocol", "TCP"), "port": p["port"],
-                  **({"appProtocol": p["appProtocol"]} if p.get("appProtocol") else {})}
-                 for p in subset.get("ports") or ()]
-        both = [(a, ready) for name, ready in (("addresses", True), ("notReadyAddresses", False))
-                for a in subset.get(name) or ()][:CAPACITY]
+        ports = [
+            {
+                "name": p.get("name", ""),
+                "protocol": p.get("protocol", "TCP"),
+                "port": p["port"],
+                **({"appProtocol": p["appProtocol"]} if p.get("appProtocol") else {}),
+            }
+            for p in subset.get("ports") or ()
+        ]
+        both = [
+            (a, ready)
+            for name, ready in (("addresses", True), ("notReadyAddresses", False))
+            for a in subset.get(name) or ()
+        ][:CAPACITY]
         for family in ("IPv4", "IPv6"):
             chosen = [_endpoint(a, ready) for a, ready in both if (":" in a["ip"]) == (family == "IPv6")]
             if chosen:
@@ -107,11 +116,26 @@ async def _write(work: Work, endpoints: Obj, old: Obj | None, wanted: Obj) -> No
         changed = {**rest, "labels": labels, **({"annotations": marks} if marks else {})}
         await work.update(ENDPOINT_SLICES, {**old, "metadata": changed, "endpoints": wanted["endpoints"]})
         return
-    owner = {"apiVersion": "v1", "kind": "Endpoints", "name": meta["name"], "uid": meta["uid"], "controller": True,
-             "blockOwnerDeletion": True}
-    made = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", **wanted,
-            "metadata": {"generateName": f"{meta['name']}-", "namespace": meta["namespace"], "labels": labels,
-                         "ownerReferences": [owner], **({"annotations": marks} if marks else {})}}
+    owner = {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    made = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        **wanted,
+        "metadata": {
+            "generateName": f"{meta['name']}-",
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "ownerReferences": [owner],
+            **({"annotations": marks} if marks else {}),
+        },
+    }
     try:
         await work.create(ENDPOINT_SLICES, made, meta["namespace"])
     except ClientError as error:
@@ -150,8 +174,14 @@ def _service_changed(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[
 
 
 MIRRORING = Controller(
-    "endpointslice-mirroring-controller", "endpointslicemirroring",
+    "endpointslice-mirroring-controller",
+    "endpointslicemirroring",
     service_account("endpointslicemirroring-controller"),
-    (Watch(ENDPOINTS, _endpoints_changed), Watch(SERVICES, _service_changed),
-     Watch(ENDPOINT_SLICES, _slice_changed, {"mirrored": _of_slice})),
-    reconcile, "endpoint-slice-mirroring-controller")
+    (
+        Watch(ENDPOINTS, _endpoints_changed),
+        Watch(SERVICES, _service_changed),
+        Watch(ENDPOINT_SLICES, _slice_changed, {"mirrored": _of_slice}),
+    ),
+    reconcile,
+    "endpoint-slice-mirroring-controller",
+)

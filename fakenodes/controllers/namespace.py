@@ -22,10 +22,11 @@ SLOWEST = 8.0
 # type -> (reason, message) while all is well; namespace_deletion's status_condition_utils.go
 _FINE = {
     "NamespaceDeletionDiscoveryFailure": ("ResourcesDiscovered", "All resources successfully discovered"),
-    "NamespaceDeletionGroupVersionParsingFailure": ("ParsedGroupVersions",
-                                                    "All legacy kube types successfully parsed"),
-    "NamespaceDeletionContentFailure": ("ContentDeleted",
-                                        "All content successfully deleted, may be waiting on finalization"),
+    "NamespaceDeletionGroupVersionParsingFailure": ("ParsedGroupVersions", "All legacy kube types successfully parsed"),
+    "NamespaceDeletionContentFailure": (
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
     "NamespaceContentRemaining": ("ContentRemoved", "All content successfully removed"),
     "NamespaceFinalizersRemaining": ("ContentHasNoFinalizers", "All content-preserving finalizers finished"),
 }
@@ -47,20 +48,28 @@ def plan_conditions(current: list[Obj], content: Content, now: float) -> list[Ob
     if content.discovery:
         text = "Discovery failed for some groups, {} failing: {}"
         wrong["NamespaceDeletionDiscoveryFailure"] = (
-            "DiscoveryFailed", text.format(len(content.discovery), ", ".join(content.discovery)))
+            "DiscoveryFailed",
+            text.format(len(content.discovery), ", ".join(content.discovery)),
+        )
     if content.errors:
         wrong["NamespaceDeletionContentFailure"] = (
             "ContentDeletionFailed",
-            "Failed to delete all resource types, {} remaining: {}".format(len(content.errors),
-                                                                          ", ".join(sorted(content.errors))))
+            "Failed to delete all resource types, {} remaining: {}".format(
+                len(content.errors), ", ".join(sorted(content.errors))
+            ),
+        )
     if content.remaining:
         parts = [f"{name} has {count} resource instances" for name, count in sorted(content.remaining.items())]
         wrong["NamespaceContentRemaining"] = (
-            "SomeResourcesRemain", f"Some resources are remaining: {', '.join(parts)}")
+            "SomeResourcesRemain",
+            f"Some resources are remaining: {', '.join(parts)}",
+        )
     if content.finalizers:
         parts = [f"{name} in {count} resource instances" for name, count in sorted(content.finalizers.items())]
         wrong["NamespaceFinalizersRemaining"] = (
-            "SomeFinalizersRemain", f"Some content in the namespace has finalizers remaining: {', '.join(parts)}")
+            "SomeFinalizersRemain",
+            f"Some content in the namespace has finalizers remaining: {', '.join(parts)}",
+        )
     found = list(current)
     for type, fine in _FINE.items():
         reason, message = wrong.get(type, fine)
@@ -74,7 +83,7 @@ def _set(conditions: list[Obj], type: str, status: str, reason: str, message: st
         if old["type"] == type:
             if old["status"] == status and old.get("message") == message and old.get("reason") == reason:
                 return conditions
-            return [*conditions[:i], wanted, *conditions[i + 1:]]
+            return [*conditions[:i], wanted, *conditions[i + 1 :]]
     return [*conditions, wanted]
 
 
@@ -138,5 +147,11 @@ async def _remove(work: Work, gvr: GVR, namespace: str, content: Content) -> Non
             content.finalizers.update(obj["metadata"].get("finalizers") or ())
 
 
-NAMESPACE = Controller("namespace-controller", "namespace", service_account("namespace-controller"),
-                       (Watch(NAMESPACES),), reconcile, workers=10)
+NAMESPACE = Controller(
+    "namespace-controller",
+    "namespace",
+    service_account("namespace-controller"),
+    (Watch(NAMESPACES),),
+    reconcile,
+    workers=10,
+)

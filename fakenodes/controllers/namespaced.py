@@ -30,8 +30,12 @@ def plan_root_ca(work: Work, found: Obj | None) -> Obj | None:
     """The ConfigMap to write: when there is none, or when it says something else."""
     data = {"ca.crt": work.options.root_ca}
     if found is None:
-        return {"apiVersion": "v1", "kind": "ConfigMap",
-                "metadata": {"name": ROOT_CA, "annotations": {DESCRIPTION: ROOT_CA_TEXT}}, "data": data}
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": ROOT_CA, "annotations": {DESCRIPTION: ROOT_CA_TEXT}},
+            "data": data,
+        }
     marks = found["metadata"].get("annotations") or {}
     if found.get("data") == data and marks.get(DESCRIPTION):
         return None
@@ -76,10 +80,18 @@ def _named(name: str) -> Callable[[Watching, Obj | None, Obj | None], Iterable[s
 
 
 SERVICEACCOUNT = Controller(
-    "serviceaccount-controller", "serviceaccount", service_account("service-account-controller"),
+    "serviceaccount-controller",
+    "serviceaccount",
+    service_account("service-account-controller"),
     (Watch(NAMESPACES), Watch(SERVICE_ACCOUNTS, _named(ACCOUNT))),
-    _reconciler(SERVICE_ACCOUNTS, ACCOUNT, plan_account), workers=1)
+    _reconciler(SERVICE_ACCOUNTS, ACCOUNT, plan_account),
+    workers=1,
+)
 ROOT_CA_PUBLISHER = Controller(
-    "root-ca-certificate-publisher-controller", "root-ca-cert-publisher", service_account("root-ca-cert-publisher"),
+    "root-ca-certificate-publisher-controller",
+    "root-ca-cert-publisher",
+    service_account("root-ca-cert-publisher"),
     (Watch(NAMESPACES), Watch(CONFIG_MAPS, _named(ROOT_CA))),
-    _reconciler(CONFIG_MAPS, ROOT_CA, plan_root_ca), workers=1)
+    _reconciler(CONFIG_MAPS, ROOT_CA, plan_root_ca),
+    workers=1,
+)

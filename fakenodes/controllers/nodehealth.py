@@ -52,8 +52,9 @@ def no_schedule(node: Obj) -> list[str]:
     return found
 
 
-def swapped(taints: Sequence[Obj], effect: str, managed: Iterable[str], wanted: Sequence[str],
-            now: float) -> list[Obj] | None:
+def swapped(
+    taints: Sequence[Obj], effect: str, managed: Iterable[str], wanted: Sequence[str], now: float
+) -> list[Obj] | None:
     """The taints with, of the managed keys and that effect, exactly the wanted ones; None when they are so already."""
     known = set(managed)
     kept = [t for t in taints if not (t["effect"] == effect and t["key"] in known and t["key"] not in wanted)]
@@ -70,14 +71,26 @@ def unknown(node: Obj, now: float) -> list[Obj]:
     for each in status.get("conditions") or ():
         have.add(each["type"])
         if each["type"] in REPORTED and each["status"] != "Unknown":
-            each = {**each, "status": "Unknown", "reason": "NodeStatusUnknown", "lastTransitionTime": rfc3339(now),
-                    "message": "Kubelet stopped posting node status."}
+            each = {
+                **each,
+                "status": "Unknown",
+                "reason": "NodeStatusUnknown",
+                "lastTransitionTime": rfc3339(now),
+                "message": "Kubelet stopped posting node status.",
+            }
         found.append(each)
     for name in REPORTED:
         if name not in have:
-            found.append({"type": name, "status": "Unknown", "lastHeartbeatTime": node["metadata"]["creationTimestamp"],
-                          "lastTransitionTime": rfc3339(now), "reason": "NodeStatusNeverUpdated",
-                          "message": "Kubelet never posted node status."})
+            found.append(
+                {
+                    "type": name,
+                    "status": "Unknown",
+                    "lastHeartbeatTime": node["metadata"]["creationTimestamp"],
+                    "lastTransitionTime": rfc3339(now),
+                    "reason": "NodeStatusNeverUpdated",
+                    "message": "Kubelet never posted node status.",
+                }
+            )
     return found
 
 

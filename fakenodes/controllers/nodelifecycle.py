@@ -226,6 +226,13 @@ async def begin(shared: Shared) -> None:
 
 
 NODE_LIFECYCLE = Controller(
-    "node-lifecycle-controller", "nodelifecycle", service_account("node-controller"),
+    "node-lifecycle-controller",
+    "nodelifecycle",
+    service_account("node-controller"),
     (Watch(NODES, _changed), Watch(PODS, None, {"node": by_node}), Watch(LEASES, None)),
-    reconcile, "node-controller", State, begin, workers=5)
+    reconcile,
+    "node-controller",
+    State,
+    begin,
+    workers=5,
+)

@@ -40,7 +40,7 @@ def plan(pods: Sequence[Obj], nodes: dict[str, Obj], gone: set[str]) -> Plan:
     over = [p for p in pods if is_terminated(p)]
     if len(over) > THRESHOLD:
         over.sort(key=lambda p: (p["metadata"]["creationTimestamp"], p["metadata"]["name"]))
-        found.delete += [(p, None) for p in over[:len(over) - THRESHOLD]]
+        found.delete += [(p, None) for p in over[: len(over) - THRESHOLD]]
     for pod in pods:
         name = pod["spec"].get("nodeName", "")
         going = bool(pod["metadata"].get("deletionTimestamp"))
@@ -91,8 +91,13 @@ async def _delete(work: Work, pod: Obj, why: tuple[str, str] | None) -> None:
     if not is_terminated(pod):
         status["phase"] = "Failed"
         if why is not None:
-            found = {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": rfc3339(work.clock.now()),
-                     "reason": why[0], "message": why[1]}
+            found = {
+                "type": "DisruptionTarget",
+                "status": "True",
+                "lastTransitionTime": rfc3339(work.clock.now()),
+                "reason": why[0],
+                "message": why[1],
+            }
             if pod["metadata"].get("generation"):
                 found["observedGeneration"] = pod["metadata"]["generation"]
             status["conditions"] = [found]
@@ -111,5 +116,12 @@ async def begin(shared: Shared) -> None:
     shared.queue.add(ROUND)
 
 
-POD_GC = Controller("pod-garbage-collector-controller", "podgc", service_account("pod-garbage-collector"),
-                    (Watch(NODES, None), Watch(PODS, None)), reconcile, run=begin, workers=1)
+POD_GC = Controller(
+    "pod-garbage-collector-controller",
+    "podgc",
+    service_account("pod-garbage-collector"),
+    (Watch(NODES, None), Watch(PODS, None)),
+    reconcile,
+    run=begin,
+    workers=1,
+)

@@ -112,6 +112,14 @@ def deletion_rank(pod: Obj, ranks: Mapping[str, int], now: float) -> tuple[Any, 
     node = pod["spec"].get("nodeName", "")
     created = parse_rfc3339(pod["metadata"]["creationTimestamp"])
     ready = is_ready(pod)
-    return (bool(node), _PHASES.get(phase(pod), 1), ready, deletion_cost(pod), -ranks.get(node, 0),
-            _bucket(ready_since(pod), now) if ready else 0, -restarts(pod), _bucket(created, now),
-            pod["metadata"]["uid"])
+    return (
+        bool(node),
+        _PHASES.get(phase(pod), 1),
+        ready,
+        deletion_cost(pod),
+        -ranks.get(node, 0),
+        _bucket(ready_since(pod), now) if ready else 0,
+        -restarts(pod),
+        _bucket(created, now),
+        pod["metadata"]["uid"],
+    )

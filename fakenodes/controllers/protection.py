@@ -74,8 +74,18 @@ def _claims_of_pod(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[st
 
 
 CLAIM_PROTECTION = Controller(
-    "persistentvolumeclaim-protection-controller", "pvc-protection", service_account("pvc-protection-controller"),
-    (Watch(CLAIMS), Watch(PODS, _claims_of_pod, {"claim": claims_of})), protect_claim, workers=1)
+    "persistentvolumeclaim-protection-controller",
+    "pvc-protection",
+    service_account("pvc-protection-controller"),
+    (Watch(CLAIMS), Watch(PODS, _claims_of_pod, {"claim": claims_of})),
+    protect_claim,
+    workers=1,
+)
 VOLUME_PROTECTION = Controller(
-    "persistentvolume-protection-controller", "pv-protection", service_account("pv-protection-controller"),
-    (Watch(VOLUMES),), protect_volume, workers=1)
+    "persistentvolume-protection-controller",
+    "pv-protection",
+    service_account("pv-protection-controller"),
+    (Watch(VOLUMES),),
+    protect_volume,
+    workers=1,
+)

@@ -38,18 +38,31 @@ def plan(claim: Obj, storage: Obj) -> Obj | None:
         return None
     meta, spec = claim["metadata"], claim["spec"]
     name = f"pvc-{meta['uid']}"
-    reference = {"kind": "PersistentVolumeClaim", "namespace": meta["namespace"], "name": meta["name"],
-                 "uid": meta["uid"], "apiVersion": "v1", "resourceVersion": meta["resourceVersion"]}
+    reference = {
+        "kind": "PersistentVolumeClaim",
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "apiVersion": "v1",
+        "resourceVersion": meta["resourceVersion"],
+    }
     made: Obj = {
-        "capacity": {"storage": spec["resources"]["requests"]["storage"]}, "accessModes": spec.get("accessModes") or [],
-        "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"), "claimRef": reference,
-        "storageClassName": storage["metadata"]["name"], "volumeMode": spec.get("volumeMode", "Filesystem"),
+        "capacity": {"storage": spec["resources"]["requests"]["storage"]},
+        "accessModes": spec.get("accessModes") or [],
+        "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"),
+        "claimRef": reference,
+        "storageClassName": storage["metadata"]["name"],
+        "volumeMode": spec.get("volumeMode", "Filesystem"),
         "hostPath": {"path": f"{ROOT}/{name}", "type": "DirectoryOrCreate"},
     }
     if storage.get("mountOptions"):
         made["mountOptions"] = storage["mountOptions"]
-    return {"apiVersion": "v1", "kind": "PersistentVolume",
-            "metadata": {"name": name, "annotations": {PROVISIONED_BY: NAME}}, "spec": made}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name, "annotations": {PROVISIONED_BY: NAME}},
+        "spec": made,
+    }
 
 
 def finished(volume: Obj) -> bool:
@@ -92,5 +105,10 @@ def _of_claim(_: Watching, __: Obj | None, new: Obj | None) -> Iterable[str]:
 
 
 HOLLOW_PROVISIONER = Controller(
-    "hollow-provisioner", "provisioner", service_account("persistent-volume-binder"),
-    (Watch(CLAIMS, _of_claim), Watch(VOLUMES, _of_volume), Watch(STORAGE_CLASSES, None)), reconcile, NAME)
+    "hollow-provisioner",
+    "provisioner",
+    service_account("persistent-volume-binder"),
+    (Watch(CLAIMS, _of_claim), Watch(VOLUMES, _of_volume), Watch(STORAGE_CLASSES, None)),
+    reconcile,
+    NAME,
+)

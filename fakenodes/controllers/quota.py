@@ -29,8 +29,12 @@ from fakenodes.informer import Informer, key_of
 RESYNC_SECONDS = 300.0
 COUNT = "count/"
 MEASURED = (PODS, SERVICES, CLAIMS)
-OLD_NAMES = {"configmaps": CONFIG_MAPS, "secrets": SECRETS, "replicationcontrollers": REPLICATION_CONTROLLERS,
-             "resourcequotas": RESOURCE_QUOTAS}
+OLD_NAMES = {
+    "configmaps": CONFIG_MAPS,
+    "secrets": SECRETS,
+    "replicationcontrollers": REPLICATION_CONTROLLERS,
+    "resourcequotas": RESOURCE_QUOTAS,
+}
 
 
 @dataclass(slots=True)
@@ -69,7 +73,8 @@ async def reconcile(work: Work) -> float | None:
     space = quota["metadata"]["namespace"]
     hard = quota["spec"].get("hard") or {}
     objects: dict[GVR, Iterable[Obj]] = {
-        gvr: work.list(gvr, space) for gvr in MEASURED if rules.matching(gvr.group, gvr.resource, hard)}
+        gvr: work.list(gvr, space) for gvr in MEASURED if rules.matching(gvr.group, gvr.resource, hard)
+    }
     for gvr in await _counted(work, hard):
         if gvr not in objects:
             objects[gvr] = (await _follow(work, gvr)).list(space)
@@ -86,8 +91,11 @@ async def _counted(work: Work, hard: Iterable[str]) -> list[GVR]:
     names = counted_names(hard)
     if any(name not in state.counted for name in names):
         resources = await discover(work.client)
-        state.counted = {f"{r.gvr.resource}.{r.gvr.group}" if r.gvr.group else r.gvr.resource: r.gvr
-                         for r in resources.preferred if r.gvr.namespaced and {"list", "watch"} <= r.verbs}
+        state.counted = {
+            f"{r.gvr.resource}.{r.gvr.group}" if r.gvr.group else r.gvr.resource: r.gvr
+            for r in resources.preferred
+            if r.gvr.namespaced and {"list", "watch"} <= r.verbs
+        }
     return found + [state.counted[name] for name in names if name in state.counted]
 
 
@@ -131,5 +139,10 @@ def _less(old: Obj, new: Obj) -> bool:
 
 
 RESOURCE_QUOTA = Controller(
-    "resourcequota-controller", "resourcequota", service_account("resourcequota-controller"),
-    (Watch(RESOURCE_QUOTAS, _of_quota), *(Watch(gvr, _gone) for gvr in MEASURED)), reconcile, state=State)
+    "resourcequota-controller",
+    "resourcequota",
+    service_account("resourcequota-controller"),
+    (Watch(RESOURCE_QUOTAS, _of_quota), *(Watch(gvr, _gone) for gvr in MEASURED)),
+    reconcile,
+    state=State,
+)

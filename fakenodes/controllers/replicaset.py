@@ -111,8 +111,15 @@ def with_failure(status: Obj, short: bool, error: str, now: float) -> Obj:
     others = [c for c in conditions if c["type"] != "ReplicaFailure"]
     if error and len(others) == len(conditions):
         reason = "FailedCreate" if short else "FailedDelete"
-        others.append({"type": "ReplicaFailure", "status": "True", "lastTransitionTime": rfc3339(now),
-                       "reason": reason, "message": error})
+        others.append(
+            {
+                "type": "ReplicaFailure",
+                "status": "True",
+                "lastTransitionTime": rfc3339(now),
+                "reason": reason,
+                "message": error,
+            }
+        )
     elif error:
         others = conditions
     result = {k: v for k, v in status.items() if k != "conditions"}
@@ -215,14 +222,25 @@ async def _delete(work: Work, owner: Obj, pod: Obj) -> str:
 
 
 def _descriptor(name: str, alias: str, user: str, component: str, flavour: Flavour) -> Controller:
-    pods = Watch(PODS, to_owner(flavour.owner, selecting(flavour.owner.gvr, selector_of)),
-                 {"controller": by_controller})
-    return Controller(name, alias, service_account(user), (Watch(flavour.owner.gvr), pods),
-                      _reconciler(flavour), component)
+    pods = Watch(
+        PODS, to_owner(flavour.owner, selecting(flavour.owner.gvr, selector_of)), {"controller": by_controller}
+    )
+    return Controller(
+        name, alias, service_account(user), (Watch(flavour.owner.gvr), pods), _reconciler(flavour), component
+    )
 
 
-REPLICASET = _descriptor("replicaset-controller", "replicaset", "replicaset-controller", "replicaset-controller",
-                         Flavour(OwnerKind(REPLICA_SETS, "apps/v1", "ReplicaSet"), True))
-REPLICATION = _descriptor("replicationcontroller-controller", "replicationcontroller", "replication-controller",
-                          "replication-controller",
-                          Flavour(OwnerKind(REPLICATION_CONTROLLERS, "v1", "ReplicationController"), False))
+REPLICASET = _descriptor(
+    "replicaset-controller",
+    "replicaset",
+    "replicaset-controller",
+    "replicaset-controller",
+    Flavour(OwnerKind(REPLICA_SETS, "apps/v1", "ReplicaSet"), True),
+)
+REPLICATION = _descriptor(
+    "replicationcontroller-controller",
+    "replicationcontroller",
+    "replication-controller",
+    "replication-controller",
+    Flavour(OwnerKind(REPLICATION_CONTROLLERS, "v1", "ReplicationController"), False),
+)

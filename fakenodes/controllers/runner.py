@@ -44,8 +44,14 @@ def choose(controllers: Iterable[Controller], select: str) -> list[Controller]:
 class Manager:
     """Running controllers. `clients(user)` gives the client that acts as that user; start(), then stop()."""
 
-    def __init__(self, controllers: Iterable[Controller], clients: Callable[[str], Client], clock: Clock,
-                 options: Options | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        controllers: Iterable[Controller],
+        clients: Callable[[str], Client],
+        clock: Clock,
+        options: Options | None = None,
+        seed: int | None = None,
+    ) -> None:
         self._controllers = list(controllers)
         self._clients = clients
         self._clock = clock
@@ -68,8 +74,9 @@ class Manager:
     async def start(self) -> None:
         """Return once all caches are filled and the workers run."""
         for controller in self._controllers:
-            running = _Running(controller, self._watching, self._clients(controller.user), self._clock, self._rng,
-                               self._options)
+            running = _Running(
+                controller, self._watching, self._clients(controller.user), self._clock, self._rng, self._options
+            )
             self._running.append(running)
             running.connect()
         await self._factory.start()
@@ -83,13 +90,19 @@ class Manager:
         await self._factory.stop()
 
 
-async def run_controllers(clients: Callable[[str], Client], clock: Clock, select: str = "*",
-                          controllers: Iterable[Controller] = (), options: Options | None = None,
-                          seed: int | None = None) -> Manager:
+async def run_controllers(
+    clients: Callable[[str], Client],
+    clock: Clock,
+    select: str = "*",
+    controllers: Iterable[Controller] = (),
+    options: Options | None = None,
+    seed: int | None = None,
+) -> Manager:
     """Start the controllers that `select` names and return their manager; stop() it in the end."""
     if not controllers:
         # Here, not above: a descriptor's module imports base.py, and the tuple imports every descriptor.
         from fakenodes.controllers import CONTROLLERS
+
         controllers = CONTROLLERS
     manager = Manager(choose(controllers, select), clients, clock, options, seed)
     await manager.start()
@@ -99,7 +112,8 @@ async def run_controllers(clients: Callable[[str], Client], clock: Clock, select
 def _rest(took: float) -> float:
     """How long a key is left alone after a reconcile of so many seconds.
 
-    A large ReplicaSet changes with every one of its Pods, and each look at it costs in proportion to all of them: without
+    A large ReplicaSet changes with every one of its Pods, and each look at it costs in proportion to all of them:
+    without
     a pause, bringing up N Pods would cost N squared. Small objects, and a virtual clock, never wait."""
     return min(took * REST_FACTOR, REST_SECONDS) if took > QUICK_SECONDS else 0.0
 
@@ -107,14 +121,20 @@ def _rest(took: float) -> float:
 class _Running:
     """One controller at work."""
 
-    def __init__(self, controller: Controller, watching: Watching, client: Client, clock: Clock,
-                 rng: random.Random, options: Options) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        watching: Watching,
+        client: Client,
+        clock: Clock,
+        rng: random.Random,
+        options: Options,
+    ) -> None:
         self.controller = controller
         self._clock = clock
         self._queue: WorkQueue[str] = WorkQueue(clock)
         self._recorder = EventRecorder(client, clock, controller.component or controller.name)
-        self._shared = Shared(watching, client, clock, self._recorder, self._queue, controller.state(), rng,
-                              options)
+        self._shared = Shared(watching, client, clock, self._recorder, self._queue, controller.state(), rng, options)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -141,8 +161,9 @@ class _Running:
             for key in mapper(watching, old, new):
                 queue.add(key)
 
-        watching.informer(watch.gvr).add_handler(lambda new: changed(None, new), changed,
-                                                 lambda old: changed(old, None))
+        watching.informer(watch.gvr).add_handler(
+            lambda new: changed(None, new), changed, lambda old: changed(old, None)
+        )
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()

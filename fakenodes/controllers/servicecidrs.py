@@ -16,8 +16,11 @@ from fakenodes.controllers.pods import condition
 
 FINALIZER = "networking.k8s.io/service-cidr-finalizer"
 READY = ("True", "", "Kubernetes Service CIDR is ready")
-BLOCKED = ("False", "Terminating", "There are still IPAddresses referencing the ServiceCIDR, please remove them or "
-           "create a new ServiceCIDR")
+BLOCKED = (
+    "False",
+    "Terminating",
+    "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR",
+)
 GRACE_SECONDS = 10.0
 
 
@@ -29,8 +32,12 @@ def networks(cidr: Obj) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 def orphans(cidr: Obj, others: Iterable[Obj], addresses: Iterable[Obj]) -> list[str]:
     """Addresses in the range that no other range (not going itself) has."""
     ranges = networks(cidr)
-    rest = [n for other in others if other["metadata"]["name"] != cidr["metadata"]["name"]
-            and not other["metadata"].get("deletionTimestamp") for n in networks(other)]
+    rest = [
+        n
+        for other in others
+        if other["metadata"]["name"] != cidr["metadata"]["name"] and not other["metadata"].get("deletionTimestamp")
+        for n in networks(other)
+    ]
     found = []
     for each in addresses:
         ip = ipaddress.ip_address(each["metadata"]["name"])
@@ -84,5 +91,11 @@ def _of_address(watching: Watching, old: Obj | None, new: Obj | None) -> Iterabl
 
 
 SERVICE_CIDR = Controller(
-    "service-cidr-controller", "service-cidr", service_account("service-cidrs-controller"),
-    (Watch(SERVICE_CIDRS), Watch(IP_ADDRESSES, _of_address)), reconcile, "service-cidrs-controller", workers=1)
+    "service-cidr-controller",
+    "service-cidr",
+    service_account("service-cidrs-controller"),
+    (Watch(SERVICE_CIDRS), Watch(IP_ADDRESSES, _of_address)),
+    reconcile,
+    "service-cidrs-controller",
+    workers=1,
+)

@@ -116,5 +116,14 @@ def services_of_pod(watching: Watching, old: Obj | None, new: Obj | None) -> Ite
 def _shown(pod: Obj) -> object:
     meta, spec = pod["metadata"], pod["spec"]
     ready = condition(pod, "Ready") or {}
-    return (meta["uid"], meta.get("labels"), bool(meta.get("deletionTimestamp")), addresses(pod), ready.get("status"),
-            is_terminated(pod), spec.get("nodeName"), spec.get("hostname"), spec.get("subdomain"))
+    return (
+        meta["uid"],
+        meta.get("labels"),
+        bool(meta.get("deletionTimestamp")),
+        addresses(pod),
+        ready.get("status"),
+        is_terminated(pod),
+        spec.get("nodeName"),
+        spec.get("hostname"),
+        spec.get("subdomain"),
+    )

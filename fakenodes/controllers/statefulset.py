@@ -77,8 +77,11 @@ class _Pods:
 
     def healthy(self, pod: Obj) -> bool:
         """Running, ready, available and not on its way out."""
-        return (phase(pod) == "Running" and available_in(pod, self.seconds, self.now) == 0.0
-                and not pod["metadata"].get("deletionTimestamp"))
+        return (
+            phase(pod) == "Running"
+            and available_in(pod, self.seconds, self.now) == 0.0
+            and not pod["metadata"].get("deletionTimestamp")
+        )
 
 
 def plan(owner: Obj, pods: Sequence[Obj], current: str, update: str, now: float) -> Plan:
@@ -177,9 +180,17 @@ def revision_label(pod: Obj) -> str:
 
 
 def _counts(owner: Obj, known: _Pods, current: str, update: str) -> Obj:
-    status: Obj = {"observedGeneration": owner["metadata"].get("generation", 0), "replicas": 0, "readyReplicas": 0,
-                   "currentReplicas": 0, "updatedReplicas": 0, "currentRevision": current, "updateRevision": update,
-                   "collisionCount": 0, "availableReplicas": 0}
+    status: Obj = {
+        "observedGeneration": owner["metadata"].get("generation", 0),
+        "replicas": 0,
+        "readyReplicas": 0,
+        "currentReplicas": 0,
+        "updatedReplicas": 0,
+        "currentRevision": current,
+        "updateRevision": update,
+        "collisionCount": 0,
+        "availableReplicas": 0,
+    }
     for pod in known.by_ordinal.values():
         status["replicas"] += 1
         if phase(pod) == "Running" and is_ready(pod):
@@ -239,14 +250,20 @@ def pod_for(owner: Obj, template: Obj, revision: str, number: int) -> Obj:
     spec = {**template["spec"], "hostname": name}
     if owner["spec"].get("serviceName"):
         spec["subdomain"] = owner["spec"]["serviceName"]
-    claims = {t["metadata"]["name"]: f"{t['metadata']['name']}-{name}"
-              for t in owner["spec"].get("volumeClaimTemplates") or ()}
+    claims = {
+        t["metadata"]["name"]: f"{t['metadata']['name']}-{name}"
+        for t in owner["spec"].get("volumeClaimTemplates") or ()
+    }
     if claims:
         volumes = [{"name": k, "persistentVolumeClaim": {"claimName": v}} for k, v in claims.items()]
         spec["volumes"] = volumes + [v for v in spec.get("volumes") or () if v["name"] not in claims]
-    found: Obj = {"name": name, "namespace": owner["metadata"]["namespace"],
-                  "generateName": f"{owner['metadata']['name']}-",
-                  "labels": labels, "ownerReferences": [controller_reference(owner, "apps/v1", "StatefulSet")]}
+    found: Obj = {
+        "name": name,
+        "namespace": owner["metadata"]["namespace"],
+        "generateName": f"{owner['metadata']['name']}-",
+        "labels": labels,
+        "ownerReferences": [controller_reference(owner, "apps/v1", "StatefulSet")],
+    }
     if meta.get("annotations"):
         found["annotations"] = dict(meta["annotations"])
     if meta.get("finalizers"):
@@ -265,8 +282,9 @@ async def _create(work: Work, owner: Obj, revision: Obj, number: int) -> None:
     except ClientError as error:
         if error.reason == "AlreadyExists":
             raise
-        work.event(owner, "Warning", "FailedCreate",
-                   f"Create Pod {name} in StatefulSet {meta['name']} failed error: {error}")
+        work.event(
+            owner, "Warning", "FailedCreate", f"Create Pod {name} in StatefulSet {meta['name']} failed error: {error}"
+        )
         raise
     work.event(owner, "Normal", "SuccessfulCreate", f"Create Pod {name} in StatefulSet {meta['name']} successful")
 
@@ -283,27 +301,37 @@ async def _claims(work: Work, owner: Obj, pod_name: str) -> None:
         if template["metadata"].get("annotations"):
             found["annotations"] = template["metadata"]["annotations"]
         try:
-            await work.create(CLAIMS, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": found,
-                                       "spec": template["spec"]})
+            await work.create(
+                CLAIMS,
+                {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": found, "spec": template["spec"]},
+            )
         except ClientError as error:
             if error.reason != "AlreadyExists":
-                work.event(owner, "Warning", "FailedCreate", f"Create Claim {name} for Pod {pod_name} in StatefulSet "
-                           f"{meta['name']} failed error: {error}")
+                work.event(
+                    owner,
+                    "Warning",
+                    "FailedCreate",
+                    f"Create Claim {name} for Pod {pod_name} in StatefulSet {meta['name']} failed error: {error}",
+                )
                 raise
             continue
-        work.event(owner, "Normal", "SuccessfulCreate",
-                   f"Create Claim {name} Pod {pod_name} in StatefulSet {meta['name']} success")
+        work.event(
+            owner,
+            "Normal",
+            "SuccessfulCreate",
+            f"Create Claim {name} Pod {pod_name} in StatefulSet {meta['name']} success",
+        )
 
 
 async def _delete(work: Work, owner: Obj, pod: Obj, reason: str) -> None:
     meta, name = owner["metadata"], pod["metadata"]["name"]
     if reason:
         kind = "failed" if reason == "RecreatingFailedPod" else "terminated"
-        work.event(owner, "Warning", reason, f"StatefulSet {meta['namespace']}/{meta['name']} is recreating {kind} "
-                   f"Pod {name}")
+        work.event(
+            owner, "Warning", reason, f"StatefulSet {meta['namespace']}/{meta['name']} is recreating {kind} Pod {name}"
+        )
     if await work.delete(PODS, pod):
-        work.event(owner, "Normal", "SuccessfulDelete",
-                   f"Delete Pod {name} in StatefulSet {meta['name']} successful")
+        work.event(owner, "Normal", "SuccessfulDelete", f"Delete Pod {name} in StatefulSet {meta['name']} successful")
 
 
 async def _retain(work: Work, owner: Obj, pods: Iterable[Obj], found: Plan) -> None:
@@ -331,8 +359,11 @@ async def _own_claims(work: Work, owner: Obj, number: int, references: list[Obj]
         if claim is None:
             continue
         present = claim["metadata"].get("ownerReferences") or []
-        ours = [r for r in present if r["uid"] == meta["uid"] or (
-            r["kind"] == "Pod" and r["name"] == f"{meta['name']}-{number}")]
+        ours = [
+            r
+            for r in present
+            if r["uid"] == meta["uid"] or (r["kind"] == "Pod" and r["name"] == f"{meta['name']}-{number}")
+        ]
         if [r["uid"] for r in ours] != [r["uid"] for r in references]:
             left = [r for r in present if r not in ours] + references
             rest = {k: v for k, v in claim["metadata"].items() if k != "ownerReferences"}
@@ -341,7 +372,14 @@ async def _own_claims(work: Work, owner: Obj, number: int, references: list[Obj]
 
 _TO_OWNER = to_owner(OWNER, selecting(STATEFUL_SETS, selector_of))
 STATEFULSET = Controller(
-    "statefulset-controller", "statefulset", service_account("statefulset-controller"),
-    (Watch(STATEFUL_SETS), Watch(PODS, _TO_OWNER, {"controller": by_controller}), Watch(CLAIMS, None),
-     Watch(CONTROLLER_REVISIONS, None, {"controller": by_controller})),
-    reconcile)
+    "statefulset-controller",
+    "statefulset",
+    service_account("statefulset-controller"),
+    (
+        Watch(STATEFUL_SETS),
+        Watch(PODS, _TO_OWNER, {"controller": by_controller}),
+        Watch(CLAIMS, None),
+        Watch(CONTROLLER_REVISIONS, None, {"controller": by_controller}),
+    ),
+    reconcile,
+)

@@ -31,8 +31,13 @@ def delay(taints: Sequence[Obj], tolerations: Sequence[Obj]) -> float | None:
 
 def condition_patch(pod: Obj, now: float) -> Obj:
     """The status patch that says why the pod is deleted."""
-    found = {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": rfc3339(now),
-             "reason": "DeletionByTaintManager", "message": "Taint manager: deleting due to NoExecute taint"}
+    found = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastTransitionTime": rfc3339(now),
+        "reason": "DeletionByTaintManager",
+        "message": "Taint manager: deleting due to NoExecute taint",
+    }
     if pod["metadata"].get("generation"):
         found["observedGeneration"] = pod["metadata"]["generation"]
     return {"metadata": {"uid": pod["metadata"]["uid"]}, "status": {"conditions": [found]}}
@@ -89,5 +94,10 @@ def _of_pod(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[st
 
 
 TAINT_EVICTION = Controller(
-    "taint-eviction-controller", "taint-eviction-controller", service_account("node-controller"),
-    (Watch(NODES, _of_node), Watch(PODS, _of_pod, {"node": by_node})), reconcile, "taint-eviction-controller")
+    "taint-eviction-controller",
+    "taint-eviction-controller",
+    service_account("node-controller"),
+    (Watch(NODES, _of_node), Watch(PODS, _of_pod, {"node": by_node})),
+    reconcile,
+    "taint-eviction-controller",
+)

@@ -55,11 +55,17 @@ def token_for(account: Obj, secret: str, key: bytes) -> str:
     meta = account["metadata"]
     private = serialization.load_pem_private_key(key, None)
     public = private.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     kid = base64.urlsafe_b64encode(hashlib.sha256(public).digest()).rstrip(b"=").decode()
-    claims = {"iss": ISSUER, f"{CLAIM}namespace": meta["namespace"], f"{CLAIM}secret.name": secret,
-              f"{CLAIM}service-account.name": meta["name"], f"{CLAIM}service-account.uid": meta["uid"],
-              "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}"}
+    claims = {
+        "iss": ISSUER,
+        f"{CLAIM}namespace": meta["namespace"],
+        f"{CLAIM}secret.name": secret,
+        f"{CLAIM}service-account.name": meta["name"],
+        f"{CLAIM}service-account.uid": meta["uid"],
+        "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",
+    }
     algorithm = "RS256" if isinstance(private, rsa.RSAPrivateKey) else "ES256"
     return jwt.encode(claims, private, algorithm, {"kid": kid})  # type: ignore[arg-type]
 
@@ -123,5 +129,9 @@ def _account_gone(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str
 
 
 TOKENS = Controller(
-    "serviceaccount-token-controller", "serviceaccount-token", USER,
-    (Watch(SECRETS, _secret_changed, {"account": _account_of}), Watch(SERVICE_ACCOUNTS, _account_gone)), reconcile)
+    "serviceaccount-token-controller",
+    "serviceaccount-token",
+    USER,
+    (Watch(SECRETS, _secret_changed, {"account": _account_of}), Watch(SERVICE_ACCOUNTS, _account_gone)),
+    reconcile,
+)

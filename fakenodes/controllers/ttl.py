@@ -40,5 +40,9 @@ async def reconcile(work: Work) -> float | None:
 
 
 TTL_AFTER_FINISHED = Controller(
-    "ttl-after-finished-controller", "ttl-after-finished", service_account("ttl-after-finished-controller"),
-    (Watch(JOBS),), reconcile)
+    "ttl-after-finished-controller",
+    "ttl-after-finished",
+    service_account("ttl-after-finished-controller"),
+    (Watch(JOBS),),
+    reconcile,
+)

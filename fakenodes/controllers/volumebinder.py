@@ -233,10 +233,16 @@ def _of_volume(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable
         reference = reference_of(each) if each is not None else {}
         if reference.get("name"):
             keys.append(f"{reference.get('namespace', '')}/{reference['name']}")
-    if new is not None and phase_of(new) == "Available" and (old is None or old["spec"] != new["spec"]
-                                                             or phase_of(old) != "Available"):
-        keys += [key_of(c) for c in watching.find(CLAIMS, "class", class_of(new))
-                 if BIND_COMPLETED not in marks_of(c) and requested(c) <= capacity(new)]
+    if (
+        new is not None
+        and phase_of(new) == "Available"
+        and (old is None or old["spec"] != new["spec"] or phase_of(old) != "Available")
+    ):
+        keys += [
+            key_of(c)
+            for c in watching.find(CLAIMS, "class", class_of(new))
+            if BIND_COMPLETED not in marks_of(c) and requested(c) <= capacity(new)
+        ]
     keys += watching.informer(CLAIMS).store.index_keys("volume", found["metadata"]["name"])
     return dict.fromkeys(keys)
 
@@ -267,8 +273,15 @@ def _of_class(watching: Watching, _: Obj | None, new: Obj | None) -> Iterable[st
 
 
 BINDER = Controller(
-    "persistentvolume-binder-controller", "persistentvolume-binder", service_account("persistent-volume-binder"),
-    (Watch(CLAIMS, _of_claim, {"volume": _by_volume, "class": _by_class}), Watch(VOLUMES, _of_volume),
-     Watch(STORAGE_CLASSES, _of_class), Watch(PODS, None, {"claim": claims_of})),
-    reconcile, "persistentvolume-controller")
-
+    "persistentvolume-binder-controller",
+    "persistentvolume-binder",
+    service_account("persistent-volume-binder"),
+    (
+        Watch(CLAIMS, _of_claim, {"volume": _by_volume, "class": _by_class}),
+        Watch(VOLUMES, _of_volume),
+        Watch(STORAGE_CLASSES, _of_class),
+        Watch(PODS, None, {"claim": claims_of}),
+    ),
+    reconcile,
+    "persistentvolume-controller",
+)

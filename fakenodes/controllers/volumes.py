@@ -17,7 +17,9 @@ BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 PROVISIONER, OLD_PROVISIONER = (
-    "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.beta.kubernetes.io/storage-provisioner",
+)
 OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
@@ -86,8 +88,14 @@ def _modes(obj: Obj) -> set[str]:
 
 def best_match(claim: Obj, volumes: Iterable[Obj], delayed: bool) -> Obj | None:
     """The volume bound to the claim beforehand, else the smallest free one that will do; delayed: only the former."""
-    found = [v for v in volumes if _modes(claim) <= _modes(v) and _mode(v) == _mode(claim)
-             and capacity(v) >= requested(claim) and not v["metadata"].get("deletionTimestamp")]
+    found = [
+        v
+        for v in volumes
+        if _modes(claim) <= _modes(v)
+        and _mode(v) == _mode(claim)
+        and capacity(v) >= requested(claim)
+        and not v["metadata"].get("deletionTimestamp")
+    ]
     found.sort(key=lambda v: (capacity(v), str(v["metadata"]["name"])))
     bound = next((v for v in found if is_for(v, claim)), None)
     if bound is not None or delayed:
@@ -99,9 +107,9 @@ def best_match(claim: Obj, volumes: Iterable[Obj], delayed: bool) -> Obj | None:
         return None
     for volume in found:
         free = phase_of(volume) == "Available" and not reference_of(volume)
-        same = class_of(volume) == class_of(claim) and (
-            volume["spec"].get("volumeAttributesClassName") or None) == (
-            claim["spec"].get("volumeAttributesClassName") or None)
+        same = class_of(volume) == class_of(claim) and (volume["spec"].get("volumeAttributesClassName") or None) == (
+            claim["spec"].get("volumeAttributesClassName") or None
+        )
         if free and same and (chosen is None or chosen.matches(volume["metadata"].get("labels") or {})):
             return volume
     return None
@@ -113,11 +121,20 @@ def bound_volume(volume: Obj, claim: Obj) -> Obj | None:
     old = reference_of(volume)
     if (old.get("uid"), old.get("name"), old.get("namespace")) == (meta["uid"], meta["name"], meta["namespace"]):
         return None
-    reference = {"kind": "PersistentVolumeClaim", "namespace": meta["namespace"], "name": meta["name"],
-                 "uid": meta["uid"], "apiVersion": "v1", "resourceVersion": meta["resourceVersion"]}
+    reference = {
+        "kind": "PersistentVolumeClaim",
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "apiVersion": "v1",
+        "resourceVersion": meta["resourceVersion"],
+    }
     marks = marks_of(volume) if old else {**marks_of(volume), BOUND_BY_CONTROLLER: "yes"}
-    return {**volume, "metadata": {**volume["metadata"], **({"annotations": marks} if marks else {})},
-            "spec": {**volume["spec"], "claimRef": reference}}
+    return {
+        **volume,
+        "metadata": {**volume["metadata"], **({"annotations": marks} if marks else {})},
+        "spec": {**volume["spec"], "claimRef": reference},
+    }
 
 
 def bound_claim(claim: Obj, volume: Obj) -> Obj | None:
@@ -128,8 +145,11 @@ def bound_claim(claim: Obj, volume: Obj) -> Obj | None:
     marks[BIND_COMPLETED] = "yes"
     if marks == marks_of(claim) and claim["spec"].get("volumeName") == volume["metadata"]["name"]:
         return None
-    return {**claim, "metadata": {**claim["metadata"], "annotations": marks},
-            "spec": {**claim["spec"], "volumeName": volume["metadata"]["name"]}}
+    return {
+        **claim,
+        "metadata": {**claim["metadata"], "annotations": marks},
+        "spec": {**claim["spec"], "volumeName": volume["metadata"]["name"]},
+    }
 
 
 def claim_status(claim: Obj, volume: Obj | None, phase: str) -> Obj:
@@ -158,5 +178,8 @@ def unbound_volume(volume: Obj) -> Obj:
         return {**volume, "spec": {**volume["spec"], "claimRef": reference}}
     marks = {k: v for k, v in marks_of(volume).items() if k != BOUND_BY_CONTROLLER}
     meta = {k: v for k, v in volume["metadata"].items() if k != "annotations"}
-    return {**volume, "metadata": {**meta, **({"annotations": marks} if marks else {})},
-            "spec": {k: v for k, v in volume["spec"].items() if k != "claimRef"}}
+    return {
+        **volume,
+        "metadata": {**meta, **({"annotations": marks} if marks else {})},
+        "spec": {k: v for k, v in volume["spec"].items() if k != "claimRef"},
+    }

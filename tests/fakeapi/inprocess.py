@@ -77,7 +77,12 @@ def reply(answer: Answer) -> Reply:
     """An Answer with its body decoded."""
     assert isinstance(answer.body, bytes)
     json = answer.content_type.startswith("application/json") or "+json" in answer.content_type
-    return Reply(answer.status, orjson.loads(answer.body) if json else answer.body.decode(), answer.headers, tuple(answer.warnings))
+    return Reply(
+        answer.status,
+        orjson.loads(answer.body) if json else answer.body.decode(),
+        answer.headers,
+        tuple(answer.warnings),
+    )
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Keys of service-account tokens that are given by file: --service-account-signing-key-file, --service-account-key-file."""
+"""Keys of service-account tokens that are given by file: --service-account-signing-key-file,
+--service-account-key-file.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fakeapi.config import Config
-from fakeapi.launch import LaunchError, Launched, launch
+from fakeapi.launch import Launched, LaunchError, launch
 
 
 @pytest.fixture(scope="module")

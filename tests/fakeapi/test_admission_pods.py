@@ -48,11 +48,19 @@ def limited(server: InProcess, name: str, *limits: dict[str, Any]) -> str:
 
 
 def test_defaults_are_filled_in_and_told(server: InProcess) -> None:
-    where = limited(server, "defaults", {"type": "Container", "default": {"cpu": "500m"}, "defaultRequest": {"cpu": "100m", "memory": "1Mi"}})
+    where = limited(
+        server,
+        "defaults",
+        {"type": "Container", "default": {"cpu": "500m"}, "defaultRequest": {"cpu": "100m", "memory": "1Mi"}},
+    )
     made = pod(server, where, "p", initContainers=[{"name": "i", "image": "nginx"}]).body
-    assert made["spec"]["containers"][0]["resources"] == {"limits": {"cpu": "500m"}, "requests": {"cpu": "100m", "memory": "1Mi"}}
-    assert made["metadata"]["annotations"]["kubernetes.io/limit-ranger"] == (
-        "LimitRanger plugin set: cpu, memory request for container c; cpu limit for container c; "
+    assert made["spec"]["containers"][0]["resources"] == {
+        "limits": {"cpu": "500m"},
+        "requests": {"cpu": "100m", "memory": "1Mi"},
+    }
+    assert (
+        made["metadata"]["annotations"]["kubernetes.io/limit-ranger"]
+        == "LimitRanger plugin set: cpu, memory request for container c; cpu limit for container c; "
         "cpu, memory request for init container i; cpu limit for init container i"
     )
 
@@ -60,9 +68,21 @@ def test_defaults_are_filled_in_and_told(server: InProcess) -> None:
 @pytest.mark.parametrize(
     ("limit", "containers", "told"),
     [
-        ({"type": "Container", "max": {"cpu": "1"}}, sized(limits={"cpu": "2"}), "maximum cpu usage per Container is 1, but limit is 2"),
-        ({"type": "Container", "min": {"cpu": "1"}}, sized({"cpu": "10m"}), "minimum cpu usage per Container is 1, but request is 10m"),
-        ({"type": "Pod", "max": {"memory": "1Gi"}}, sized(), "maximum memory usage per Pod is 1Gi.  No limit is specified"),
+        (
+            {"type": "Container", "max": {"cpu": "1"}},
+            sized(limits={"cpu": "2"}),
+            "maximum cpu usage per Container is 1, but limit is 2",
+        ),
+        (
+            {"type": "Container", "min": {"cpu": "1"}},
+            sized({"cpu": "10m"}),
+            "minimum cpu usage per Container is 1, but request is 10m",
+        ),
+        (
+            {"type": "Pod", "max": {"memory": "1Gi"}},
+            sized(),
+            "maximum memory usage per Pod is 1Gi.  No limit is specified",
+        ),
         (
             {"type": "Container", "maxLimitRequestRatio": {"cpu": "2"}},
             sized({"cpu": "100m"}, {"cpu": "300m"}),
@@ -71,7 +91,10 @@ def test_defaults_are_filled_in_and_told(server: InProcess) -> None:
         (
             {"type": "Container", "min": {"cpu": "1"}, "max": {"memory": "1Mi"}},
             sized({"cpu": "10m"}, {"memory": "2Mi"}),
-            "[minimum cpu usage per Container is 1, but request is 10m, maximum memory usage per Container is 1Mi, but limit is 2Mi]",
+            (
+                "[minimum cpu usage per Container is 1, but request is 10m, maximum memory usage per Container is 1Mi,"
+                " but limit is 2Mi]"
+            ),
         ),
     ],
 )
@@ -101,8 +124,10 @@ def test_a_quota_counts_and_refuses(server: InProcess) -> None:
     assert pod(server, where, "a", "?dryRun=All", containers=sized({"cpu": "600m"})).status == 201
     assert pod(server, where, "a", containers=sized({"cpu": "600m"})).status == 201
     assert used(server, where) == {"pods": "1", "requests.cpu": "600m"}
-    assert pod(server, where, "b", containers=sized({"cpu": "600m"})).message == (
-        'pods "b" is forbidden: exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=600m, limited: requests.cpu=1'
+    assert (
+        pod(server, where, "b", containers=sized({"cpu": "600m"})).message
+        == 'pods "b" is forbidden: exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=600m, limited:'
+        " requests.cpu=1"
     )
     assert pod(server, where, "b").message == 'pods "b" is forbidden: failed quota: q: must specify requests.cpu for: c'
     managers = [m["manager"] for m in server.ask("GET", f"{where}/resourcequotas/q").body["metadata"]["managedFields"]]
@@ -181,19 +206,55 @@ RESTRICTED = {
         ("baseline", 36, POD, []),
         ("privileged", 36, {**POD, "hostPID": True}, []),
         ("restricted", 36, RESTRICTED, []),
-        ("restricted", 24, {**POD, "os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}}, ["allowPrivilegeEscalation != false", "unrestricted capabilities", "seccompProfile"]),
+        (
+            "restricted",
+            24,
+            {**POD, "os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}},
+            ["allowPrivilegeEscalation != false", "unrestricted capabilities", "seccompProfile"],
+        ),
         ("restricted", 25, {**POD, "os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}}, []),
-        ("restricted", 36, {**POD, "hostPID": True, "volumes": [{"name": "v", "hostPath": {}}]}, ["host namespaces", "allowPrivilegeEscalation != false", "unrestricted capabilities", "restricted volume types", "runAsNonRoot != true", "seccompProfile"]),
+        (
+            "restricted",
+            36,
+            {**POD, "hostPID": True, "volumes": [{"name": "v", "hostPath": {}}]},
+            [
+                "host namespaces",
+                "allowPrivilegeEscalation != false",
+                "unrestricted capabilities",
+                "restricted volume types",
+                "runAsNonRoot != true",
+                "seccompProfile",
+            ],
+        ),
         ("baseline", 36, secured(procMount="Unmasked"), ["procMount"]),
         ("baseline", 36, {**secured(procMount="Unmasked"), "hostUsers": False}, []),
-        ("restricted", 36, {**RESTRICTED, **secured(procMount="Unmasked", allowPrivilegeEscalation=False, capabilities={"drop": ["ALL"]}), "hostUsers": False}, ["procMount"]),
+        (
+            "restricted",
+            36,
+            {
+                **RESTRICTED,
+                **secured(procMount="Unmasked", allowPrivilegeEscalation=False, capabilities={"drop": ["ALL"]}),
+                "hostUsers": False,
+            },
+            ["procMount"],
+        ),
         ("baseline", 36, {**POD, "securityContext": {"sysctls": [{"name": "net.ipv4.tcp_rmem"}]}}, []),
-        ("baseline", 31, {**POD, "securityContext": {"sysctls": [{"name": "net.ipv4.tcp_rmem"}]}}, ["forbidden sysctls"]),
+        (
+            "baseline",
+            31,
+            {**POD, "securityContext": {"sysctls": [{"name": "net.ipv4.tcp_rmem"}]}},
+            ["forbidden sysctls"],
+        ),
         ("baseline", 36, secured(windowsOptions={"hostProcess": True}), ["hostProcess"]),
         ("baseline", 36, secured(seccompProfile={"type": "Unconfined"}), ["seccompProfile"]),
-        ("restricted", 36, {**RESTRICTED, "securityContext": {**RESTRICTED["securityContext"], "runAsUser": 0}}, ["runAsUser=0"]),
+        (
+            "restricted",
+            36,
+            {**RESTRICTED, "securityContext": {**RESTRICTED["securityContext"], "runAsUser": 0}},
+            ["runAsUser=0"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_standards(level: str, minor: int, spec: dict[str, Any], found: list[str]) -> None:
     assert [reason for reason, _ in evaluate(level, minor, {}, spec)] == found
 
@@ -201,13 +262,25 @@ def test_standards(level: str, minor: int, spec: dict[str, Any], found: list[str
 @pytest.mark.parametrize(
     ("spec", "detail"),
     [
-        (secured(capabilities={"add": ["SYS_TIME", "CHOWN"]}), 'container "c" must not include "SYS_TIME" in securityContext.capabilities.add'),
-        ({**POD, "securityContext": {"seLinuxOptions": {"type": "x", "role": "r"}}}, 'pod set forbidden securityContext.seLinuxOptions: type "x"; role may not be set'),
-        ({"containers": [{"name": n, "ports": [{"hostPort": 80}]} for n in "ab"]}, 'containers "a", "b" use hostPort 80'),
-        ({"containers": [{"name": "c", "livenessProbe": {"httpGet": {"host": "h"}}}]}, 'container "c" uses probe or lifecycle host "h"'),
+        (
+            secured(capabilities={"add": ["SYS_TIME", "CHOWN"]}),
+            'container "c" must not include "SYS_TIME" in securityContext.capabilities.add',
+        ),
+        (
+            {**POD, "securityContext": {"seLinuxOptions": {"type": "x", "role": "r"}}},
+            'pod set forbidden securityContext.seLinuxOptions: type "x"; role may not be set',
+        ),
+        (
+            {"containers": [{"name": n, "ports": [{"hostPort": 80}]} for n in "ab"]},
+            'containers "a", "b" use hostPort 80',
+        ),
+        (
+            {"containers": [{"name": "c", "livenessProbe": {"httpGet": {"host": "h"}}}]},
+            'container "c" uses probe or lifecycle host "h"',
+        ),
         ({**POD, "volumes": [{"name": "v", "hostPath": {}}]}, 'volume "v"'),
     ],
-)  # fmt: skip
+)
 def test_violations_are_told(spec: dict[str, Any], detail: str) -> None:
     assert [told for _, told in evaluate("baseline", 36, {}, spec)] == [detail]
 
@@ -235,12 +308,14 @@ def test_pods_are_refused_workloads_warned_and_namespaces_told(server: InProcess
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {**POD, "hostNetwork": True}}
     body = {"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
     made = server.ask("POST", "/apis/apps/v1/namespaces/secured/deployments", body)
-    assert made.status == 201 and "would violate PodSecurity" in made.warnings[0]
+    assert made.status == 201
+    assert "would violate PodSecurity" in made.warnings[0]
     plain = namespace(server, "unsecured")
     pod(server, plain, "a", hostNetwork=True)
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}}
     changed = server.ask("PATCH", plain, labels)
-    assert changed.status == 200 and "a: host namespaces" in str(changed.warnings)
+    assert changed.status == 200
+    assert "a: host namespaces" in str(changed.warnings)
 
 
 # -- the small ones ----------------------------------------------------------------------------------------------------
@@ -260,7 +335,10 @@ def test_a_runtime_class_brings_overhead_and_place(server: InProcess) -> None:
     assert {"key": "kata", "operator": "Exists"} in made["tolerations"]
     for spec, told in [
         ({"runtimeClassName": "none"}, 'pod rejected: RuntimeClass "none" not found'),
-        ({"overhead": {"cpu": "1"}}, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"),
+        (
+            {"overhead": {"cpu": "1"}},
+            "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead",
+        ),
         (
             {"runtimeClassName": "kata", "nodeSelector": {"kata": "no"}},
             "conflict: runtimeClass.scheduling.nodeSelector[kata] = yes; pod.spec.nodeSelector[kata] = no",
@@ -293,11 +371,19 @@ def test_signers_are_asked_for(server: InProcess) -> None:
     made = server.ask("POST", path, body).body
     made["status"]["conditions"] = [{"type": "Approved", "status": "True", "reason": "x"}]
     alice = User("alice", ("system:authenticated",))
-    rule = {"verbs": ["update"], "apiGroups": ["certificates.k8s.io"], "resources": ["certificatesigningrequests/approval"]}
+    rule = {
+        "verbs": ["update"],
+        "apiGroups": ["certificates.k8s.io"],
+        "resources": ["certificatesigningrequests/approval"],
+    }
     rbac = "/apis/rbac.authorization.k8s.io/v1"
     server.ask("POST", f"{rbac}/clusterroles", {"metadata": {"name": "approver"}, "rules": [rule]})
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "approver"}
-    server.ask("POST", f"{rbac}/clusterrolebindings", {"metadata": {"name": "a"}, "roleRef": role, "subjects": [{"kind": "User", "name": "alice"}]})
+    server.ask(
+        "POST",
+        f"{rbac}/clusterrolebindings",
+        {"metadata": {"name": "a"}, "roleRef": role, "subjects": [{"kind": "User", "name": "alice"}]},
+    )
     refused = server.ask("PUT", f"{path}/r/approval", made, user=alice)
     signer = made["spec"]["signerName"]
     assert refused.message.endswith(f'is forbidden: user not permitted to approve requests with signerName "{signer}"')

@@ -91,7 +91,9 @@ def register(server: InProcess, hook: Hook, kind: str, *paths: str, **more: Any)
         }
         for i, path in enumerate(paths)
     ]
-    answer = server.ask("POST", f"{GROUP}/{kind}webhookconfigurations", {"metadata": {"name": kind}, "webhooks": webhooks})
+    answer = server.ask(
+        "POST", f"{GROUP}/{kind}webhookconfigurations", {"metadata": {"name": kind}, "webhooks": webhooks}
+    )
     assert answer.status == 201, answer.body
 
 
@@ -113,7 +115,12 @@ def test_what_a_webhook_is_asked(server: InProcess, hook: Hook) -> None:
     server.ask("DELETE", f"{MAPS}/c")
     (path, first), (_, second), (_, third) = hook.asked
     assert path == "/ok?timeout=3s"
-    assert (first["operation"], first["name"], first["namespace"], first["oldObject"]) == ("CREATE", "c", "default", None)
+    assert (first["operation"], first["name"], first["namespace"], first["oldObject"]) == (
+        "CREATE",
+        "c",
+        "default",
+        None,
+    )
     assert first["kind"] == {"group": "", "version": "v1", "kind": "ConfigMap"}
     assert first["userInfo"] == {"username": "admin", "groups": ["system:masters", "system:authenticated"]}
     assert (first["object"]["data"], first["dryRun"], first["options"]["kind"]) == ({"a": "1"}, False, "CreateOptions")
@@ -122,16 +129,24 @@ def test_what_a_webhook_is_asked(server: InProcess, hook: Hook) -> None:
 
 
 def test_a_denial_is_the_webhook_s(server: InProcess, hook: Hook) -> None:
-    hook.answers["/no"] = lambda _: {"allowed": False, "status": {"message": "not today", "code": 418, "reason": "Teapot"}}
+    hook.answers["/no"] = lambda _: {
+        "allowed": False,
+        "status": {"message": "not today", "code": 418, "reason": "Teapot"},
+    }
     register(server, hook, "validating", "/no")
     refused = create(server)
-    assert (refused.status, refused.message) == (418, 'admission webhook "w0.example.com" denied the request: not today')
+    assert (refused.status, refused.message) == (
+        418,
+        'admission webhook "w0.example.com" denied the request: not today',
+    )
     assert server.ask("GET", f"{MAPS}/c").status == 404
 
 
 def test_patches_are_carried_out_in_order(server: InProcess, hook: Hook) -> None:
     hook.answers["/one"] = patching({"op": "add", "path": "/data/x", "value": "1"})
-    hook.answers["/two"] = patching({"op": "test", "path": "/data/x", "value": "1"}, {"op": "add", "path": "/data/y", "value": "2"})
+    hook.answers["/two"] = patching(
+        {"op": "test", "path": "/data/x", "value": "1"}, {"op": "add", "path": "/data/y", "value": "2"}
+    )
     register(server, hook, "mutating", "/one", "/two")
     assert create(server, a="0").body["data"] == {"a": "0", "x": "1", "y": "2"}
     assert len(hook.asked) == 2
@@ -151,16 +166,29 @@ def test_webhooks_that_may_be_run_again(server: InProcess, hook: Hook) -> None:
 @pytest.mark.parametrize(
     ("more", "query", "status", "told"),
     [
-        ({}, "", 500, 'failed calling webhook "w0.example.com": failed to call webhook: Post "https://127.0.0.1:9/?timeout=10s": '
-                      "dial tcp 127.0.0.1:9: connect: connection refused"),
+        (
+            {},
+            "",
+            500,
+            (
+                'failed calling webhook "w0.example.com": failed to call webhook: Post'
+                ' "https://127.0.0.1:9/?timeout=10s": dial tcp 127.0.0.1:9: connect: connection refused'
+            ),
+        ),
         ({"failurePolicy": "Ignore"}, "", 201, ""),
         ({"objectSelector": {"matchLabels": {"a": "b"}}}, "", 201, ""),
         ({"namespaceSelector": {"matchLabels": {"a": "b"}}}, "", 201, ""),
-        ({"clientConfig": {"service": {"name": "s", "namespace": "default"}}}, "", 500,
-         'failed calling webhook "w0.example.com": failed to call webhook: service "s" not found'),
+        (
+            {"clientConfig": {"service": {"name": "s", "namespace": "default"}}},
+            "",
+            500,
+            'failed calling webhook "w0.example.com": failed to call webhook: service "s" not found',
+        ),
     ],
-)  # fmt: skip
-def test_webhooks_that_are_not_there(server: InProcess, hook: Hook, more: dict[str, Any], query: str, status: int, told: str) -> None:
+)
+def test_webhooks_that_are_not_there(
+    server: InProcess, hook: Hook, more: dict[str, Any], query: str, status: int, told: str
+) -> None:
     register(server, hook, "validating", "/", **{"clientConfig": {"url": "https://127.0.0.1:9/"}, **more})
     answer = create(server, "c", query)
     assert (answer.status, answer.message) == (status, f"Internal error occurred: {told}" if told else "")
@@ -168,7 +196,9 @@ def test_webhooks_that_are_not_there(server: InProcess, hook: Hook, more: dict[s
 
 def test_strangers_certificates_are_not_trusted(server: InProcess, hook: Hook) -> None:
     register(server, hook, "validating", "/", clientConfig={"url": f"https://127.0.0.1:{hook.port}/"})
-    assert create(server).message.endswith("tls: failed to verify certificate: x509: certificate signed by unknown authority")
+    assert create(server).message.endswith(
+        "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    )
 
 
 def test_a_service_is_dialled_at_its_endpoints(server: InProcess, hook: Hook) -> None:
@@ -180,7 +210,12 @@ def test_a_service_is_dialled_at_its_endpoints(server: InProcess, hook: Hook) ->
     register(server, hook, "validating", "/", clientConfig=address)
     assert create(server).message.endswith('no endpoints available for service "hook"')
     # The API server's own rules against loopback addresses are not the subject here.
-    body = {"kind": "Endpoints", "apiVersion": "v1", "metadata": {"name": "hook", "namespace": "default", "uid": "u"}, "subsets": [subset]}
+    body = {
+        "kind": "Endpoints",
+        "apiVersion": "v1",
+        "metadata": {"name": "hook", "namespace": "default", "uid": "u"},
+        "subsets": [subset],
+    }
     server.run(lambda: server.server.storage.create("/registry/services/endpoints/default/hook", orjson.dumps(body)))
     assert create(server).status == 201
     server.ask("DELETE", f"{services}/hook")
@@ -240,10 +275,22 @@ REVIEW = {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}
     [
         ({}, False, "webhook response was absent"),
         ({**REVIEW, "response": {"uid": "other"}}, False, 'expected response.uid="u", got "other"'),
-        ({"response": {"uid": "u"}}, False, "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got /, Kind="),
+        (
+            {"response": {"uid": "u"}},
+            False,
+            "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got /, Kind=",
+        ),
         ({**REVIEW, "response": {"uid": "u", "patch": "x"}}, False, "validating webhook may not return response.patch"),
-        ({**REVIEW, "response": {"uid": "u", "patch": "x"}}, True, "webhook returned response.patch but not response.patchType"),
-        ({**REVIEW, "response": {"uid": "u", "patchType": "JSONPatch"}}, True, "webhook returned response.patchType but not response.patch"),
+        (
+            {**REVIEW, "response": {"uid": "u", "patch": "x"}},
+            True,
+            "webhook returned response.patch but not response.patchType",
+        ),
+        (
+            {**REVIEW, "response": {"uid": "u", "patchType": "JSONPatch"}},
+            True,
+            "webhook returned response.patchType but not response.patch",
+        ),
     ],
 )
 def test_answers_that_are_not_as_they_should_be(answer: dict[str, Any], mutating: bool, told: str) -> None:
@@ -263,4 +310,7 @@ def test_answers_that_are_not_as_they_should_be(answer: dict[str, Any], mutating
 )
 def test_denials(status: dict[str, Any] | None, code: int, told: str) -> None:
     error = denial("w", status)
-    assert (error.code, str(error)) == (code, f'admission webhook "w" denied the request{told if told[0] == ":" else " " + told}')
+    assert (error.code, str(error)) == (
+        code,
+        f'admission webhook "w" denied the request{told if told[0] == ":" else " " + told}',
+    )

@@ -25,7 +25,9 @@ def server() -> Iterator[InProcess]:
         yield made
 
 
-def bind(server: InProcess, name: str, rules: list[dict[str, Any]], subject: dict[str, str], namespace: str = "default") -> None:
+def bind(
+    server: InProcess, name: str, rules: list[dict[str, Any]], subject: dict[str, str], namespace: str = "default"
+) -> None:
     path = f"{RBAC}/namespaces/{namespace}"
     assert server.ask("POST", f"{path}/roles", {"metadata": {"name": name}, "rules": rules}).status == 201
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
@@ -50,8 +52,16 @@ def namespace(server: InProcess, name: str) -> str:
         ({**PODS, "resourceNames": ["a"]}, {"verb": "get", "resource": "pods", "name": "a"}, True),
         ({**PODS, "resourceNames": ["a"]}, {"verb": "list", "resource": "pods"}, False),
         ({**PODS, "apiGroups": ["apps"]}, {"verb": "get", "resource": "pods"}, False),
-        ({"verbs": ["get"], "nonResourceURLs": ["/livez/*"]}, {"verb": "get", "path": "/livez/ping", "is_resource": False}, True),
-        ({"verbs": ["get"], "nonResourceURLs": ["/livez/*"]}, {"verb": "get", "path": "/livez", "is_resource": False}, False),
+        (
+            {"verbs": ["get"], "nonResourceURLs": ["/livez/*"]},
+            {"verb": "get", "path": "/livez/ping", "is_resource": False},
+            True,
+        ),
+        (
+            {"verbs": ["get"], "nonResourceURLs": ["/livez/*"]},
+            {"verb": "get", "path": "/livez", "is_resource": False},
+            False,
+        ),
     ],
 )
 def test_what_a_rule_allows(rule: dict[str, Any], asked: dict[str, Any], allowed: bool) -> None:
@@ -63,10 +73,16 @@ def test_a_group_s_role_and_the_reason_told(server: InProcess) -> None:
     bind(server, "r", [PODS], {"kind": "Group", "name": "devs"}, where)
     assert server.ask("GET", f"/api/v1/namespaces/{where}/pods", user=ALICE).status == 200
     refused = server.ask("POST", f"/api/v1/namespaces/{where}/pods", {}, user=ALICE)
-    assert refused.message == f'pods is forbidden: User "alice" cannot create resource "pods" in API group "" in the namespace "{where}"'
+    assert (
+        refused.message
+        == f'pods is forbidden: User "alice" cannot create resource "pods" in API group "" in the namespace "{where}"'
+    )
     review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods", "namespace": where}}}
     answer = server.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review, user=ALICE)
-    assert answer.body["status"] == {"allowed": True, "reason": f'RBAC: allowed by RoleBinding "r/{where}" of Role "r" to Group "devs"'}
+    assert answer.body["status"] == {
+        "allowed": True,
+        "reason": f'RBAC: allowed by RoleBinding "r/{where}" of Role "r" to Group "devs"',
+    }
 
 
 def test_rights_follow_bindings_at_once(server: InProcess) -> None:
@@ -90,11 +106,18 @@ def test_a_list_narrowed_to_a_name_counts_as_that_name(server: InProcess) -> Non
 
 def test_an_apply_that_creates_needs_create(server: InProcess) -> None:
     where = namespace(server, "applied")
-    bind(server, "r", [{"verbs": ["patch"], "apiGroups": [""], "resources": ["configmaps"]}], {"kind": "User", "name": "alice"}, where)
+    bind(
+        server,
+        "r",
+        [{"verbs": ["patch"], "apiGroups": [""], "resources": ["configmaps"]}],
+        {"kind": "User", "name": "alice"},
+        where,
+    )
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
     path = f"/api/v1/namespaces/{where}/configmaps/c?fieldManager=m"
     refused = server.ask("PATCH", path, body, user=ALICE, content_type="application/apply-patch+yaml")
-    assert refused.status == 403 and 'cannot create resource "configmaps"' in refused.message
+    assert refused.status == 403
+    assert 'cannot create resource "configmaps"' in refused.message
 
 
 @pytest.mark.parametrize(
@@ -118,12 +141,21 @@ def test_nobody_grants_what_they_lack(server: InProcess) -> None:
     where = namespace(server, "escalating")
     roles = {"verbs": ["*"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "resourceNames": []}
     bind(server, "r", [{**roles, "verbs": ["create", "update"]}], {"kind": "User", "name": "alice"}, where)
-    refused = server.ask("POST", f"{RBAC}/namespaces/{where}/roles", {"metadata": {"name": "x"}, "rules": [PODS]}, user=ALICE)
-    assert refused.message == (
-        'roles.rbac.authorization.k8s.io "x" is forbidden: user "alice" (groups=["devs" "system:authenticated"]) is attempting '
-        'to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}'
+    refused = server.ask(
+        "POST", f"{RBAC}/namespaces/{where}/roles", {"metadata": {"name": "x"}, "rules": [PODS]}, user=ALICE
     )
-    assert server.ask("POST", f"{RBAC}/namespaces/{where}/roles", {"metadata": {"name": "x"}, "rules": [PODS]}, user=ADMIN).status == 201
+    assert (
+        refused.message
+        == 'roles.rbac.authorization.k8s.io "x" is forbidden: user "alice" (groups=["devs" "system:authenticated"]) is'
+        ' attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"],'
+        ' Verbs:["get" "list"]}'
+    )
+    assert (
+        server.ask(
+            "POST", f"{RBAC}/namespaces/{where}/roles", {"metadata": {"name": "x"}, "rules": [PODS]}, user=ADMIN
+        ).status
+        == 201
+    )
 
 
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -148,20 +180,30 @@ WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
             201,
             {"username": "bob", "groups": ["system:authenticated"], "extra": {"example.com/team": ["blue"]}},
         ),
-        (ADMIN, {"impersonate_user": "system:node:n1"}, 201, {"username": "system:node:n1", "groups": ["system:nodes", "system:authenticated"]}),
+        (
+            ADMIN,
+            {"impersonate_user": "system:node:n1"},
+            201,
+            {"username": "system:node:n1", "groups": ["system:nodes", "system:authenticated"]},
+        ),
         (
             ADMIN,
             {"impersonate_group": "devs"},
             400,
-            'requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"devs"}, Extra:map[string][]string(nil)} '
-            "without impersonating a user name",
+            (
+                'requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"devs"}, Extra:map[string][]string(nil)} '
+                "without impersonating a user name"
+            ),
         ),
         (
             ALICE,
             {"impersonate_user": "bob"},
             403,
-            'selfsubjectreviews.authentication.k8s.io is forbidden: User "alice" cannot impersonate-on:user-info:create resource '
-            '"selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope',
+            (
+                'selfsubjectreviews.authentication.k8s.io is forbidden: User "alice" cannot'
+                ' impersonate-on:user-info:create resource "selfsubjectreviews" in API group "authentication.k8s.io" at'
+                " the cluster scope"
+            ),
         ),
     ],
 )
@@ -175,7 +217,11 @@ def test_the_old_verb_is_told_once_it_has_worked(server: InProcess) -> None:
     rule = {"verbs": ["impersonate"], "apiGroups": [""], "resources": ["users"], "resourceNames": ["bob"]}
     server.ask("POST", f"{RBAC}/clusterroles", {"metadata": {"name": "as-bob"}, "rules": [rule]})
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "as-bob"}
-    server.ask("POST", f"{RBAC}/clusterrolebindings", {"metadata": {"name": "as-bob"}, "roleRef": role, "subjects": [{"kind": "User", "name": "carol"}]})
+    server.ask(
+        "POST",
+        f"{RBAC}/clusterrolebindings",
+        {"metadata": {"name": "as-bob"}, "roleRef": role, "subjects": [{"kind": "User", "name": "carol"}]},
+    )
     assert server.ask("POST", WHO, {}, user=carol, impersonate_user="bob").status == 201
     refused = server.ask("POST", WHO, {}, user=carol, impersonate_user="dave")
     assert refused.message.startswith('users "dave" is forbidden: User "carol" cannot impersonate resource "users"')

@@ -36,6 +36,7 @@ async def _ask(
             finished.set()
             return {"type": "http.request", "body": body, "more_body": False}
         await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -78,7 +79,9 @@ def test_metrics_count_requests_and_objects() -> None:
         status, headers, body = await _ask(server, "GET", "/metrics")
         assert (status, headers["content-type"].split(";")[0]) == (200, "text/plain")
         lines = body.decode().splitlines()
-        labels = 'component="apiserver",dry_run="",group="",resource="configmaps",scope="{}",subresource="",version="v1"'
+        labels = (
+            'component="apiserver",dry_run="",group="",resource="configmaps",scope="{}",subresource="",version="v1"'
+        )
         labels += ',verb="{}"'
         assert f'apiserver_request_total{{code="201",{labels.format("namespace", "POST")}}} 3' in lines
         assert f'apiserver_request_total{{code="404",{labels.format("resource", "GET")}}} 1' in lines

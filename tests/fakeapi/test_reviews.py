@@ -34,12 +34,18 @@ def token(server: InProcess, spec: dict[str, Any] | None = None, account: str = 
         (
             "selfsubjectaccessreviews",
             {},
-            "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+            (
+                "spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or"
+                " resourceAttributes must be specified"
+            ),
         ),
         (
             "selfsubjectaccessreviews",
             {"resourceAttributes": {"verb": "get"}, "nonResourceAttributes": {"path": "/", "verb": "get"}},
-            'spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: cannot be specified in combination with resourceAttributes',
+            (
+                'spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: cannot be specified in'
+                " combination with resourceAttributes"
+            ),
         ),
         (
             "subjectaccessreviews",
@@ -49,8 +55,10 @@ def token(server: InProcess, spec: dict[str, Any] | None = None, account: str = 
         (
             "subjectaccessreviews",
             {"user": "a", "resourceAttributes": {"labelSelector": {}}},
-            "spec.resourceAttributes.labelSelector.requirements: Required value: when spec.resourceAttributes.labelSelector is "
-            "specified, requirements or rawSelector is required",
+            (
+                "spec.resourceAttributes.labelSelector.requirements: Required value: when"
+                " spec.resourceAttributes.labelSelector is specified, requirements or rawSelector is required"
+            ),
         ),
         (
             "namespaces/default/localsubjectaccessreviews",
@@ -72,7 +80,9 @@ def test_access_of_somebody_else(server: InProcess) -> None:
 
 
 def test_own_rules(server: InProcess) -> None:
-    answer = server.ask("POST", f"{ACCESS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}, user=ALICE).body
+    answer = server.ask(
+        "POST", f"{ACCESS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}, user=ALICE
+    ).body
     assert answer["status"]["resourceRules"][0]["resources"] == ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]
     assert {"/healthz"} <= {url for rule in answer["status"]["nonResourceRules"] for url in rule["nonResourceURLs"]}
     assert (answer["spec"], answer["metadata"], answer["status"]["incomplete"]) == ({}, {}, False)
@@ -96,15 +106,24 @@ def test_a_token_is_its_account(server: InProcess) -> None:
 @pytest.mark.parametrize(
     ("spec", "status", "told"),
     [
-        ({"expirationSeconds": 599}, 422, "spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes"),
+        (
+            {"expirationSeconds": 599},
+            422,
+            "spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes",
+        ),
         ({"expirationSeconds": 2**33}, 422, "may not specify a duration larger than 2^32 seconds"),
         ({"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "none"}}, 404, 'pods "none" not found'),
-        ({"boundObjectRef": {"kind": "Job", "apiVersion": "batch/v1", "name": "x"}}, 400, "cannot bind token to object of type batch/v1, Kind=Job"),
+        (
+            {"boundObjectRef": {"kind": "Job", "apiVersion": "batch/v1", "name": "x"}},
+            400,
+            "cannot bind token to object of type batch/v1, Kind=Job",
+        ),
     ],
 )
 def test_tokens_that_are_refused(server: InProcess, spec: dict[str, Any], status: int, told: str) -> None:
     answer = token(server, spec)
-    assert answer.status == status and answer.message.endswith(told)
+    assert answer.status == status
+    assert answer.message.endswith(told)
 
 
 def test_tokens_end_with_what_they_are_bound_to(server: InProcess) -> None:
@@ -122,8 +141,13 @@ def test_tokens_end_with_what_they_are_bound_to(server: InProcess) -> None:
 def test_a_token_for_others_is_not_for_the_server(server: InProcess) -> None:
     other = token(server, {"audiences": ["vault"]}).body["status"]["token"]
     assert server.ask_as_bearer("/version", other).status == 401
-    assert server.ask("POST", TOKENS, {"spec": {"token": other, "audiences": ["vault", "x"]}}).body["status"]["audiences"] == ["vault"]
-    assert "is invalid for the target audiences" in server.ask("POST", TOKENS, {"spec": {"token": other}}).body["status"]["error"]
+    assert server.ask("POST", TOKENS, {"spec": {"token": other, "audiences": ["vault", "x"]}}).body["status"][
+        "audiences"
+    ] == ["vault"]
+    assert (
+        "is invalid for the target audiences"
+        in server.ask("POST", TOKENS, {"spec": {"token": other}}).body["status"]["error"]
+    )
 
 
 def test_the_keys_are_published(server: InProcess) -> None:

@@ -299,7 +299,7 @@ def test_stream_errors_and_ends() -> None:
             open_watch(c, Scope(), ListOptions(resource_version="abc", watch=True))
         assert caught.value.code == 500
         reading = asyncio.create_task(stream(c, {"resourceVersion": str(c.revision)}))
-        while not c.watchers:  # noqa: ASYNC110
+        while not c.watchers:
             await asyncio.sleep(0)
         await put(s, "last")
         c.stop()

@@ -35,9 +35,16 @@ def _key(obj: Obj) -> str:
 
 
 RESOURCES = (
-    "services", "replicationcontrollers", "replicasets", "statefulsets", "poddisruptionbudgets",
-    "persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes",
-)  # fmt: skip
+    "services",
+    "replicationcontrollers",
+    "replicasets",
+    "statefulsets",
+    "poddisruptionbudgets",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "storageclasses",
+    "csinodes",
+)
 
 
 def node(

@@ -41,8 +41,15 @@ def test_objects_from_creation_to_deletion(kind: str) -> None:
         assert (stale.value.code, stale.value.reason) == (409, "Conflict")
         patched = await client.patch(CONFIG_MAPS, "a", {"data": {"y": "3"}}, "default", content_type=MERGE_PATCH)
         assert patched["data"] == {"x": "2", "y": "3"}
-        applied = await client.patch(CONFIG_MAPS, "b", config_map("b", z="1"), "default", content_type=APPLY_PATCH,
-                                     field_manager="me", force=True)
+        applied = await client.patch(
+            CONFIG_MAPS,
+            "b",
+            config_map("b", z="1"),
+            "default",
+            content_type=APPLY_PATCH,
+            field_manager="me",
+            force=True,
+        )
         assert applied["metadata"]["managedFields"][0]["manager"] == "me"
         with pytest.raises(ClientError) as other:
             await client.delete(CONFIG_MAPS, "a", "default", uid="not-this-one")
@@ -101,8 +108,10 @@ def test_a_watch_goes_on_from_a_version(kind: str) -> None:
 def test_subresources_and_other_paths(kind: str) -> None:
     async def body(client: Client) -> None:
         await client.create(NAMESPACES, {"metadata": {"name": "n"}})
-        spec = {"selector": {"matchLabels": {"a": "b"}}, "template": {
-            "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}
+        spec = {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+        }
         made = await client.create(DEPLOYMENTS, {"metadata": {"name": "d"}, "spec": spec}, "n")
         made["status"] = {"replicas": 7}
         assert (await client.update(DEPLOYMENTS, made, subresource="status"))["status"] == {"replicas": 7}
@@ -131,33 +140,54 @@ def test_a_server_that_is_away_is_an_os_error() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(("user", "authorization"), [
-    ({"token": "abc"}, "Bearer abc"),
-    ({"tokenFile": "token"}, "Bearer from-file"),
-    ({}, ""),
-])
+@pytest.mark.parametrize(
+    ("user", "authorization"),
+    [
+        ({"token": "abc"}, "Bearer abc"),
+        ({"tokenFile": "token"}, "Bearer from-file"),
+        ({}, ""),
+    ],
+)
 def test_a_kubeconfig_says_where_and_who(tmp_path: Path, user: dict[str, str], authorization: str) -> None:
     (tmp_path / "token").write_text("from-file\n")
     file = tmp_path / "config"
-    file.write_text(str({
-        "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1/"}}],
-        "users": [{"name": "u", "user": user}]}))
+    file.write_text(
+        str(
+            {
+                "current-context": "x",
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1/"}}],
+                "users": [{"name": "u", "user": user}],
+            }
+        )
+    )
     target = load_target(file)
     assert target.server == "http://127.0.0.1:1"
     assert target.headers.get("Authorization", "") == authorization
     other = impersonating(target, "system:serviceaccount:kube-system:x")
-    assert list(other.headers.items())[-3:] == [("Impersonate-Group", g) for g in (
-        "system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")]
+    assert list(other.headers.items())[-3:] == [
+        ("Impersonate-Group", g)
+        for g in ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+    ]
     with pytest.raises(ValueError, match="has no context 'y'"):
         load_target(file, "y")
 
 
 def test_broken_client_certificate_data_is_named(tmp_path: Path) -> None:
     file = tmp_path / "config"
-    file.write_text(str({
-        "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}}],
-        "users": [{"name": "u", "user": {"client-certificate-data": "a", "client-key-data": base64.b64encode(b"k")}}]}))
+    file.write_text(
+        str(
+            {
+                "current-context": "x",
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [
+                    {"name": "c", "cluster": {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}}
+                ],
+                "users": [
+                    {"name": "u", "user": {"client-certificate-data": "a", "client-key-data": base64.b64encode(b"k")}}
+                ],
+            }
+        )
+    )
     with pytest.raises(ValueError, match="client-certificate-data is not base64"):
         load_target(file)

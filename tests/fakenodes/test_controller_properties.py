@@ -33,8 +33,12 @@ class StatefulSetMachine(RuleBasedStateMachine):
         self.pods: dict[int, Obj] = {}
         self.owner: Obj = {
             "metadata": {"name": "db", "namespace": "ns", "uid": "o", "generation": 1},
-            "spec": {"replicas": size, "podManagementPolicy": "OrderedReady" if ordered else "Parallel",
-                     "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}}
+            "spec": {
+                "replicas": size,
+                "podManagementPolicy": "OrderedReady" if ordered else "Parallel",
+                "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+            },
+        }
 
     def plan(self) -> statefulset.Plan:
         current = f"r{self.revision - 1}" if self.revision > 1 else "r1"
@@ -54,9 +58,16 @@ class StatefulSetMachine(RuleBasedStateMachine):
                 assert all(p is not None and is_ready(p) for p in lower), "made before those below were ready"
             self.serial += 1
             self.pods[number] = {
-                "metadata": {"name": f"db-{number}", "namespace": "ns", "uid": str(self.serial),
-                             "creationTimestamp": rfc3339(NOW), "labels": {"controller-revision-hash": revision}},
-                "spec": {"nodeName": "n"}, "status": {"phase": "Pending"}}
+                "metadata": {
+                    "name": f"db-{number}",
+                    "namespace": "ns",
+                    "uid": str(self.serial),
+                    "creationTimestamp": rfc3339(NOW),
+                    "labels": {"controller-revision-hash": revision},
+                },
+                "spec": {"nodeName": "n"},
+                "status": {"phase": "Pending"},
+            }
         assert not self.ordered or len(found.create) + len(found.delete) <= 1
         if self.ordered and found.delete and phase(found.delete[0][0]) != "Failed":
             number = statefulset.ordinal(self.owner, found.delete[0][0])
@@ -121,9 +132,14 @@ class JobMachine(RuleBasedStateMachine):
         self.done = False
         self.job: Obj = {
             "metadata": {"name": "pi", "namespace": "ns", "uid": "j", "creationTimestamp": rfc3339(NOW)},
-            "spec": {"parallelism": parallelism, "completions": completions, "backoffLimit": 1000,
-                     "completionMode": "Indexed" if indexed else "NonIndexed"},
-            "status": {"startTime": rfc3339(NOW)}}
+            "spec": {
+                "parallelism": parallelism,
+                "completions": completions,
+                "backoffLimit": 1000,
+                "completionMode": "Indexed" if indexed else "NonIndexed",
+            },
+            "status": {"startTime": rfc3339(NOW)},
+        }
 
     @rule()
     def step(self) -> None:
@@ -147,9 +163,16 @@ class JobMachine(RuleBasedStateMachine):
             self.serial += 1
             marks: dict[str, Any] = {} if number is None else {jobs.INDEX_MARK: str(number)}
             self.pods[str(self.serial)] = {
-                "metadata": {"name": f"pi-{self.serial}", "uid": str(self.serial), "finalizers": [jobs.FINALIZER],
-                             "annotations": marks, "creationTimestamp": rfc3339(self.now)},
-                "spec": {"nodeName": "n"}, "status": {"phase": "Running", "conditions": conditions(True)}}
+                "metadata": {
+                    "name": f"pi-{self.serial}",
+                    "uid": str(self.serial),
+                    "finalizers": [jobs.FINALIZER],
+                    "annotations": marks,
+                    "creationTimestamp": rfc3339(self.now),
+                },
+                "spec": {"nodeName": "n"},
+                "status": {"phase": "Running", "conditions": conditions(True)},
+            }
         for pod in found.delete:
             pod["metadata"]["deletionTimestamp"] = rfc3339(self.now)
 

@@ -16,12 +16,23 @@ NOW = 1_800_000_000.0
 
 def deployment(wanted: int = 3, image: str = "nginx:1", **spec: Any) -> Obj:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
-    return {"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "web", "namespace": "default", "uid": "d", "generation": 1},
-            "spec": {"replicas": wanted, "selector": {"matchLabels": {"app": "web"}}, "strategy": strategy,
-                     "progressDeadlineSeconds": 600, "revisionHistoryLimit": 10,
-                     "template": {"metadata": {"labels": {"app": "web"}},
-                                  "spec": {"containers": [{"name": "c", "image": image}]}}, **spec}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "default", "uid": "d", "generation": 1},
+        "spec": {
+            "replicas": wanted,
+            "selector": {"matchLabels": {"app": "web"}},
+            "strategy": strategy,
+            "progressDeadlineSeconds": 600,
+            "revisionHistoryLimit": 10,
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "c", "image": image}]},
+            },
+            **spec,
+        },
+    }
 
 
 class World:
@@ -39,13 +50,22 @@ class World:
             self.sets = [changed if x["metadata"]["name"] == name else x for x in self.sets]
         if found.create:
             self.serial += 1
-            meta = {**found.create["metadata"], "uid": f"s{self.serial}", "generation": 1,
-                    "creationTimestamp": f"2026-01-01T00:00:{self.serial:02d}Z"}
+            meta = {
+                **found.create["metadata"],
+                "uid": f"s{self.serial}",
+                "generation": 1,
+                "creationTimestamp": f"2026-01-01T00:00:{self.serial:02d}Z",
+            }
             self.sets.append({**found.create, "metadata": meta, "status": {"replicas": 0}})
         gone = {x["metadata"]["name"] for x in found.delete}
         self.sets = [x for x in self.sets if x["metadata"]["name"] not in gone]
-        status = status_of(self.deployment, self.sets, found.new and next(
-            x for x in self.sets if x["metadata"]["name"] == found.new["metadata"]["name"]), found.rollout, NOW)
+        status = status_of(
+            self.deployment,
+            self.sets,
+            found.new and next(x for x in self.sets if x["metadata"]["name"] == found.new["metadata"]["name"]),
+            found.rollout,
+            NOW,
+        )
         changed = bool(found.update or found.create or gone) or status != self.deployment.get("status")
         self.deployment = {**self.deployment, "status": status}
         return changed
@@ -55,8 +75,13 @@ class World:
         each = self.sets[index]
         size = replicas(each)
         available = min(size, ready)
-        status = {"replicas": size, "readyReplicas": available, "availableReplicas": available,
-                  "terminatingReplicas": 0, "observedGeneration": 1}
+        status = {
+            "replicas": size,
+            "readyReplicas": available,
+            "availableReplicas": available,
+            "terminatingReplicas": 0,
+            "observedGeneration": 1,
+        }
         self.sets[index] = {**each, "status": status}
 
     def settle(self) -> None:
@@ -86,15 +111,27 @@ def test_the_first_set() -> None:
     assert meta["name"] == f"web-{digest}"
     assert meta["annotations"] == {REVISION: "1", DESIRED: "3", MAXIMUM: "4"}
     assert spec["replicas"] == 3
-    assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"] == {
-        "app": "web", "pod-template-hash": digest}
+    assert (
+        spec["selector"]["matchLabels"]
+        == spec["template"]["metadata"]["labels"]
+        == {"app": "web", "pod-template-hash": digest}
+    )
     assert (found.revision, found.progress and found.progress[1]) == ("1", "NewReplicaSetCreated")
 
 
-@pytest.mark.parametrize(("surge", "unavailable", "wanted", "result"), [
-    ("25%", "25%", 4, (1, 1)), ("25%", "25%", 3, (1, 0)), ("25%", "25%", 1, (1, 0)), (0, 0, 5, (0, 1)),
-    ("0%", "10%", 5, (0, 1)), (2, 9, 5, (2, 5)), ("100%", 0, 3, (3, 0)), ("25%", "25%", 0, (0, 0)),
-])
+@pytest.mark.parametrize(
+    ("surge", "unavailable", "wanted", "result"),
+    [
+        ("25%", "25%", 4, (1, 1)),
+        ("25%", "25%", 3, (1, 0)),
+        ("25%", "25%", 1, (1, 0)),
+        (0, 0, 5, (0, 1)),
+        ("0%", "10%", 5, (0, 1)),
+        (2, 9, 5, (2, 5)),
+        ("100%", 0, 3, (3, 0)),
+        ("25%", "25%", 0, (0, 0)),
+    ],
+)
 def test_bounds(surge: Any, unavailable: Any, wanted: int, result: tuple[int, int]) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
     assert bounds(deployment(wanted, strategy=strategy)) == result
@@ -167,13 +204,28 @@ def test_the_deadline_is_waited_for_and_told() -> None:
     world = World(deployment(1))
     world.step()
     status = world.deployment["status"]
-    stuck = {**world.deployment, "status": {**status, "conditions": [
-        {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": "",
-         "lastUpdateTime": "2027-01-15T08:00:00Z", "lastTransitionTime": "2027-01-15T08:00:00Z"}]}}
+    stuck = {
+        **world.deployment,
+        "status": {
+            **status,
+            "conditions": [
+                {
+                    "type": "Progressing",
+                    "status": "True",
+                    "reason": "ReplicaSetUpdated",
+                    "message": "",
+                    "lastUpdateTime": "2027-01-15T08:00:00Z",
+                    "lastTransitionTime": "2027-01-15T08:00:00Z",
+                }
+            ],
+        },
+    }
     assert deadline_in(stuck, stuck["status"], NOW) == 601.0
     late = status_of(stuck, world.sets, world.sets[0], True, NOW + 601)
     assert {c["type"]: (c["status"], c["reason"]) for c in late["conditions"]}["Progressing"] == (
-        "False", "ProgressDeadlineExceeded")
+        "False",
+        "ProgressDeadlineExceeded",
+    )
     assert deadline_in(stuck, late, NOW + 601) is None
 
 
@@ -182,8 +234,9 @@ portion = st.one_of(st.integers(0, 4), st.sampled_from(["0%", "10%", "25%", "50%
 
 @settings(max_examples=30, deadline=None)
 @given(wanted=st.integers(1, 12), surge=portion, unavailable=portion, data=st.data())
-def test_never_above_the_surge_nor_below_availability(wanted: int, surge: Any, unavailable: Any,
-                                                      data: st.DataObject) -> None:
+def test_never_above_the_surge_nor_below_availability(
+    wanted: int, surge: Any, unavailable: Any, data: st.DataObject
+) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
     world = World(deployment(wanted, strategy=strategy))
     world.settle()

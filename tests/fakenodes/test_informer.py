@@ -44,9 +44,11 @@ class Script:
 
 def told(informer: Informer) -> list[str]:
     log: list[str] = []
-    informer.add_handler(lambda o: log.append(f"+{o['metadata']['name']}"),
-                         lambda a, b: log.append(f"~{b['metadata']['name']}"),
-                         lambda o: log.append(f"-{o['metadata']['name']}"))
+    informer.add_handler(
+        lambda o: log.append(f"+{o['metadata']['name']}"),
+        lambda a, b: log.append(f"~{b['metadata']['name']}"),
+        lambda o: log.append(f"-{o['metadata']['name']}"),
+    )
     return log
 
 
@@ -54,31 +56,65 @@ EXPIRED = WatchEvent("ERROR", {"kind": "Status", "code": 410, "message": "too ol
 GONE = ClientError({"code": 410, "reason": "Expired", "message": "too old"})
 
 
-@pytest.mark.parametrize(("steps", "log", "calls"), [
-    ([ListPage([thing("a", 1)], "5"), [WatchEvent("ADDED", thing("b", 6)), WatchEvent("MODIFIED", thing("a", 7)),
-                                       WatchEvent("DELETED", thing("b", 8))]],
-     "+a +b ~a -b", "list: watch:5 watch:8"),
-    # pages
-    ([ListPage([thing("a", 1)], "5", "more"), ListPage([thing("b", 2)], "5")], "+a +b", "list: list:more watch:5"),
-    # a bookmark moves the place to go on from
-    ([ListPage([], "5"), [WatchEvent("BOOKMARK", thing("", 9)), ConnectionError("cut")]], "", "list: watch:5 watch:9"),
-    # a cut stream goes on where it was, without doubles
-    ([ListPage([thing("a", 1)], "5"), [WatchEvent("ADDED", thing("b", 6)), ConnectionError("cut")],
-      [WatchEvent("ADDED", thing("b", 6)), WatchEvent("ADDED", thing("c", 7))]],
-     "+a +b +c", "list: watch:5 watch:6 watch:7"),
-    # the history is gone: what has changed meanwhile is told once
-    ([ListPage([thing("a", 1), thing("b", 2), thing("c", 3)], "5"), [EXPIRED],
-      ListPage([thing("a", 1), thing("b", 8), thing("d", 9)], "10")], "+a +b +c -c ~b +d",
-     "list: watch:5 list: watch:10"),
-    # made anew under the same name while nobody looked: two objects
-    ([ListPage([thing("a", 1)], "5"), [GONE], ListPage([thing("a", 9, "other")], "10")], "+a -a +a",
-     "list: watch:5 list: watch:10"),
-    # a server that was away may be another one: list again, though the versions look newer than what is known
-    ([ListPage([thing("a", 1)], "5"), [ConnectionError("cut")], [ConnectionError("refused")], ListPage([], "3")],
-     "+a -a", "list: watch:5 watch:5 list: watch:3"),
-    # the first list fails
-    ([ConnectionError("refused"), ListPage([thing("a", 1)], "5")], "+a", "list: list: watch:5"),
-])
+@pytest.mark.parametrize(
+    ("steps", "log", "calls"),
+    [
+        (
+            [
+                ListPage([thing("a", 1)], "5"),
+                [
+                    WatchEvent("ADDED", thing("b", 6)),
+                    WatchEvent("MODIFIED", thing("a", 7)),
+                    WatchEvent("DELETED", thing("b", 8)),
+                ],
+            ],
+            "+a +b ~a -b",
+            "list: watch:5 watch:8",
+        ),
+        # pages
+        ([ListPage([thing("a", 1)], "5", "more"), ListPage([thing("b", 2)], "5")], "+a +b", "list: list:more watch:5"),
+        # a bookmark moves the place to go on from
+        (
+            [ListPage([], "5"), [WatchEvent("BOOKMARK", thing("", 9)), ConnectionError("cut")]],
+            "",
+            "list: watch:5 watch:9",
+        ),
+        # a cut stream goes on where it was, without doubles
+        (
+            [
+                ListPage([thing("a", 1)], "5"),
+                [WatchEvent("ADDED", thing("b", 6)), ConnectionError("cut")],
+                [WatchEvent("ADDED", thing("b", 6)), WatchEvent("ADDED", thing("c", 7))],
+            ],
+            "+a +b +c",
+            "list: watch:5 watch:6 watch:7",
+        ),
+        # the history is gone: what has changed meanwhile is told once
+        (
+            [
+                ListPage([thing("a", 1), thing("b", 2), thing("c", 3)], "5"),
+                [EXPIRED],
+                ListPage([thing("a", 1), thing("b", 8), thing("d", 9)], "10"),
+            ],
+            "+a +b +c -c ~b +d",
+            "list: watch:5 list: watch:10",
+        ),
+        # made anew under the same name while nobody looked: two objects
+        (
+            [ListPage([thing("a", 1)], "5"), [GONE], ListPage([thing("a", 9, "other")], "10")],
+            "+a -a +a",
+            "list: watch:5 list: watch:10",
+        ),
+        # a server that was away may be another one: list again, though the versions look newer than what is known
+        (
+            [ListPage([thing("a", 1)], "5"), [ConnectionError("cut")], [ConnectionError("refused")], ListPage([], "3")],
+            "+a -a",
+            "list: watch:5 watch:5 list: watch:3",
+        ),
+        # the first list fails
+        ([ConnectionError("refused"), ListPage([thing("a", 1)], "5")], "+a", "list: list: watch:5"),
+    ],
+)
 def test_what_is_told(steps: list[Any], log: str, calls: str) -> None:
     async def main() -> None:
         clock, client = ManualClock(), Script(*steps)

@@ -18,14 +18,26 @@ POD: Obj = {"containers": [{"name": "c", "image": "nginx:1"}]}
 TEMPLATE: Obj = {"metadata": {"labels": {"app": "a"}}, "spec": POD}
 SELECTED: Obj = {"selector": {"matchLabels": {"app": "a"}}, "template": TEMPLATE}
 JOB: Obj = {"template": {"spec": {**POD, "restartPolicy": "Never"}}}
-CLAIM: Obj = {"storageClassName": "hollow", "accessModes": ["ReadWriteOnce"],
-              "resources": {"requests": {"storage": "1Gi"}}}
+CLAIM: Obj = {
+    "storageClassName": "hollow",
+    "accessModes": ["ReadWriteOnce"],
+    "resources": {"requests": {"storage": "1Gi"}},
+}
 # (apiVersion, kind, the rest)
 OBJECTS: tuple[tuple[str, str, Obj], ...] = (
     ("storage.k8s.io/v1", "StorageClass", {"metadata": {"name": "hollow"}, "provisioner": "fakekube.io/hollow"}),
     ("apps/v1", "Deployment", {"spec": {**SELECTED, "replicas": 1}}),
-    ("apps/v1", "StatefulSet", {"spec": {**SELECTED, "serviceName": "a", "volumeClaimTemplates": [
-        {"metadata": {"name": "d"}, "spec": CLAIM}]}}),
+    (
+        "apps/v1",
+        "StatefulSet",
+        {
+            "spec": {
+                **SELECTED,
+                "serviceName": "a",
+                "volumeClaimTemplates": [{"metadata": {"name": "d"}, "spec": CLAIM}],
+            }
+        },
+    ),
     ("apps/v1", "DaemonSet", {"spec": SELECTED}),
     ("batch/v1", "Job", {"spec": JOB}),
     ("batch/v1", "CronJob", {"spec": {"schedule": "@every 1s", "jobTemplate": {"spec": JOB}}}),
@@ -35,13 +47,36 @@ OBJECTS: tuple[tuple[str, str, Obj], ...] = (
     ("v1", "Endpoints", {"metadata": {"name": "own"}, "subsets": [{"addresses": [{"ip": "192.0.2.7"}]}]}),
     ("v1", "Pod", {"spec": {**POD, "volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": CLAIM}}}]}}),
     ("v1", "ResourceQuota", {"spec": {"hard": {"pods": "99", "count/deployments.apps": "9"}}}),
-    ("v1", "Secret", {"metadata": {"name": "a", "annotations": {"kubernetes.io/service-account.name": "default"}},
-                      "type": "kubernetes.io/service-account-token"}),
+    (
+        "v1",
+        "Secret",
+        {
+            "metadata": {"name": "a", "annotations": {"kubernetes.io/service-account.name": "default"}},
+            "type": "kubernetes.io/service-account-token",
+        },
+    ),
     ("policy/v1", "PodDisruptionBudget", {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "a"}}}}),
-    ("autoscaling/v2", "HorizontalPodAutoscaler", {"spec": {"minReplicas": 2, "maxReplicas": 3, "scaleTargetRef": {
-        "apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}}}),
-    ("rbac.authorization.k8s.io/v1", "ClusterRole", {"metadata": {"name": "a"}, "aggregationRule": {
-        "clusterRoleSelectors": [{"matchLabels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}}]}}),
+    (
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        {
+            "spec": {
+                "minReplicas": 2,
+                "maxReplicas": 3,
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"},
+            }
+        },
+    ),
+    (
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRole",
+        {
+            "metadata": {"name": "a"},
+            "aggregationRule": {
+                "clusterRoleSelectors": [{"matchLabels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}}]
+            },
+        },
+    ),
     ("networking.k8s.io/v1", "ServiceCIDR", {"metadata": {"name": "a"}, "spec": {"cidrs": ["10.77.0.0/24"]}}),
     ("v1", "Namespace", {"metadata": {"name": "extra"}}),
 )
@@ -51,8 +86,10 @@ class Requests:
     """What was asked for: method and path with its names as in OpenAPI, and answers that nobody should get."""
 
     def __init__(self, document: Obj) -> None:
-        self.known = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path.rstrip("/")) + "/?$"), item)
-                      for path, item in sorted(document["paths"].items(), key=lambda x: x[0].count("{"))]
+        self.known = [
+            (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path.rstrip("/")) + "/?$"), item)
+            for path, item in sorted(document["paths"].items(), key=lambda x: x[0].count("{"))
+        ]
         self.bad: set[str] = set()
         self.writes: set[str] = set()
 

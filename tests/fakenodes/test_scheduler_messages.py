@@ -84,14 +84,15 @@ def test_an_unbound_claim_ends_the_cycle_before_the_claims_plugin_has_its_state(
         "status": {"phase": "Pending"},
     }
     world = World(THREE, persistentvolumeclaims=[claim])
-    assert world.refusal(pod("p", volumes=CLAIM)) == (
-        "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+    assert (
+        world.refusal(pod("p", volumes=CLAIM))
+        == "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
     )
 
 
 @pytest.mark.parametrize(("priorities", "policy", "text"), [
-    ((0, 0), "PreemptLowerPriority", "preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, "
-     "1 Preemption is not helpful for scheduling."),
+    ((0, 0), "PreemptLowerPriority", "preemption: 0/2 nodes are available: "
+     "1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."),
     ((0, 9), "Never", "preemption: not eligible due to preemptionPolicy=Never."),
     ((0, 9), "PreemptLowerPriority", ""),
 ])  # fmt: skip

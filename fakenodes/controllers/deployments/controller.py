@@ -68,8 +68,7 @@ async def _write(work: Work, deployment: Obj, found: Plan) -> float | None:
 
 def _tell(work: Work, deployment: Obj, name: str, before: int, after: int) -> None:
     way = "up" if after > before else "down"
-    work.event(deployment, "Normal", "ScalingReplicaSet",
-               f"Scaled {way} replica set {name} from {before} to {after}")
+    work.event(deployment, "Normal", "ScalingReplicaSet", f"Scaled {way} replica set {name} from {before} to {after}")
 
 
 async def _create(work: Work, deployment: Obj, found: Plan) -> bool:
@@ -88,8 +87,9 @@ async def _create(work: Work, deployment: Obj, found: Plan) -> bool:
         text = f'Failed to create new replica set "{name}": {error}'
         work.event(deployment, "Warning", "ReplicaSetCreateError", text)
         current = deployment.get("status") or {}
-        conditions = set_condition(current.get("conditions") or [], "Progressing", "False", "ReplicaSetCreateError",
-                                   text, work.clock.now())
+        conditions = set_condition(
+            current.get("conditions") or [], "Progressing", "False", "ReplicaSetCreateError", text, work.clock.now()
+        )
         if conditions != current.get("conditions"):
             await work.update(DEPLOYMENTS, {**deployment, "status": {**current, "conditions": conditions}}, "status")
         raise
@@ -135,8 +135,13 @@ def _pod_gone(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[
 
 
 DEPLOYMENT = Controller(
-    "deployment-controller", "deployment", service_account("deployment-controller"),
-    (Watch(DEPLOYMENTS),
-     Watch(REPLICA_SETS, to_owner(OWNER, selecting(DEPLOYMENTS, selector_of)), {"controller": by_controller}),
-     Watch(PODS, _pod_gone, {"controller": by_controller})),
-    reconcile)
+    "deployment-controller",
+    "deployment",
+    service_account("deployment-controller"),
+    (
+        Watch(DEPLOYMENTS),
+        Watch(REPLICA_SETS, to_owner(OWNER, selecting(DEPLOYMENTS, selector_of)), {"controller": by_controller}),
+        Watch(PODS, _pod_gone, {"controller": by_controller}),
+    ),
+    reconcile,
+)

@@ -167,11 +167,18 @@ def _make_new(found: Plan, deployment: Obj) -> None:
     if deployment["spec"].get("minReadySeconds"):
         spec["minReadySeconds"] = deployment["spec"]["minReadySeconds"]
     marks = {**new_annotations(deployment, {}, number), **size_annotations(deployment)}
-    new: Obj = {"apiVersion": "apps/v1", "kind": "ReplicaSet",
-                "metadata": {"name": f"{meta['name']}-{digest}", "namespace": meta["namespace"], "labels": labels,
-                             "annotations": marks, "ownerReferences": [
-                                 controller_reference(deployment, "apps/v1", "Deployment")]},
-                "spec": spec}
+    new: Obj = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"{meta['name']}-{digest}",
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "annotations": marks,
+            "ownerReferences": [controller_reference(deployment, "apps/v1", "Deployment")],
+        },
+        "spec": spec,
+    }
     spec["replicas"] = new_size(deployment, [*found.old, new], new)
     found.new = found.create = new
     found.revision = str(number)
@@ -276,7 +283,8 @@ def _recreate(found: Plan, deployment: Obj, old_pods_running: bool) -> None:
         _make_new(found, deployment)
         return
     if not _move(found, deployment, found.new, replicas(deployment)) and complete(
-            deployment, deployment.get("status") or {}):
+        deployment, deployment.get("status") or {}
+    ):
         _clean_up(found, deployment)
 
 
@@ -286,7 +294,7 @@ def _clean_up(found: Plan, deployment: Obj) -> None:
     if limit == UNLIMITED:
         return
     living = [x for x in found.old if not x["metadata"].get("deletionTimestamp")]
-    for each in sorted(living, key=lambda x: (revision(x), created(x)))[:max(len(living) - limit, 0)]:
+    for each in sorted(living, key=lambda x: (revision(x), created(x)))[: max(len(living) - limit, 0)]:
         idle = replicas(each) == 0 and counted(each, "replicas") == 0
         if idle and each["metadata"].get("generation", 0) <= counted(each, "observedGeneration"):
             found.delete.append(each)

@@ -20,8 +20,16 @@ HISTORY = "deployment.kubernetes.io/revision-history"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM = "deployment.kubernetes.io/max-replicas"
 # Annotations that are a Deployment's own and are not copied to its sets.
-OWN = frozenset({"kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED, MAXIMUM,
-                 "deprecated.deployment.rollback.to"})
+OWN = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        REVISION,
+        HISTORY,
+        DESIRED,
+        MAXIMUM,
+        "deprecated.deployment.rollback.to",
+    }
+)
 HISTORY_CHARS = 2000
 
 
@@ -180,5 +188,9 @@ def _fraction(found: Obj, deployment: Obj) -> int:
 def saturated(deployment: Obj, new: Obj | None) -> bool:
     """Whether the new set has all the pods, all of them available."""
     wanted = replicas(deployment)
-    return (new is not None and replicas(new) == wanted and desired(new) == wanted
-            and counted(new, "availableReplicas") == wanted)
+    return (
+        new is not None
+        and replicas(new) == wanted
+        and desired(new) == wanted
+        and counted(new, "availableReplicas") == wanted
+    )

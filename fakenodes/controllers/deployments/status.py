@@ -24,8 +24,9 @@ def has_deadline(deployment: Obj) -> bool:
 def complete(deployment: Obj, status: Obj) -> bool:
     """Whether a status says that all pods are new and available."""
     wanted = replicas(deployment)
-    return (all(status.get(x, 0) == wanted for x in ("updatedReplicas", "replicas", "availableReplicas"))
-            and status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0))
+    return all(status.get(x, 0) == wanted for x in ("updatedReplicas", "replicas", "availableReplicas")) and status.get(
+        "observedGeneration", 0
+    ) >= deployment["metadata"].get("generation", 0)
 
 
 def _progressing(old: Obj, new: Obj) -> bool:
@@ -47,8 +48,9 @@ def _timed_out(deployment: Obj, now: float) -> bool:
     return parse_rfc3339(found["lastUpdateTime"]) + float(deployment["spec"]["progressDeadlineSeconds"]) < now
 
 
-def set_condition(conditions: Sequence[Obj], type: str, status: str, reason: str, message: str, now: float,
-                  changed: str = "") -> list[Obj]:
+def set_condition(
+    conditions: Sequence[Obj], type: str, status: str, reason: str, message: str, now: float, changed: str = ""
+) -> list[Obj]:
     """The conditions with this one; as they were when its status and reason are so already. changed: the transition
     time to keep."""
     current = next((c for c in conditions if c["type"] == type), None)
@@ -58,8 +60,17 @@ def set_condition(conditions: Sequence[Obj], type: str, status: str, reason: str
     if not changed:
         changed = current["lastTransitionTime"] if current is not None and current["status"] == status else stamp
     others = [c for c in conditions if c["type"] != type]
-    return [*others, {"type": type, "status": status, "lastUpdateTime": stamp, "lastTransitionTime": changed,
-                      "reason": reason, "message": message}]
+    return [
+        *others,
+        {
+            "type": type,
+            "status": status,
+            "lastUpdateTime": stamp,
+            "lastTransitionTime": changed,
+            "reason": reason,
+            "message": message,
+        },
+    ]
 
 
 def _without(conditions: Sequence[Obj], type: str) -> list[Obj]:
@@ -79,8 +90,10 @@ def counts(deployment: Obj, sets: Sequence[Obj], new: Obj | None) -> Obj:
     }
     result: Obj = {k: v for k, v in found.items() if v}
     # A set that its controller has not looked at yet has no pods, so none that terminate.
-    terminating = [(x.get("status") or {}).get("terminatingReplicas", None if counted(x, "observedGeneration") else 0)
-                   for x in sets]
+    terminating = [
+        (x.get("status") or {}).get("terminatingReplicas", None if counted(x, "observedGeneration") else 0)
+        for x in sets
+    ]
     if None not in terminating:
         result["terminatingReplicas"] = sum(x for x in terminating if x)
     collisions = (deployment.get("status") or {}).get("collisionCount")
@@ -94,9 +107,15 @@ def status_of(deployment: Obj, sets: Sequence[Obj], new: Obj | None, rollout: bo
     status = counts(deployment, sets, new)
     enough = status.get("availableReplicas", 0) >= replicas(deployment) - bounds(deployment)[1]
     conditions = set_condition(
-        (deployment.get("status") or {}).get("conditions") or [], "Available", *(
-            ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.") if enough else
-            ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")), now)
+        (deployment.get("status") or {}).get("conditions") or [],
+        "Available",
+        *(
+            ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+            if enough
+            else ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+        ),
+        now,
+    )
     if rollout:
         conditions = _judge(deployment, status, conditions, new, now)
         conditions = _failures(conditions, sets, new, now)
@@ -112,16 +131,25 @@ def _judge(deployment: Obj, status: Obj, conditions: list[Obj], new: Obj | None,
         return conditions
     who = f'ReplicaSet "{new["metadata"]["name"]}"' if new else f'Deployment "{deployment["metadata"]["name"]}"'
     if complete(deployment, status):
-        return set_condition(conditions, "Progressing", "True", "NewReplicaSetAvailable",
-                             f"{who} has successfully progressed.", now)
+        return set_condition(
+            conditions, "Progressing", "True", "NewReplicaSetAvailable", f"{who} has successfully progressed.", now
+        )
     if _progressing(deployment.get("status") or {}, status):
         # Each step forward renews lastUpdateTime, from which the deadline counts.
         kept = current["lastTransitionTime"] if current is not None and current["status"] == "True" else ""
-        return set_condition(_without(conditions, "Progressing"), "Progressing", "True", "ReplicaSetUpdated",
-                             f"{who} is progressing.", now, kept)
+        return set_condition(
+            _without(conditions, "Progressing"),
+            "Progressing",
+            "True",
+            "ReplicaSetUpdated",
+            f"{who} is progressing.",
+            now,
+            kept,
+        )
     if _timed_out(deployment, now):
-        return set_condition(conditions, "Progressing", "False", "ProgressDeadlineExceeded",
-                             f"{who} has timed out progressing.", now)
+        return set_condition(
+            conditions, "Progressing", "False", "ProgressDeadlineExceeded", f"{who} has timed out progressing.", now
+        )
     return conditions
 
 
@@ -132,8 +160,9 @@ def _failures(conditions: list[Obj], sets: Sequence[Obj], new: Obj | None, now: 
     if not failing:
         return _without(conditions, "ReplicaFailure")
     found = failing[0]
-    return set_condition(conditions, "ReplicaFailure", found["status"], found.get("reason", ""),
-                         found.get("message", ""), now)
+    return set_condition(
+        conditions, "ReplicaFailure", found["status"], found.get("reason", ""), found.get("message", ""), now
+    )
 
 
 def deadline_in(deployment: Obj, status: Obj, now: float) -> float | None:
