@@ -237,17 +237,17 @@ def test_raw_bytes(cluster: Cluster, caplog: pytest.LogCaptureFixture, data: byt
     assert b"Traceback" not in answer
     assert b'File "' not in answer
     assert answer == b"" or answer.startswith(b"HTTP/1.1 "), answer[:200]
-    assert exchange(cluster, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").endswith(b"ok")
+    assert exchange(cluster, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 5).endswith(b"ok")
     assert errors(caplog) == []
 
 
-def exchange(cluster: Cluster, data: bytes) -> bytes:
-    """What the server answers at once."""
+def exchange(cluster: Cluster, data: bytes, seconds: float = 0.3) -> bytes:
+    """What the server answers, each part within so many seconds."""
     port = int(cluster.url.rpartition(":")[2])
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("127.0.0.1", port), 5) as bare, context.wrap_socket(bare) as connection:
-        connection.settimeout(0.3)
+        connection.settimeout(seconds)
         sender = threading.Thread(target=_send, args=(connection, data))
         sender.start()
         parts = []
@@ -276,7 +276,7 @@ def test_connections_that_say_nothing_keep_nobody_waiting(cluster: Cluster) -> N
         for connection in silent[::2]:
             connection.sendall(b"\x16\x03\x01")
         start = time.monotonic()
-        assert exchange(cluster, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").endswith(b"ok")
+        assert exchange(cluster, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 5).endswith(b"ok")
         assert time.monotonic() - start < 2
     finally:
         for connection in silent:
