@@ -1,8 +1,8 @@
 """Service-account tokens: signing them, and finding the account behind one.
 
 Stands for pkg/serviceaccount (claims, bound tokens, legacy tokens) and apiserver's serviceaccount authenticator. PyJWT
-does
-the cryptography; the algorithm follows from the signing key (ES256 for the one that we make, RS256 for an RSA key).
+does the cryptography; the algorithm follows from the signing key (ES256 for the one that we make, RS256 for an RSA
+key).
 """
 
 from __future__ import annotations

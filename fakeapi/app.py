@@ -1,9 +1,8 @@
 """The API server: build(config) puts the whole chain together, handle() walks a request down it.
 
 Stands for apiserver's server/config.go (DefaultBuildHandlerChain) and endpoints/installer.go: authenticate →
-impersonate
-→ authorize → route → handler; errors become a Status once, here. ApiServer is an ASGI application, and `call` is the
-same chain without a socket, entered after authentication, for the components of this process.
+impersonate → authorize → route → handler; errors become a Status once, here. ApiServer is an ASGI application, and
+`call` is the same chain without a socket, entered after authentication, for the components of this process.
 """
 
 from __future__ import annotations

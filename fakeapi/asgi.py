@@ -1,8 +1,7 @@
 """Between ASGI and the server's own Request and Answer.
 
 A body is read when a handler asks for it, and no further than what any handler takes; a stream ends when its client
-goes
-away, and breaks the connection off when its source fails.
+goes away, and breaks the connection off when its source fails.
 """
 
 from __future__ import annotations

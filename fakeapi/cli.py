@@ -1,8 +1,8 @@
 """The command `fakekube`: each subcommand's flags, and what runs it.
 
 serve's flags are named and meant as kube-apiserver's. Errors of a person are one line on stderr and status 2 (bad
-flags) or
-1 (the rest); nothing here prints a traceback. Commands import what they need when they run, so that --help is quick.
+flags) or 1 (the rest); nothing here prints a traceback. Commands import what they need when they run, so that --help is
+quick.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Media types: what a client may send and accept, and how a body becomes a plain dict.
 
 Stands for apiserver's endpoints/handlers/negotiation and runtime/serializer (recognition of kind and version,
-conversion
-errors). One table row a media type: protobuf and CBOR come as further rows. What a kind's fields may be is
+conversion errors). One table row a media type: protobuf and CBOR come as further rows. What a kind's fields may be is
 schema.decode's; defaulting and validation are the strategies'.
 """
 

@@ -13,10 +13,9 @@ class Config:
     """Options of one API server.
 
     bind_address, port: where it listens; port 0 is any free one. data: directory of the sqlite store ("" keeps
-    everything in memory);
-    etcd: URL of an etcd v3 server. minor: the served Kubernetes minor (36 is 1.36). cert_dir: where keys live.
-    authorization: modes in order. service_cidr: the range of Service cluster IPs. seed: makes uids and names
-    repeatable.
+    everything in memory); etcd: URL of an etcd v3 server. minor: the served Kubernetes minor (36 is 1.36). cert_dir:
+    where keys live. authorization: modes in order. service_cidr: the range of Service cluster IPs. seed: makes uids and
+    names repeatable.
     """
 
     bind_address: str = "127.0.0.1"

@@ -1,8 +1,7 @@
 """How Go prints values inside error texts.
 
 Stands for the value formatting of apimachinery's field.Error.ErrorBody (strings quoted, everything else `%v`-like or
-JSON)
-and for `%v` of maps. Pure.
+JSON) and for `%v` of maps. Pure.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """From options to a listening API server: keys, store, application, socket, in that order.
 
 Stands for kube-apiserver's cmd/kube-apiserver/app. Everything that can go wrong with a person's options does so here,
-as a
-LaunchError with one clear line, before anything listens.
+as a LaunchError with one clear line, before anything listens.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Regular expressions that are compiled when they are first used.
 
 There are over a hundred in the server, most for values that a run never meets, and compiling them all would be a third
-of
-the time it takes to start.
+of the time it takes to start.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The socket side: uvicorn over TLS, with the client's certificate handed to the application.
 
 Stands for apiserver's server/secure_serving.go. uvicorn keeps the TLS peer certificate to itself; a protocol subclass
-puts
-it into the ASGI scope. HTTP/1.1 only.
+puts it into the ASGI scope. HTTP/1.1 only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The components of a cluster as one thing to start and stop: controllers, scheduler, hollow nodes, or some of them.
 
 Each is a client of an API server and knows nothing of the others. `clients(user)` says how a component reaches the
-server
-as that user; in one process it is the in-process client, from outside an HTTP one. Several copies elect a leader.
+server as that user; in one process it is the in-process client, from outside an HTTP one. Several copies elect a
+leader.
 """
 
 from __future__ import annotations
@@ -42,10 +42,8 @@ class Plan:
     """What to run: the --controllers selection ("" for none), the scheduler, and how many nodes with which names.
 
     roster: the nodes one by one, in place of a number. quiet: take over what an earlier run of the components left on
-    the
-    server, without a word. endpoint: where the kubelets' own API listens; set by the first start, so that a restart
-    finds
-    the port that its Nodes tell of.
+    the server, without a word. endpoint: where the kubelets' own API listens; set by the first start, so that a restart
+    finds the port that its Nodes tell of.
     """
 
     controllers: str = "*"

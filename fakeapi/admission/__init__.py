@@ -1,8 +1,7 @@
 """Admission: the enabled plugins in upstream's order.
 
 Stands for pkg/kubeapiserver/options/plugins.go (AllOrderedPlugins, DefaultOffAdmissionPlugins). A new plugin is one
-file and
-one line in ORDER.
+file and one line in ORDER.
 """
 
 from __future__ import annotations

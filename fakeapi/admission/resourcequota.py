@@ -1,8 +1,7 @@
 """ResourceQuota: what would take a namespace beyond its quotas is refused, what is let in raises status.used.
 
 Stands for apiserver's pkg/admission/plugin/resourcequota. A quota counts from when a controller (or anybody) has
-written
-its status; lowering the usage is the controller's part. Leaves out the configuration file of limited resources.
+written its status; lowering the usage is the controller's part. Leaves out the configuration file of limited resources.
 """
 
 from __future__ import annotations

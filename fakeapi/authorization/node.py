@@ -1,8 +1,7 @@
 """Node: what a kubelet may read and write follows from the Pods that are bound to its node.
 
 Stands for plugin/pkg/auth/authorizer/node. What is related to a node is looked up on every question from the Pods of
-the
-node instead of being kept in a graph. Leaves out resource claims, slices and Pod certificates.
+the node instead of being kept in a graph. Leaves out resource claims, slices and Pod certificates.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """DELETE of one object and of a collection.
 
 Stands for apiserver's endpoints/handlers/delete.go: options from the body (which beat the query's), preconditions,
-grace,
-propagation; the answer is the object while it lives on, else a Status (or the object, for the kinds that answer it).
+grace, propagation; the answer is the object while it lives on, else a Status (or the object, for the kinds that answer
+it).
 """
 
 from __future__ import annotations

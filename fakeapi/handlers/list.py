@@ -1,8 +1,7 @@
 """GET of a collection.
 
 Stands for apiserver's endpoints/handlers/get.go (ListResource). Which objects and at which revision is paging's; here
-the
-items' bytes are joined into the list, or made into a Table or PartialObjectMetadataList.
+the items' bytes are joined into the list, or made into a Table or PartialObjectMetadataList.
 """
 
 from __future__ import annotations

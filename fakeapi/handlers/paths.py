@@ -1,8 +1,7 @@
 """Everything that is not a resource: discovery, OpenAPI, health, version, metrics.
 
 Stands for apiserver's server/healthz, server/routes and endpoints/discovery. A table path → function; what is not in it
-is
-Go's plain text 404.
+is Go's plain text 404.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The scale subresource of built-in workloads and of custom resources: autoscaling/v1 Scale over an object.
 
 Stands for pkg/registry/*/storage ScaleREST and apiextensions' scale storage. Where the number of replicas, the status's
-and
-the selector are is SCALES' row (or the CRD's scale stanza, which makes one).
+and the selector are is SCALES' row (or the CRD's scale stanza, which makes one).
 """
 
 from __future__ import annotations

@@ -77,16 +77,14 @@ class Resource:
     """One row. `versions` in order of preference; objects are stored in `storage_version`.
 
     definition: OpenAPI definition prefix, e.g. "io.k8s.api.apps": definition names are "<prefix>.<version>.<Kind>".
-    Empty
-    for a kind that has none: it takes any field.
-    singular, list_kind: by default the kind in lower case, and "<kind>List".
-    storage_key: path below /registry/; by default the plural, as upstream's (but services: "services/specs").
-    storage_group: group of the stored form where it is not this row's (events.k8s.io: "", so that both groups' events
-    are one store of core/v1 events); convert then names every version of this row.
-    convert: version -> (to_hub, from_hub), in-place-free functions for versions other than the storage version.
-    virtual: nothing is stored (reviews, bindings): handlers/connect.py answers.
-    custom: of a CustomResourceDefinition's rows, which are one a version, each its own storage version; the version
-    that is really stored is hashed_version (in discovery's storageVersionHash).
+    Empty for a kind that has none: it takes any field. singular, list_kind: by default the kind in lower case, and
+    "<kind>List". storage_key: path below /registry/; by default the plural, as upstream's (but services:
+    "services/specs"). storage_group: group of the stored form where it is not this row's (events.k8s.io: "", so that
+    both groups' events are one store of core/v1 events); convert then names every version of this row. convert: version
+    -> (to_hub, from_hub), in-place-free functions for versions other than the storage version. virtual: nothing is
+    stored (reviews, bindings): handlers/connect.py answers. custom: of a CustomResourceDefinition's rows, which are one
+    a version, each its own storage version; the version that is really stored is hashed_version (in discovery's
+    storageVersionHash).
     """
 
     group: str

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 MANAGER = "system:kube-controller-manager"
 # How soon a key whose own writes have not come back is looked at again.
 BEHIND_SECONDS = 0.01
-# A reconcile longer than this makes its key rest, for a multiple of what it took and at most so long.
-QUICK_SECONDS, REST_FACTOR, REST_SECONDS = 0.005, 10.0, 0.5
+# A reconcile longer than this makes its key rest, for a multiple of what it took beyond and at most so long.
+QUICK_SECONDS, REST_FACTOR, REST_SECONDS = 0.008, 12.0, 0.5
 
 
 def choose(controllers: Iterable[Controller], select: str) -> list[Controller]:
@@ -112,10 +112,10 @@ async def run_controllers(
 def _rest(took: float) -> float:
     """How long a key is left alone after a reconcile of so many seconds.
 
-    A large ReplicaSet changes with every one of its Pods, and each look at it costs in proportion to all of them:
-    without
-    a pause, bringing up N Pods would cost N squared. Small objects, and a virtual clock, never wait."""
-    return min(took * REST_FACTOR, REST_SECONDS) if took > QUICK_SECONDS else 0.0
+    A large ReplicaSet changes with every one of its Pods, and each look at it costs in proportion to all of them: without a
+    pause, bringing up N Pods would cost N squared. Small objects, and a virtual clock, hardly wait.
+    """
+    return min(max(took - QUICK_SECONDS, 0.0) * REST_FACTOR, REST_SECONDS)
 
 
 class _Running:
