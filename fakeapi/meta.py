@@ -238,9 +238,8 @@ def check_update(new: Obj, old: Obj) -> list[FieldError]:
 
 
 def check_whole_update(new: Obj, old: Obj, namespaced: bool, bare_finalizers: bool = True) -> list[FieldError]:
-    """What upstream finds in metadata on update: the generic store looks once, the kind's own strategy once more, and
-    each
-    time both at the object and at the change; so a bad label is told four times and a changed uid twice."""
+    """What upstream finds in metadata on update: the generic store looks once, the kind's own strategy once more,
+    each time both at the object and at the change; so a bad label is told four times and a changed uid twice."""
     generic = check(new, namespaced, names.name_is_path_segment)
     change = check_update(new, old)
     finalizers = [] if bare_finalizers else check_finalizer_names(new)

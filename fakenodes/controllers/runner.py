@@ -112,8 +112,8 @@ async def run_controllers(
 def _rest(took: float) -> float:
     """How long a key is left alone after a reconcile of so many seconds.
 
-    A large ReplicaSet changes with every one of its Pods, and each look at it costs in proportion to all of them: without a
-    pause, bringing up N Pods would cost N squared. Small objects, and a virtual clock, hardly wait.
+    A large ReplicaSet changes with every one of its Pods, and each look at it costs in proportion to all of them:
+    without a pause, bringing up N Pods would cost N squared. Small objects, and a virtual clock, hardly wait.
     """
     return min(max(took - QUICK_SECONDS, 0.0) * REST_FACTOR, REST_SECONDS)
 
