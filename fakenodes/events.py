@@ -111,18 +111,14 @@ class _Sink:
             self._task = None
 
 
-class EventRecorder:
-    """Writes core/v1 events of one component. `record` may be called on the event loop only and returns at once."""
+class _Recorder:
+    """What the recorders of both APIs share: events are named at once, and sent one after the other."""
 
-    def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:
+    def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._component = component
-        self._host = host
         self._sink = _Sink(clock)
         self._sent = _Bounded()
-        self._similar = _Bounded()
-        self._tokens = _Bounded()
         self._serial = 0
 
     @property
@@ -133,6 +129,22 @@ class EventRecorder:
     async def stop(self) -> None:
         """Drop what is pending and stop."""
         await self._sink.stop()
+
+    def _name(self, name: str, now: float) -> str:
+        # Nanoseconds on a real machine; a virtual clock may stand still, and names must differ.
+        self._serial += 1
+        return f"{name}.{int(now * 1_000_000) * 1000 + self._serial % 1000:x}"
+
+
+class EventRecorder(_Recorder):
+    """Writes core/v1 events of one component. `record` may be called on the event loop only and returns at once."""
+
+    def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:
+        super().__init__(client, clock)
+        self._component = component
+        self._host = host
+        self._similar = _Bounded()
+        self._tokens = _Bounded()
 
     def record(self, obj: Obj, type: str, reason: str, message: str, field_path: str = "") -> None:
         """Tell an event about obj: type is Normal or Warning."""
@@ -185,11 +197,6 @@ class EventRecorder:
         record.messages.pop()
         return COMBINED + message, COMBINED
 
-    def _name(self, name: str, now: float) -> str:
-        # Nanoseconds on a real machine; a virtual clock may stand still, and names must differ.
-        self._serial += 1
-        return f"{name}.{int(now * 1_000_000) * 1000 + self._serial % 1000:x}"
-
     def _event(self, ref: Obj, type: str, reason: str, message: str, sent: _Sent, stamp: str) -> Obj:
         source = {"component": self._component, **({"host": self._host} if self._host else {})}
         return {
@@ -218,26 +225,13 @@ class EventRecorder:
             await self._client.create(EVENTS, event)
 
 
-class SeriesRecorder:
+class SeriesRecorder(_Recorder):
     """Writes events.k8s.io/v1 events of one component (the scheduler); repeated ones become a series."""
 
     def __init__(self, client: Client, clock: Clock, controller: str, instance: str) -> None:
-        self._client = client
-        self._clock = clock
+        super().__init__(client, clock)
         self._controller = controller
         self._instance = instance
-        self._sink = _Sink(clock)
-        self._sent = _Bounded()
-        self._serial = 0
-
-    @property
-    def drained(self) -> bool:
-        """Everything has been sent."""
-        return self._sink.drained
-
-    async def stop(self) -> None:
-        """Drop what is pending and stop."""
-        await self._sink.stop()
 
     def record(self, regarding: Obj, related: Obj | None, type: str, reason: str, action: str, note: str) -> None:
         """Tell that `action` was taken on the object for `reason`; `note` is the text that people read (1 kB)."""
@@ -254,8 +248,7 @@ class SeriesRecorder:
                 space = ref.get("namespace") or "default"
                 self._sink.put(lambda: self._client.patch(SERIES, sent.name, {"series": series}, space))
             return
-        self._serial += 1
-        name = f"{ref['name']}.{int(now * 1_000_000) * 1000 + self._serial % 1000:x}"
+        name = self._name(ref["name"], now)
         self._sent.touch(key, _Series(name, 1, now))
         event = {
             "kind": "Event",

@@ -11,6 +11,7 @@ from typing import Any
 
 from fakeapi.accounts import user_groups, user_name
 from fakeapi.admission.base import Attributes, Host, Obj
+from fakeapi.admission.policies import Invocation
 from fakeapi.admission.versions import Versions
 from fakeapi.authorization.base import Attributes as Asked
 from fakeapi.authorization.base import Decision
@@ -58,6 +59,17 @@ class Expressions:
         }
         env |= _authorizers(self._host, attributes)
         return Inputs(env, has_params, variables)
+
+    async def of_policy(self, invocation: Invocation, attributes: Attributes, params: Obj | None) -> Inputs:
+        """What a policy's expressions see, with one of its parameters."""
+        spec = invocation.policy["spec"]
+        return await self.inputs(
+            attributes,
+            invocation.version,
+            params=params,
+            has_params="paramKind" in spec,
+            variables=spec.get("variables") or (),
+        )
 
 
 class Inputs:

@@ -61,13 +61,7 @@ class MutatingAdmissionPolicy:
             return _told(invocation, [invocation.error])
         again, memory, spec = attributes.again, attributes.again.of(NAME), invocation.policy["spec"]
         key = f"{invocation.name}/{invocation.binding_name}/{((params or {}).get('metadata') or {}).get('name', '')}"
-        inputs = await self._expressions.inputs(
-            attributes,
-            invocation.version,
-            params=params,
-            has_params="paramKind" in spec,
-            variables=spec.get("variables") or (),
-        )
+        inputs = await self._expressions.of_policy(invocation, attributes, params)
         holds = holding(spec.get("matchConditions") or (), inputs)
         if holds.error:
             return _told(invocation, [holds.error])
@@ -88,14 +82,7 @@ class MutatingAdmissionPolicy:
 
     async def _mutate(self, mutation: Obj, invocation: Invocation, attributes: Attributes, params: Obj | None) -> None:
         """Change attributes.obj. MutationError."""
-        spec = invocation.policy["spec"]
-        inputs = await self._expressions.inputs(
-            attributes,
-            invocation.version,
-            params=params,
-            has_params="paramKind" in spec,
-            variables=spec.get("variables") or (),
-        )
+        inputs = await self._expressions.of_policy(invocation, attributes, params)
         versions, version = self._policies.versions, invocation.version
         shown = versions.shown(attributes.obj, attributes, version) or {}
         if mutation.get("patchType") == "JSONPatch":

@@ -67,13 +67,7 @@ class ValidatingAdmissionPolicy:
 
     async def _evaluate(self, invocation: Invocation, attributes: Attributes, params: Obj | None) -> list[Denial]:
         spec = invocation.policy["spec"]
-        inputs = await self._expressions.inputs(
-            attributes,
-            invocation.version,
-            params=params,
-            has_params="paramKind" in spec,
-            variables=spec.get("variables") or (),
-        )
+        inputs = await self._expressions.of_policy(invocation, attributes, params)
         holds = holding(spec.get("matchConditions") or (), inputs)
         if holds.error:
             return [] if invocation.ignores_failures else [Denial(holds.error)]

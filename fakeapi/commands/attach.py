@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, boolean, cidr, count, run, say
+from fakeapi.commands.common import UserError, boolean, cidr, count, run, say, unless
 from fakeapi.commands.runtimes import add_runtime_flag, runtime_of
 
 AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
@@ -151,7 +151,6 @@ def _options(options: argparse.Namespace) -> Any:
 
 async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from fakeapi.clock import RealClock
-    from fakeapi.commands.up import _until
     from fakenodes.client.http import HttpClient, Target, impersonating, load_target
     from fakenodes.components import Components
     from kubeconfig.model import KubeconfigError
@@ -180,7 +179,7 @@ async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:
 
     try:
         elect = getattr(options, "leader_elect", False)
-        await _until(stop, _leading(client_of, AGENTS[options.component], work, parts.stop) if elect else work())
+        await unless(stop, _leading(client_of, AGENTS[options.component], work, parts.stop) if elect else work())
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from None
     finally:

@@ -7,15 +7,12 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from fakeapi.commands.common import UserError, cidr, count, port, run, say
+from fakeapi.commands.common import UserError, cidr, count, port, run, say, unless
 from fakeapi.commands.runtimes import add_runtime_flag, runtime_of
 from fakeapi.commands.serve import add_server_flags, config_of
-
-T = TypeVar("T")
 
 EPILOG = """\
 With a command behind --, the cluster lives as long as the command, which finds KUBECONFIG set:
@@ -86,7 +83,7 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     )
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]
-        running = await _unless(stop, Running.start(config_of(options, options.port), plan, VirtualClock()))
+        running = await unless(stop, Running.start(config_of(options, options.port), plan, VirtualClock()))
         if running is None:
             return 130
     except (LaunchError, ValueError, TimeoutError, manifests.ManifestError) as error:
@@ -102,36 +99,12 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
         say(f"  export KUBECONFIG={options.kubeconfig}")
         say("  kubectl get nodes")
         say("Ctrl-C ends it.")
-        await _until(stop, running.wait())
+        await unless(stop, running.wait())
         return 0
     except (model.KubeconfigError, manifests.ManifestError) as error:
         raise UserError(str(error)) from None
     finally:
         await running.stop()
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What the work returns, or None when told to stop before its end."""
-    task = asyncio.ensure_future(work)
-    waiter = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
-    waiter.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return None
-
-
-async def _until(stop: asyncio.Event, work: Any) -> None:
-    """Return when told to stop, or raise what the work raises."""
-    tasks = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(work)]
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
-    for task in done:
-        task.result()
 
 
 async def _command(command: list[str], kubeconfig: Path, stop: asyncio.Event) -> int:

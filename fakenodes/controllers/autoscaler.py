@@ -249,16 +249,7 @@ async def _resource_metric(sync: _Sync, metric: Obj) -> Proposed:
         groups, counted = _counted(sync, samples, name == "cpu")
         if target.get("averageValue") is not None:
             wanted = quantity.milli_value(target["averageValue"])
-            ratio, value = autoscaling.average(counted, wanted)
-            replicas = autoscaling.proposal(
-                sync.current,
-                groups,
-                counted,
-                ratio,
-                lambda s: autoscaling.average(s, wanted)[0],
-                lambda _: wanted,
-                sync.tolerance,
-            )
+            replicas, value = _by_average(sync, groups, counted, wanted)
             shown: Obj = {"averageValue": _quantity(value)}
             label = f"{name} resource"
         else:
@@ -294,12 +285,8 @@ def _counted(sync: _Sync, samples: Mapping[str, Sample], cpu: bool) -> tuple[aut
     return groups, counted
 
 
-async def _pods_metric(sync: _Sync, metric: Obj) -> Proposed:
-    body = metric["pods"]
-    wanted = quantity.milli_value(body["target"]["averageValue"])
-    space = sync.hpa["metadata"]["namespace"]
-    samples = await metrics.pods(sync.work.client, space, sync.selector, body["metric"])
-    groups, counted = _counted(sync, samples, False)
+def _by_average(sync: _Sync, groups: autoscaling.Groups, counted: dict[str, Sample], wanted: int) -> tuple[int, int]:
+    """The replicas that a wanted average value asks for, and the average as it is."""
     ratio, value = autoscaling.average(counted, wanted)
     replicas = autoscaling.proposal(
         sync.current,
@@ -310,6 +297,16 @@ async def _pods_metric(sync: _Sync, metric: Obj) -> Proposed:
         lambda _: wanted,
         sync.tolerance,
     )
+    return replicas, value
+
+
+async def _pods_metric(sync: _Sync, metric: Obj) -> Proposed:
+    body = metric["pods"]
+    wanted = quantity.milli_value(body["target"]["averageValue"])
+    space = sync.hpa["metadata"]["namespace"]
+    samples = await metrics.pods(sync.work.client, space, sync.selector, body["metric"])
+    groups, counted = _counted(sync, samples, False)
+    replicas, value = _by_average(sync, groups, counted, wanted)
     status = {"metric": body["metric"], "current": {"averageValue": _quantity(value)}}
     return Proposed(replicas, f"pods metric {body['metric']['name']}", {"type": "Pods", "pods": status})
 

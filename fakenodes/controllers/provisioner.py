@@ -17,6 +17,7 @@ from fakenodes.controllers.volumes import (
     PROVISIONED_BY,
     PROVISIONER,
     SELECTED_NODE,
+    claim_reference,
     class_of,
     marks_of,
     phase_of,
@@ -38,19 +39,11 @@ def plan(claim: Obj, storage: Obj) -> Obj | None:
         return None
     meta, spec = claim["metadata"], claim["spec"]
     name = f"pvc-{meta['uid']}"
-    reference = {
-        "kind": "PersistentVolumeClaim",
-        "namespace": meta["namespace"],
-        "name": meta["name"],
-        "uid": meta["uid"],
-        "apiVersion": "v1",
-        "resourceVersion": meta["resourceVersion"],
-    }
     made: Obj = {
         "capacity": {"storage": spec["resources"]["requests"]["storage"]},
         "accessModes": spec.get("accessModes") or [],
         "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"),
-        "claimRef": reference,
+        "claimRef": claim_reference(claim),
         "storageClassName": storage["metadata"]["name"],
         "volumeMode": spec.get("volumeMode", "Filesystem"),
         "hostPath": {"path": f"{ROOT}/{name}", "type": "DirectoryOrCreate"},

@@ -115,13 +115,10 @@ def best_match(claim: Obj, volumes: Iterable[Obj], delayed: bool) -> Obj | None:
     return None
 
 
-def bound_volume(volume: Obj, claim: Obj) -> Obj | None:
-    """The volume with its reference to the claim; None when it has it."""
+def claim_reference(claim: Obj) -> Obj:
+    """What a volume's claimRef says of the claim that has it."""
     meta = claim["metadata"]
-    old = reference_of(volume)
-    if (old.get("uid"), old.get("name"), old.get("namespace")) == (meta["uid"], meta["name"], meta["namespace"]):
-        return None
-    reference = {
+    return {
         "kind": "PersistentVolumeClaim",
         "namespace": meta["namespace"],
         "name": meta["name"],
@@ -129,11 +126,19 @@ def bound_volume(volume: Obj, claim: Obj) -> Obj | None:
         "apiVersion": "v1",
         "resourceVersion": meta["resourceVersion"],
     }
+
+
+def bound_volume(volume: Obj, claim: Obj) -> Obj | None:
+    """The volume with its reference to the claim; None when it has it."""
+    meta = claim["metadata"]
+    old = reference_of(volume)
+    if (old.get("uid"), old.get("name"), old.get("namespace")) == (meta["uid"], meta["name"], meta["namespace"]):
+        return None
     marks = marks_of(volume) if old else {**marks_of(volume), BOUND_BY_CONTROLLER: "yes"}
     return {
         **volume,
         "metadata": {**volume["metadata"], **({"annotations": marks} if marks else {})},
-        "spec": {**volume["spec"], "claimRef": reference},
+        "spec": {**volume["spec"], "claimRef": claim_reference(claim)},
     }
 
 
