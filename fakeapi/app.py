@@ -217,6 +217,8 @@ class ApiServer:
 
     async def handle(self, request: Request) -> Answer:
         """Authenticate and answer. Never raises."""
+        if request.info.error:
+            return paths.unreadable(request)
         try:
             request.user = await self.authenticator.authenticate(request)
         except ApiError as error:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from fakeapi import errors
 from fakeapi.request import ANONYMOUS, Request, User
+from fakeapi.streaming.websocket import PROTOCOL, is_websocket, offered
 
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
@@ -73,7 +75,7 @@ class Authenticator:
         """The requester. ApiError 401 when a credential is wrong, or there is none and anonymous is off."""
         if request.peer:
             return user_of_certificate(request.peer)
-        token = bearer_token(request.headers.get("authorization", ""))
+        token = bearer_token(request.headers.get("authorization", "")) or _websocket_token(request)
         if token:
             user, _ = await self.user_of(token)
             if user is None:
@@ -93,6 +95,28 @@ class Authenticator:
         except TokenError as error:
             return None, f"[{_INVALID}, {error}]"
         return (user, "") if user is not None else (None, _INVALID)
+
+
+_PROTOCOL_PREFIX = "base64url.bearer.authorization.k8s.io."
+
+
+def _websocket_token(request: Request) -> str:
+    """The token that a browser hides among a WebSocket's subprotocols, since it can set no headers (upstream's
+    websocket.ProtocolAuthenticator); "" without one. It is taken off the request. ApiError 401.
+    """
+    if _PROTOCOL_PREFIX not in request.headers.get(PROTOCOL, "") or not is_websocket(request.headers):
+        return ""
+    given = offered(request.headers)
+    others = [name for name in given if not name.startswith(_PROTOCOL_PREFIX)]
+    hidden = [name.removeprefix(_PROTOCOL_PREFIX) for name in given if name.startswith(_PROTOCOL_PREFIX)]
+    if len(hidden) != 1 or not others:
+        raise errors.unauthorized()
+    try:
+        token = b64decode(hidden[0] + "=" * (-len(hidden[0]) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise errors.unauthorized() from None
+    request.headers = {**request.headers, PROTOCOL: ",".join(others)}
+    return token
 
 
 def bearer_token(header: str) -> str:

@@ -18,6 +18,7 @@ Query = dict[str, list[str]]
 
 _METHOD_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_SPECIAL_VERBS = ("watch", "proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 @dataclass(slots=True)
 class RequestInfo:
-    """request.RequestInfo: verb is a resource verb (get, list, ...) or the lower-case method for other paths."""
+    """request.RequestInfo: verb is a resource verb (get, list, ...) or the lower-case method for other paths.
+
+    special: `watch` or `proxy` stands before the resource, which is then the verb. error: why the path means nothing.
+    """
 
     path: str
     verb: str
@@ -48,6 +52,8 @@ class RequestInfo:
     subresource: str = ""
     name: str = ""
     parts: tuple[str, ...] = ()
+    special: bool = False
+    error: str = ""
 
 
 @dataclass(slots=True)
@@ -125,10 +131,11 @@ def parse(method: str, path: str, query: Query) -> RequestInfo:
     else:
         group, version, rest = "", parts[1], parts[2:]
     info = RequestInfo(path, _METHOD_VERBS.get(method, ""), True, prefix, group, version)
-    if rest[0] in ("watch", "proxy"):
+    if rest[0] in _SPECIAL_VERBS:
         if len(rest) < 2:
+            other.error = f"unable to determine kind and namespace from url, {path}"
             return other
-        info.verb, rest = rest[0], rest[1:]
+        info.special, info.verb, rest = True, rest[0], rest[1:]
     return _locate(info, rest, query)
 
 

@@ -4,7 +4,7 @@ Stands for apiserver's endpoints/handlers/watch.go and the timing of cacher/cach
 line; what has queued up is sent in one chunk. Timeouts are of HTTP and therefore on real time, whatever the clock of
 the components.
 
-Leaves out: protobuf and CBOR streams, WebSocket framing (handlers wrap the chunks).
+Leaves out: protobuf and CBOR streams. WebSockets are handlers/watchsocket.py's.
 """
 
 from __future__ import annotations

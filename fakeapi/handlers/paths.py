@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from fakeapi import admin, aggregation, codec, discovery, errors, metrics, openapi
+from fakeapi.gofmt import go_quote
 from fakeapi.handlers import tokens
 from fakeapi.handlers.routes import text_not_found
 from fakeapi.request import Answer, Request
@@ -67,6 +68,14 @@ async def route(server: ApiServer, request: Request) -> Answer:
     if parts[0] not in ("healthz", "livez", "readyz", "fakekube") and request.method != "GET":
         raise errors.not_allowed()
     return await page(server, request)
+
+
+def unreadable(request: Request) -> Answer:
+    """What is said before all else to a path that means nothing (responsewriters.InternalError)."""
+    text = f"Internal Server Error: {go_quote(request.path)}: failed to create RequestInfo: {request.info.error}\n"
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(character, entity)
+    return Answer(500, text.encode(), TEXT, {"X-Content-Type-Options": "nosniff"})
 
 
 async def _version(server: ApiServer, request: Request) -> Answer:

@@ -95,6 +95,7 @@ async def _main(scope: Scope, request: Request) -> Answer:
     whole_cluster = scope.row.namespaced and not info.namespace
     if (
         request.method in ("HEAD", "OPTIONS")
+        or (info.special and request.method != "GET" and scope.row.custom is None)
         or verb not in scope.row.verbs
         or (verb in _COLLECTION and info.name)
         or (verb in _NAMED and not info.name)
@@ -125,6 +126,8 @@ async def _subresource(scope: Scope, request: Request) -> Answer:
 
 def check_path(row: Resource, info: RequestInfo) -> None:
     """A path that the installer would not have made. ApiError 404."""
+    if info.special and (info.verb != "watch" or info.subresource or row.virtual or "watch" not in row.verbs):
+        raise errors.page_not_found()
     tail = len(info.parts)
     if row.namespaced:
         wrong = bool(info.name) and not info.namespace

@@ -153,7 +153,8 @@ class Scope:
 
 def accepted(request: Request, stream: bool = False) -> Form:
     """The form of the answer. ApiError 406."""
-    form = codec.negotiate(request.headers.get("accept", ""), stream, watchable=not request.info.name)
+    watchable = not request.info.name or request.info.special
+    form = codec.negotiate(request.headers.get("accept", ""), stream, watchable)
     if isinstance(form, ApiError):
         raise form
     return form

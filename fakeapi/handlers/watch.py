@@ -1,7 +1,8 @@
 """Watches: GET with watch=1 and the deprecated /watch/ paths.
 
 Stands for apiserver's endpoints/handlers/watch.go. The stream itself is fakeapi.watch's; here its form is chosen: the
-stored JSON, another served version, Table (columns in the first event only) or PartialObjectMetadata.
+stored JSON, another served version, Table (columns in the first event only) or PartialObjectMetadata. A client that
+asks for a WebSocket gets each event as a message.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from dataclasses import replace
 
 import orjson
 
-from fakeapi import codec, views
+from fakeapi import codec, errors, views
+from fakeapi.handlers import watchsocket
 from fakeapi.handlers.list import options_of
 from fakeapi.handlers.scope import Scope, accepted
+from fakeapi.paging import ListOptions
 from fakeapi.request import Answer, Request
 from fakeapi.selectors import LabelSelector
+from fakeapi.streaming.websocket import is_websocket
 from fakeapi.watch import open_watch
 from fakeapi.watchevents import Form, Item
 from fakeapi.watchevents import Scope as Where
@@ -25,13 +29,23 @@ async def watch(scope: Scope, request: Request) -> Answer:
     form = accepted(request, stream=True)
     options = options_of(scope, request, force_watch=True)
     encoding = _encoding(scope, request, form)
+    _check_name(request, options)
     where = Where(request.info.namespace if scope.row.namespaced else "", request.info.name)
     if form.view == "PartialObjectMetadataList":
         options = replace(
             options, labels=LabelSelector(never=True)
         )  # upstream cannot convert an event's object to a list and sends none
     stream = open_watch(scope.registry.cache, where, options, encoding, scope.server.rng)
+    if is_websocket(request.headers):
+        return watchsocket.serve(request.headers, stream, None)
     return Answer(200, stream)
+
+
+def _check_name(request: Request, options: ListOptions) -> None:
+    """A deprecated path that names an object takes no other field selector than its name. ApiError 400."""
+    name = request.info.name
+    if name and options.fields.terms and options.fields.exact("metadata.name") != name:
+        raise errors.bad_request("fieldSelector metadata.name doesn't match requested name")
 
 
 def _encoding(scope: Scope, request: Request, form: codec.Form) -> Form | None:

@@ -1,7 +1,7 @@
 """Which paths and operations a row of the resource table has, before any OpenAPI version's spelling.
 
 Stands for apiserver's endpoints/installer.go (which routes a resource gets, their names and texts) and for the CRD
-route builder of apiextensions, whose texts differ a little. Leaves out the deprecated watch paths.
+route builder of apiextensions, whose texts differ a little and which has no deprecated watch paths.
 """
 
 from __future__ import annotations
@@ -127,6 +127,8 @@ def row_paths(naming: Naming) -> Iterator[PathItem]:
     item = PathItem(base + "/{name}", row.kind, named, ("name", *scope), list(_item(naming)))
     if item.operations:
         yield item
+    if "watch" in row.verbs and not naming.custom:
+        yield from _watch_paths(naming, root, base.removeprefix(root), scope)
     for sub in row.subresources:
         path = f"{base}/{{name}}/{sub.name}"
         kind = row.kind if naming.custom else sub.kind
@@ -134,6 +136,38 @@ def row_paths(naming: Naming) -> Iterator[PathItem]:
         if sub.name == "proxy":
             deeper = list(_sub(naming, sub, "WithPath"))
             yield PathItem(path + "/{path}", sub.kind, named, ("name", *scope, "path"), deeper)
+
+
+def _watch_paths(naming: Naming, root: str, base: str, scope: tuple[str, ...]) -> Iterator[PathItem]:
+    """The deprecated paths (WATCH and WATCHLIST actions); base: the collection's path below the root."""
+    row, named = naming.row, tag(naming.row.group, naming.version)
+    if row.namespaced:
+        everywhere = [_watch(naming, "watchlist", "", "ListForAllNamespaces")]
+        yield PathItem(f"{root}/watch/{row.plural}", row.kind, named, (), everywhere)
+    many, one = f"{root}/watch{base}", f"{root}/watch{base}/{{name}}"
+    yield PathItem(many, row.kind, named, scope, [_watch(naming, "watchlist", _scoped(row), "List")])
+    yield PathItem(one, row.kind, named, ("name", *scope), [_watch(naming, "watch", _scoped(row), "")])
+
+
+_INSTEAD = ". deprecated: use the 'watch' parameter with a list operation instead"
+_WATCHES = {
+    "watch": f"watch changes to an object of kind {{}}{_INSTEAD}, filtered to a single item with the 'fieldSelector' "
+    "parameter.",
+    "watchlist": f"watch individual changes to a list of {{}}{_INSTEAD}.",
+}
+
+
+def _watch(naming: Naming, action: str, scoped: str, suffix: str) -> Operation:
+    return _operation(
+        naming,
+        "get",
+        action,
+        ("watch", scoped + naming.row.kind + suffix),
+        _WATCHES[action].format(naming.row.kind),
+        parameters=_LIST,
+        produces=tuple(sorted((*BUILTIN_TYPES, *WATCH_TYPES))),
+        returns=((200, META + "WatchEvent"),),
+    )
 
 
 def _collection(naming: Naming) -> Iterator[Operation]:

@@ -249,3 +249,27 @@ def test_enumerated_strings_say_their_values(definition: str, path: tuple[str, .
     for key in path:
         node = node[key]
     assert node.get("enum") == values
+
+
+@pytest.mark.parametrize(
+    ("path", "operation", "action"),
+    [
+        ("/api/v1/watch/pods", "watchCoreV1PodListForAllNamespaces", "watchlist"),
+        ("/api/v1/watch/namespaces/{namespace}/pods", "watchCoreV1NamespacedPodList", "watchlist"),
+        ("/api/v1/watch/namespaces/{namespace}/pods/{name}", "watchCoreV1NamespacedPod", "watch"),
+        ("/api/v1/watch/nodes", "watchCoreV1NodeList", "watchlist"),
+        ("/api/v1/watch/nodes/{name}", "watchCoreV1Node", "watch"),
+    ],
+)
+def test_deprecated_watch_paths(path, operation, action):
+    paths = document("api/v1")["paths"]
+    made = paths[path]["get"]
+    assert (made["operationId"], made["x-kubernetes-action"]) == (operation, action)
+    event = {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent"}
+    assert made["responses"]["200"]["content"]["application/json;stream=watch"] == {"schema": event}
+    assert {parameter["name"] for parameter in paths[path]["parameters"]} >= {"watch", "resourceVersion", "pretty"}
+
+
+def test_what_has_no_watch_has_no_watch_path():
+    assert not [path for path in document("api/v1")["paths"] if "/watch/" in path and "componentstatuses" in path]
+    assert not [path for path in document("apis/example.com/v1", table=custom_table())["paths"] if "/watch/" in path]
