@@ -35,7 +35,7 @@ from kubeconfig import model
 
 if TYPE_CHECKING:
     from fakenodes.kubelet.hollow import HollowNodes
-    from fakenodes.kubelet.runtime.script import Runtime
+    from fakenodes.kubelet.runtime.runtime import Runtime
 
 Obj = dict[str, Any]
 KUBECTL_SECONDS = 60.0

@@ -22,7 +22,7 @@ from fakenodes.informer import InformerFactory
 from fakenodes.kubelet.faults import Fault, play
 from fakenodes.kubelet.hollow import Hollow, HollowNodes
 from fakenodes.kubelet.node import Endpoint
-from fakenodes.kubelet.runtime.script import Runtime
+from fakenodes.kubelet.runtime.runtime import Runtime
 from fakenodes.kubelet.server import KubeletServer
 from fakenodes.scheduler.scheduler import Scheduler
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fakeapi.commands.common import UserError
 
 if TYPE_CHECKING:
-    from fakenodes.kubelet.runtime.script import Runtime
+    from fakenodes.kubelet.runtime.runtime import Runtime
 
 
 def add_runtime_flag(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def runtime_of(path: Path | None) -> Runtime | None:
         return None
     import yaml
 
-    from fakenodes.kubelet.runtime.script import Runtime
+    from fakenodes.kubelet.runtime.runtime import Runtime
 
     runtime = Runtime()
     try:

@@ -18,11 +18,11 @@ from fakeapi.clock import Clock, rfc3339_micro
 from fakenodes.client.base import GVR, Client, ClientError
 from fakenodes.events import EventRecorder
 from fakenodes.informer import InformerFactory
-from fakenodes.kubelet import eviction, lifecycle
+from fakenodes.kubelet import eviction, termination
 from fakenodes.kubelet import node as nodes
 from fakenodes.kubelet.node import Endpoint, Node
 from fakenodes.kubelet.podworker import PODS, Kubelet, PodWorker
-from fakenodes.kubelet.runtime.script import Runtime
+from fakenodes.kubelet.runtime.runtime import Runtime
 from fakenodes.scheduler.snapshot import PodInfo
 from fakenodes.workqueue import WorkQueue
 
@@ -328,7 +328,7 @@ class HollowNodes:
         self.stop_node(name)
         for worker in self._on(name):
             if worker.pod is not None:
-                lifecycle.crash(worker.pod, self._clock.now())
+                termination.crash(worker.pod, self._clock.now())
 
     async def resume_node(self, name: str) -> None:
         """The kubelet is back and catches up. KeyError."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakeapi.clock import rfc3339, rfc3339_micro
-from fakenodes.kubelet.runtime.script import Script, full_name, image_id, image_size
+from fakenodes.kubelet.runtime.imagenames import full_name, image_id, image_size
+from fakenodes.kubelet.runtime.script import Script
 
 Obj = dict[str, Any]
 

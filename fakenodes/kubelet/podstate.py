@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakeapi.quantity import parse
-from fakenodes.kubelet.runtime.script import Runtime, Script
+from fakenodes.kubelet.runtime.runtime import Runtime
+from fakenodes.kubelet.runtime.script import HttpRequest, Script, Serve
 
 Obj = Mapping[str, Any]
 
 EVICTED = "Evicted"
-RESIZE = "resize"
-# What makes a running container start again, noted as its message, and what is said of it.
+IMAGE_CHANGED, RESIZE = "image changed", "resize"
+# Why a running container is to start again, and what is said of it.
 RESTARTS = {
-    "image changed": "Container {} definition changed, will be restarted",
+    IMAGE_CHANGED: "Container {} definition changed, will be restarted",
     RESIZE: "Container {} resize requires restart",
 }
 COMPLETED, DELETED = "completed", "deleted"  # reasons for an end that the status does not name
@@ -36,10 +37,24 @@ class Happened:
 
 
 @dataclass(slots=True)
+class Probe:
+    """A probe of a running container. due: seconds after the start of its next look, None for not before a restart."""
+
+    kind: str
+    spec: Obj
+    due: float | None
+    streak: int = 0  # looks in a row with the same outcome
+    well: bool | None = None  # the outcome of the last look
+    passed: bool | None = None  # what as many looks in a row as its thresholds ask for have shown
+
+
+@dataclass(slots=True)
 class Container:
     """One container. `state` is a row of STEPS; `due` is when it will change by itself, None for never.
 
-    `last` is how its previous run ended, as a terminated state.
+    `last` is how its previous run ended, as a terminated state. `restart_for`: why it is to be killed and started
+    again, a key of RESTARTS. `again`: it has been killed for that, so that it starts again however it ends. `problem`
+    and `stop_problem`: what its postStart and its preStop hook fail with.
     """
 
     name: str
@@ -62,6 +77,12 @@ class Container:
     pulls: int = 0
     pulled_from: float = 0.0
     exits_at: float | None = None
+    kill_at: float | None = None
+    restart_for: str = ""
+    again: bool = False
+    problem: str = ""
+    stop_problem: str = ""
+    probes: list[Probe] = field(default_factory=list)
     last: tuple[float, float, int, str, str, str] | None = None  # started, finished, code, reason, message, id
     resources: Obj = field(default_factory=dict)  # what the node has given it; a resize may ask for something else
 
@@ -74,12 +95,21 @@ class Container:
     @property
     def running(self) -> bool:
         """Is there a process?"""
-        return self.state in ("running", "stopping")
+        return self.state in ("post start", "running", "pre stop", "stopping")
+
+    @property
+    def told_running(self) -> bool:
+        """Does the status call it running? Not before its postStart hook is through."""
+        return self.running and self.state != "post start"
 
     @property
     def succeeded(self) -> bool:
         """Has it ended well, for good?"""
         return self.state in ("exited", "done") and self.exit_code == 0
+
+    def wait(self, state: str, due: float | None, reason: str = "", message: str = "") -> None:
+        """Be in that state until `due`; reason and message of what the status shows as waiting."""
+        self.state, self.due, self.reason, self.message = state, due, reason, message
 
     @property
     def path(self) -> str:
@@ -98,6 +128,7 @@ class Pod:
     containers: list[Container]
     started_at: float
     sandbox: bool = False
+    rebooted: bool = False  # its sandbox went down with its node
     ending: str = ""
     message: str = ""
     stop_by: float | None = None
@@ -116,7 +147,9 @@ class World:
 
     images: set[str]
     missing: Set[tuple[str, str]] = frozenset()
+    address: str = ""  # the pod's
     happened: list[Happened] = field(default_factory=list)
+    asked: list[tuple[Serve, HttpRequest]] = field(default_factory=list)  # what hooks want to know of served ports
 
     def tell(self, container: Container | None, reason: str, message: str, type: str = "Normal") -> None:
         """Note an event."""
@@ -145,14 +178,10 @@ def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
                 made.resources = found.get("resources") or {}
                 pod.containers.append(made)
             elif mine.spec is not found:
-                if mine.spec.get("image") != found.get("image") and mine.state in (
-                    "running",
-                    "pull error",
-                    "pull back-off",
-                ):
-                    mine.due = 0.0  # the image was changed: start anew with it
-                    mine.message = "image changed"
+                if mine.spec.get("image") != found.get("image"):
                     mine.script = runtime.script(obj, found)
+                    if mine.state in ("running", "pull error", "pull back-off"):
+                        mine.due, mine.restart_for = 0.0, IMAGE_CHANGED
                 mine.spec = found
 
 
@@ -173,4 +202,4 @@ def resize(container: Container) -> None:
         if (old.get(kind) or {}).get(name) != (new.get(kind) or {}).get(name)
     }
     if container.state == "running" and any(policies[name] == "RestartContainer" for name in changed):
-        container.message, container.due = RESIZE, 0.0
+        container.restart_for, container.due = RESIZE, 0.0

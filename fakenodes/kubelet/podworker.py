@@ -14,10 +14,11 @@ from typing import Any
 from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
 from fakenodes.events import EventRecorder
-from fakenodes.kubelet import eviction, lifecycle, podstate, references, status
+from fakenodes.kubelet import eviction, lifecycle, podstate, references, status, termination
 from fakenodes.kubelet.admission import refusal, shortage
 from fakenodes.kubelet.node import Node
-from fakenodes.kubelet.runtime.script import Runtime
+from fakenodes.kubelet.runtime import http
+from fakenodes.kubelet.runtime.runtime import Runtime
 from fakenodes.scheduler.snapshot import PodInfo
 
 log = logging.getLogger(__name__)
@@ -86,10 +87,12 @@ class PodWorker:
         if obj["metadata"].get("deletionTimestamp"):
             self._terminate(pod, obj, now)
         missing = await self._missing(obj) if not pod.ending and not pod.finished else frozenset()
-        world = podstate.World(self.kubelet.node.images, missing)
+        world = podstate.World(self.kubelet.node.images, missing, self._address(obj, pod))
         wake = lifecycle.advance(pod, world, now)
         for found in world.happened:
             self.kubelet.recorder.record(obj, found.type, found.reason, found.message, found.field_path)
+        for serve, request in world.asked:
+            await http.ask(serve, request)
         await self._tell(obj, now)
         if pod.finished and obj["metadata"].get("deletionTimestamp"):
             await self._delete(obj)
@@ -101,7 +104,7 @@ class PodWorker:
         """End the pod because its node is under pressure."""
         assert self.pod is not None
         assert self.obj is not None
-        lifecycle.stop(self.pod, podstate.EVICTED, message, now, 0)
+        termination.stop(self.pod, podstate.EVICTED, message, now, 0)
         self.kubelet.recorder.record(self.obj, "Warning", podstate.EVICTED, message)
 
     def _vanished(self) -> None:
@@ -142,7 +145,7 @@ class PodWorker:
         if not pod.finished:
             grace = obj["metadata"].get("deletionGracePeriodSeconds")
             if pod.ending == podstate.COMPLETED or not pod.ending or grace is not None:
-                lifecycle.stop(pod, podstate.DELETED, "", now, grace)
+                termination.stop(pod, podstate.DELETED, "", now, grace)
 
     def _resize(self, pod: podstate.Pod, obj: Obj) -> None:
         """Give containers what a resize asks for, if the node has it."""
@@ -175,15 +178,21 @@ class PodWorker:
         assert self.pod is not None
         old = self._told or obj.get("status") or {}
         node = self.kubelet.node
-        network = obj["spec"].get("hostNetwork")
-        known = old.get("podIP", "")
-        address = node.host_ip if network else known or (node.pod_ip(self.uid) if self.pod.sandbox else "")
+        address = old.get("podIP") or (self._address(obj, self.pod) if self.pod.sandbox else "")
         foreign = obj.get("status") or {}
         if self._told:  # conditions of others may have come since
             own = {c["type"]: c for c in old.get("conditions") or ()}
             others = [c for c in foreign.get("conditions") or () if c["type"] not in status.CONDITIONS]
             old = {**old, "conditions": [c for t, c in own.items() if t in status.CONDITIONS] + others}
         await self._patch(obj, status.build(self.pod, old, (node.host_ip, address), now))
+
+    def _address(self, obj: Obj, pod: podstate.Pod) -> str:
+        """The pod's IP once it has a sandbox."""
+        node = self.kubelet.node
+        if obj["spec"].get("hostNetwork"):
+            return node.host_ip
+        known: str = (obj.get("status") or {}).get("podIP", "")
+        return known or node.pod_ip(self.uid)
 
     async def _patch(self, obj: Obj, wanted: Obj) -> None:
         old = self._told or obj.get("status") or {}

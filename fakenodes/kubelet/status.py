@@ -12,7 +12,7 @@ from typing import Any
 from fakeapi.clock import rfc3339
 from fakeapi.quantity import parse
 from fakenodes.kubelet.podstate import COMPLETED, DELETED, EPHEMERAL, EVICTED, INIT, MAIN, SIDECAR, Container, Pod
-from fakenodes.kubelet.runtime.script import full_name, image_id
+from fakenodes.kubelet.runtime.imagenames import full_name, image_id
 
 Obj = dict[str, Any]
 
@@ -33,7 +33,7 @@ def phase(pod: Pod) -> str:
         return "Pending"
     if any(_unborn(c) for c in mains):
         return "Failed" if pod.finished and any(c.state == "done" for c in mains) else "Pending"
-    if any(c.running for c in mains):
+    if any(c.told_running for c in mains):
         return "Running"
     if not pod.finished and any(c.state not in ("done", "exited") for c in mains):
         return "Running"
@@ -44,7 +44,7 @@ def phase(pod: Pod) -> str:
 
 def _unborn(container: Container) -> bool:
     """Has it never run?"""
-    return not container.running and container.state not in ("done", "exited") and container.last is None
+    return not container.told_running and container.state not in ("done", "exited") and container.last is None
 
 
 def build(pod: Pod, old: Mapping[str, Any], addresses: tuple[str, str], now: float) -> Obj:
@@ -95,7 +95,7 @@ def rejected(pod: Obj, reason: str, message: str, old: Mapping[str, Any], now: f
 def container_status(pod: Pod, container: Container) -> Obj:
     """One ContainerStatus."""
     image = container.spec.get("image", "")
-    ran = container.running or container.state in ("exited", "done")
+    ran = container.told_running or container.state in ("exited", "done")
     found: Obj = {
         "name": container.name,
         "state": _state(pod, container),
@@ -110,7 +110,7 @@ def container_status(pod: Pod, container: Container) -> Obj:
         found["containerID"] = f"containerd://{identity}"
     if container.kind == SIDECAR or container.spec.get("startupProbe"):
         found["started"] = container.started
-    if container.running:
+    if container.told_running:
         wanted = container.resources
         if wanted.get("requests"):
             found["allocatedResources"] = dict(wanted["requests"])
@@ -130,7 +130,7 @@ def _mount(mount: Mapping[str, Any]) -> Obj:
 
 
 def _state(pod: Pod, container: Container) -> Obj:
-    if container.running:
+    if container.told_running:
         return {"running": {"startedAt": rfc3339(container.started_at)}}
     if container.state in ("exited", "done"):
         return {

@@ -4,54 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fakenodes.kubelet import lifecycle, podstate, status
-from fakenodes.kubelet.podstate import World
-from fakenodes.kubelet.runtime.script import Runtime, Script, from_command, full_name, parse_script
-
-T0 = 1_750_000_000.0
-
-
-def spec(*containers, init=(), **more):
-    return {
-        "metadata": {"name": "p", "namespace": "ns", "uid": "u", "generation": 1},
-        "spec": {"containers": list(containers), "initContainers": list(init), **more},
-        "status": {},
-    }
-
-
-def box(name="c", *command, **more):
-    return {"name": name, "image": "nginx:1", **({"command": list(command)} if command else {}), **more}
-
-
-class Life:
-    """A pod whose clock is turned by hand."""
-
-    def __init__(self, obj, runtime=None, missing=frozenset()):
-        self.runtime = runtime or Runtime()
-        self.pod = podstate.new_pod(obj, self.runtime, T0)
-        self.images = set()
-        self.missing = missing
-        self.told = []
-        self.wake = None
-
-    def at(self, seconds):
-        world = World(self.images, self.missing)
-        self.wake = lifecycle.advance(self.pod, world, T0 + seconds)
-        self.told += [(h.reason, h.message) for h in world.happened]
-        return self.status(seconds)
-
-    def status(self, seconds):
-        return status.build(self.pod, {}, ("1.2.3.4", "10.0.0.2"), T0 + seconds)
-
-    def run(self, until):
-        """Visit every moment at which something happens; (seconds, phase, container reasons) at each."""
-        seen, moment = [], 0.0
-        while moment is not None and moment <= until:
-            found = self.at(moment)
-            states = [next(iter(s["state"].items())) for s in found.get("containerStatuses", [])]
-            seen.append((round(moment, 3), found["phase"], tuple(v.get("reason", k) for k, v in states)))
-            moment = None if self.wake is None else self.wake - T0
-        return seen
+from fakenodes.kubelet import podstate, status, termination
+from fakenodes.kubelet.runtime.commandline import from_command
+from fakenodes.kubelet.runtime.imagenames import full_name, image_size
+from fakenodes.kubelet.runtime.runtime import Runtime
+from fakenodes.kubelet.runtime.script import Script, parse_script
+from tests.fakenodes.lives import T0, Life, box, spec
 
 
 @pytest.mark.parametrize(("containers", "policy", "until", "expected"), [
@@ -98,7 +56,7 @@ def test_images_are_pulled_once_a_node_and_back_off_when_they_cannot_be():
     assert [phase for _, phase, _ in seen] == ["Pending"] * 4
     assert [m for r, m in life.told if r == "Pulled"] == [
         'Successfully pulled image "nginx:1" in 0s (0s including waiting). Image size: '
-        f"{lifecycle.image_size('nginx:1', Script())} bytes.",
+        f"{image_size('nginx:1', Script())} bytes.",
         'Container image "nginx:1" already present on machine and can be accessed by the pod',
     ]
 
@@ -133,7 +91,7 @@ def test_termination_keeps_the_grace_period(stop_seconds, grace, ends, code):
     runtime.image("*", Script(stop_seconds=stop_seconds))
     life = Life(spec(box()), runtime)
     life.at(0)
-    lifecycle.stop(life.pod, podstate.DELETED, "", T0 + 10, grace)
+    termination.stop(life.pod, podstate.DELETED, "", T0 + 10, grace)
     life.at(10)
     assert life.pod.finished is (ends == 0)
     found = life.at(10 + ends)

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from fakenodes.kubelet.runtime import shell
+from fakenodes.kubelet.runtime.commandline import number_of
 from fakenodes.kubelet.runtime.machine import Machine, Streams, store
-from fakenodes.kubelet.runtime.script import number_of
 
 TAR_END = bytes(1024)
 _DIRECTIVE = re.compile("%([sdi%])")

@@ -6,7 +6,6 @@ as in a container that lacks it.
 
 from __future__ import annotations
 
-import fnmatch
 import io
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from dataclasses import replace
 from fakenodes.kubelet.runtime import shell
 from fakenodes.kubelet.runtime.commands import COMMANDS, SHELL_ONLY
 from fakenodes.kubelet.runtime.machine import Machine, Streams, store
-from fakenodes.kubelet.runtime.script import SHELLS, Script
+from fakenodes.kubelet.runtime.script import SHELLS, Script, scripted_answer
 
 PROMPT = b"/ # "
 
@@ -38,17 +37,11 @@ async def run(machine: Machine, argv: Sequence[str], streams: Streams) -> int:
 
 
 async def _scripted(script: Script, argv: Sequence[str], streams: Streams) -> int | None:
-    if script.exec is not None:
-        found = script.exec(argv)
-        if found is not None:
-            await streams.out(found[1].encode())
-            return found[0]
-    line = " ".join(argv)
-    for wanted, output in script.answers.items():
-        if wanted == line or fnmatch.fnmatchcase(line, wanted) or (argv[0] in SHELLS and argv[-1] == wanted):
-            await streams.out(output.encode())
-            return 0
-    return None
+    found = scripted_answer(script, argv)
+    if found is None:
+        return None
+    await streams.out(found[1].encode())
+    return found[0]
 
 
 # -- the shell ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import h11
 import orjson
 
 from fakenodes.kubelet.podstate import Container, Pod
-from fakenodes.kubelet.runtime.script import HttpRequest, Serve, full_name
+from fakenodes.kubelet.runtime.imagenames import full_name
+from fakenodes.kubelet.runtime.script import HttpRequest, Serve
 
 KNOWN_PORTS = {"nginx": 80, "httpd": 80, "caddy": 80}
 Write = Callable[[bytes], Awaitable[None]]
@@ -47,6 +48,11 @@ def default(pod: Pod, container: Container) -> Serve:
         return f"{meta['namespace']}/{meta['name']}/{container.name}: {request.method} {request.path}\n"
 
     return serve
+
+
+async def ask(serve: Serve, request: HttpRequest) -> None:
+    """Let a served port see a request whose answer nobody waits for."""
+    await _answered(serve, request)
 
 
 async def answer(serve: Serve, port: int, reader: asyncio.StreamReader, write: Write) -> None:

@@ -133,18 +133,33 @@ class InterPodAffinity:
         return not any(counts.affinity.values()) and all(self._matches(term, pod) for term in pod.affinity)
 
     def hint(self, pod: PodInfo, event: Event) -> bool:
-        """Pods come to be near, or go that were too near."""
+        """Pods come to be near, or go that were too near, or nodes change their domains."""
+        if event.kind.startswith("Node/"):
+            return self._node_helps(pod, event)
         if not event.kind.startswith("AssignedPod/"):
             return True
-        obj = event.new if event.new is not None else event.old
-        if obj is None:
-            return True
-        other = PodInfo(obj)
-        if event.kind == "AssignedPod/Delete":
-            return any(self._matches(t, other) for t in pod.anti_affinity) or any(
-                self._matches(t, pod) for t in other.anti_affinity
+        before = PodInfo(event.old) if event.old is not None else None
+        after = PodInfo(event.new) if event.new is not None else None
+        if after is None:
+            return before is not None and (
+                self._all_match(pod.anti_affinity, before) or any(self._matches(t, pod) for t in before.anti_affinity)
             )
-        return any(self._matches(t, other) for t in (*pod.affinity, *pod.anti_affinity)) or bool(other.anti_affinity)
+        near = self._all_match(pod.affinity, after)
+        if before is None:
+            return near
+        was_near, was_too_near = self._all_match(pod.affinity, before), self._all_match(pod.anti_affinity, before)
+        return (near and not was_near) or (was_too_near and not self._all_match(pod.anti_affinity, after))
+
+    def _all_match(self, terms: Sequence[AffinityTerm], other: PodInfo) -> bool:
+        return bool(terms) and all(self._matches(term, other) for term in terms)
+
+    @staticmethod
+    def _node_helps(pod: PodInfo, event: Event) -> bool:
+        """A new node may; one that changes only if it comes to be of another domain."""
+        if event.old is None or event.new is None:
+            return True
+        old, new = (obj["metadata"].get("labels") or {} for obj in (event.old, event.new))
+        return any(old.get(t.topology_key) != new.get(t.topology_key) for t in (*pod.affinity, *pod.anti_affinity))
 
     # Score
 

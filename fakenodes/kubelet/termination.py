@@ -1,0 +1,114 @@
+"""How containers and pods are ended: preStop hook, SIGTERM, SIGKILL when the grace period is over; and by a crash.
+
+Stands for kuberuntime's killContainer and killContainersWithSyncResult. Sidecars go after all others, in no order among
+them; their preStop hooks run when their turn has come.
+"""
+
+from __future__ import annotations
+
+from fakenodes.kubelet import hooks
+from fakenodes.kubelet.podstate import INIT, MAIN, SIDECAR, Container, Pod, World
+
+DEFAULT_GRACE = 30.0
+MINIMUM_GRACE = 2.0  # what is left for SIGTERM, however long the hook takes
+NOT_RUNNING = ("starting", "pulling", "no image", "pull error", "pull back-off", "crash back-off", "hook error")
+
+
+def grace_of(pod: Pod) -> float:
+    """Seconds that the spec gives containers to end."""
+    grace = pod.obj["spec"].get("terminationGracePeriodSeconds")
+    return DEFAULT_GRACE if grace is None else float(grace)
+
+
+def stop(pod: Pod, reason: str, message: str, now: float, grace: float | None) -> None:
+    """Begin to end the pod; a later call can only shorten the grace period (seconds)."""
+    by = now + (DEFAULT_GRACE if grace is None else grace)
+    if not pod.ending:
+        pod.ending, pod.message = reason, message
+    if pod.stop_by is not None and by >= pod.stop_by:
+        return
+    pod.stop_by = by
+    for container in pod.containers:
+        if container.kill_at is not None and by < container.kill_at and container.due is not None:
+            container.kill_at = by
+            container.due = min(container.due, by)
+
+
+def crash(pod: Pod, now: float) -> None:
+    """The node has lost power: what ran is gone without a word."""
+    pod.rebooted, pod.sandbox = pod.sandbox, False
+    for container in pod.containers:
+        if container.running:
+            ended(container, now, 255)
+            container.reason, container.message = "Unknown", ""
+
+
+def ended(container: Container, now: float, code: int) -> None:
+    """The process is gone."""
+    container.exit_code, container.finished_at, container.kill_at = code, now, None
+    container.ready = container.started = False
+    killed = code and (container.script.oom or container.oom)
+    container.wait("exited", now, "OOMKilled" if killed else "Error" if code else "Completed", container.script.message)
+
+
+def end(pod: Pod, world: World, now: float) -> bool:
+    """Stop what runs, sidecars last; nothing new starts."""
+    moved = False
+    for container in pod.containers:
+        if container.state in ("running", "post start"):
+            if container.kind == SIDECAR and any(c.running for c in pod.of(MAIN, INIT)):
+                continue
+            grace = max(pod.stop_by - now, 0.0) if pod.stop_by is not None else grace_of(pod)
+            kill(pod, container, world, now, f"Stopping container {container.name}", grace)
+            moved = True
+        elif container.state in NOT_RUNNING:
+            _leave(container)
+            moved = True
+    if not moved and not any(c.running or c.state == "exited" for c in pod.containers):
+        pod.sandbox, pod.finished = False, True
+    return moved
+
+
+def _leave(container: Container) -> None:
+    """It does not run, and will not: what it came to before stands."""
+    container.due = None
+    if container.last is None:
+        container.state = "never"
+        return
+    started, finished, code, reason, message, identity = container.last
+    container.started_at, container.finished_at, container.exit_code, container.id = started, finished, code, identity
+    container.wait("done", None, reason, message)
+    container.last = None
+
+
+def kill(pod: Pod, container: Container, world: World, now: float, message: str, grace: float) -> None:
+    """Tell why, run the preStop hook, then send SIGTERM; SIGKILL follows when the grace period (seconds) is over."""
+    world.tell(container, "Killing", message)
+    container.kill_at = now + grace
+    hook = hooks.run(pod, container, world, hooks.PRE_STOP) if grace > 0 else None
+    if hook is None:
+        _signal(container, now)
+        return
+    container.stop_problem = hook.problem if hook.seconds <= grace else ""
+    container.wait("pre stop", now + min(hook.seconds, grace))
+
+
+def pre_stopped(pod: Pod, container: Container, world: World, now: float) -> None:
+    """The preStop hook has ended, or its time has."""
+    if container.stop_problem:
+        world.tell(container, "FailedPreStopHook", "PreStopHook failed", "Warning")
+    _signal(container, now)
+
+
+def _signal(container: Container, now: float) -> None:
+    """SIGTERM: it ends when its script says, or is killed."""
+    assert container.kill_at is not None
+    container.kill_at = max(container.kill_at, now + MINIMUM_GRACE)
+    container.exits_at = now + container.script.stop_seconds
+    container.wait("stopping", min(container.exits_at, container.kill_at))
+
+
+def stopped(pod: Pod, container: Container, world: World, now: float) -> None:
+    """By itself or by SIGKILL."""
+    in_time = container.exits_at is not None and now >= container.exits_at
+    ended(container, now, container.script.stop_code if in_time else 137)
