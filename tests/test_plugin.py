@@ -7,10 +7,14 @@ import sys
 
 import pytest
 
+from tests.e2e.processes import run
+
 pytest_plugins = ["pytester"]
 
 ISOLATED = """
 import pytest
+
+from tests.e2e.processes import run
 
 MANIFEST = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine"}}
 URLS = set()
@@ -111,22 +115,25 @@ def test_loading_is_light(loaded: str) -> None:
     assert done.stdout == "[]\n"
 
 
+TIMED = "import time; begun = time.process_time()\n{}\nprint(time.process_time() - begun)\n{}"
+IMPORTED = TIMED.format("import kubernetes.client", "")
+STARTED = TIMED.format(
+    "from fakeapi import Cluster\ncluster = Cluster(nodes=3).start()",
+    "cluster.stop()\nimport sys\nassert 'kubernetes' not in sys.modules",
+)
+
+
+def processor_seconds(code: str) -> float:
+    done = run(sys.executable, "-c", code)
+    assert done.status == 0, done.stderr
+    return float(done.stdout)
+
+
 def test_a_cold_process_is_ready_soon() -> None:
-    code = """
-import time; begun = time.process_time()
-from fakeapi import Cluster
-with Cluster(nodes=3):
-    spent = time.process_time() - begun
-    import sys
-    assert "kubernetes" not in sys.modules
-print(spent)
-"""
-    best = min(
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-        for _ in range(2)
-    )
-    # Processor time, since machines that run tests are busy; nine tenths of it are imports.
-    assert best < 1.0
+    # Nine tenths of it are imports, so it is held against another import: 0.25 s and 0.7 s on a quiet machine, three
+    # times as much on a busy one. benchmarks/startup.py measures what a person waits.
+    started, imported = (min(processor_seconds(code) for _ in range(3)) for code in (STARTED, IMPORTED))
+    assert started < 6 * imported
 
 
 def test_an_interrupt_leaves_nothing_running(pytester: pytest.Pytester) -> None:
