@@ -7,7 +7,7 @@ values from Python, has no lists that are sets, and words errors in its own way;
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,42 @@ def positions(data: bytes) -> dict[int, int]:
     source = dict(_fields(checked)).get(5, b"")
     entries = (dict(_fields(value)) for number, value in _fields(source) if number == 4)
     return {entry.get(1, 0): entry.get(2, 0) for entry in entries}
+
+
+def types(data: bytes) -> dict[int, str]:
+    """The type of each expression by id, as cel-go prints it: `list(string)`, `timestamp`, `null`."""
+    checked = dict(_fields(data))[2]
+    entries = (dict(_fields(value)) for number, value in _fields(checked) if number == 3)
+    return {entry.get(1, 0): _type(entry.get(2, b"")) for entry in entries}
+
+
+_PRIMITIVES = ("", "bool", "int", "uint", "double", "string", "bytes")
+_WELL_KNOWN = ("", "any", "timestamp", "duration")
+
+
+def _type(data: bytes) -> str:
+    number, value = next(_fields(data), (1, b""))
+    if number == 6:
+        return f"list({_type(dict(_fields(value)).get(1, b''))})"
+    if number == 7:
+        pair = dict(_fields(value))
+        return f"map({_type(pair.get(2, b''))}, {_type(pair.get(3, b''))})"
+    if number == 14:
+        name = dict(_fields(value)).get(1, b"").decode()
+        inner = [_type(part) for key, part in _fields(value) if key == 2]
+        return f"{name}({', '.join(inner)})" if inner else name
+    plain = _PLAIN.get(number)
+    return plain(value) if plain else "dyn"
+
+
+_PLAIN: dict[int, Callable[[Any], str]] = {
+    2: lambda value: "null",
+    3: lambda value: _PRIMITIVES[value],
+    4: lambda value: f"wrapper({_PRIMITIVES[value]})",
+    5: lambda value: _WELL_KNOWN[value],
+    9: lambda value: value.decode(),
+    11: lambda value: "type",
+}
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:

@@ -5,15 +5,14 @@ Stands for apiextensions' apiserver/schema/cel/compilation.go and the cost half 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fakeapi import errors
-from fakeapi.cel import ast, cost, environment, library
+from fakeapi.cel import ast, cost, environment, literals
 from fakeapi.cel.ast import Node
 from fakeapi.errors import FieldError
-from fakeapi.schema import patterns
 
 Schema = Mapping[str, Any]
 
@@ -52,46 +51,12 @@ def expression(text: str, env: environment.Environment, wanted: str, what: str) 
     node = ast.read(data)
     if env.optional_old:
         node = node.parts[-1]
-    wrong = list(_bad_literals(node))
+    wrong = literals.issues(text, data, node, loose=True)
     if wrong:
-        places = ast.positions(data)
-        told = "\n".join(_issue(text, places.get(number, 0), what) for number, what in wrong)
-        raise CompileError(f"{prefix}compilation failed: {told}")
+        raise CompileError(f"{prefix}compilation failed: {wrong}")
     if str(checked.return_type()) != wanted:
         raise CompileError(must)
     return Compiled(node, uses(node, "oldSelf"))
-
-
-def _is_pattern(text: Any) -> bool:
-    return isinstance(text, str) and not patterns.problem(text)
-
-
-_LITERALS: dict[str, tuple[int, Callable[[Any], bool]]] = {
-    "matches": (1, _is_pattern),
-    "duration": (0, library.is_valid(library.duration)),
-    "timestamp": (0, library.is_valid(library.timestamp)),
-}
-
-
-def _bad_literals(node: Node) -> Iterator[tuple[int, str]]:
-    """Constant arguments that can never work: (id, function)."""
-    for part in node.parts:
-        yield from _bad_literals(part)
-    place, fits = _LITERALS.get(node.name, (0, None)) if node.kind == "call" else (0, None)
-    if (
-        fits is not None
-        and len(node.parts) > place
-        and node.parts[place].kind == "const"
-        and not fits(node.parts[place].value)
-    ):
-        yield node.parts[place].id, f"invalid {node.name} argument"
-
-
-def _issue(text: str, offset: int, what: str) -> str:
-    """An error with the line it is on, as cel-go shows it."""
-    line = text.count("\n", 0, offset)
-    column = offset - (text.rfind("\n", 0, offset) + 1)
-    return f"ERROR: <input>:{line + 1}:{column + 1}: {what}\n | {text.splitlines()[line]}\n | {'.' * column}^"
 
 
 def uses(node: Node, name: str) -> bool:

@@ -247,10 +247,16 @@ def message_of(error: Exception) -> str:
     text = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
     # What follows from an error that was told is not told by cel-go.
     issues = [issue for issue in re.split(r"\n(?=ERROR: )", text) if "'*error*'" not in issue]
-    text = "\n".join(_first_name(issue) for issue in issues) or text
+    text = "\n".join(sorted((_first_name(issue) for issue in issues), key=_place)) or text
     for pattern, words in _WORDS:
         text = re.sub(pattern, words, text)
     return text
+
+
+def _place(issue: str) -> tuple[int, int]:
+    """Issues are told in the order of where they are."""
+    found = re.match(r"ERROR: <input>:(\d+):(\d+):", issue)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _first_name(issue: str) -> str:
@@ -273,5 +279,7 @@ _WORDS = (
     ),
     ("cannot be the range of a comprehension", "cannot be range of a comprehension"),
     ("null_type", "null"),
+    (r"google\.protobuf\.(Timestamp|Duration|Any)", lambda m: m[1].lower()),
+    (r"google\.protobuf\.Value", "dyn"),
     (r"self\.object\d+", "object"),
 )

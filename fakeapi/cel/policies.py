@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from fakeapi.cel import ast, declarations, environment
+from fakeapi.cel import ast, declarations, environment, literals
 from fakeapi.cel import eval as running
 from fakeapi.cel.values import CelError
 
@@ -129,7 +129,11 @@ def compile(
         for name in made:
             told = told.replace(name.replace(".", "_"), name)
         raise PolicyError(f"compilation failed: {told}") from None
-    node = ast.read(checked.serialize())
+    data = checked.serialize()
+    node = ast.read(data)
+    wrong = literals.issues(written, data, node, loose=patching or hides_types(variables or ()))
+    if wrong:
+        raise PolicyError(f"compilation failed: {wrong}")
     return Program(text, _shown(type_name(str(checked.return_type())), made), running.compile(node))
 
 

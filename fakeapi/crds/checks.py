@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from fakeapi import errors, names
-from fakeapi.crds import goform, lifecycle, schemachecks
+from fakeapi.crds import conversionchecks, goform, lifecycle, schemachecks
 from fakeapi.crds.fieldpaths import FieldPathError, resolve
 from fakeapi.errors import FieldError
 from fakeapi.schema.formats import recognized
@@ -21,7 +20,6 @@ from fakeapi.strategies.base import Obj
 
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
-_REVIEWS = ("v1", "v1beta1")
 _MIXED = "may have mixed case, but should otherwise match: "
 _SELECTABLE_MAX = 8
 _PER_VERSION = {
@@ -30,12 +28,13 @@ _PER_VERSION = {
     "additionalPrinterColumns": "additionalPrinterColumns",
     "selectableFields": "selectableFields",
 }
+_LISTS = ("additionalPrinterColumns", "selectableFields")
 
 
 def create(obj: Obj) -> list[FieldError]:
     """ValidateCustomResourceDefinition."""
     spec = internal(obj["spec"])
-    found = [*name_rule(obj), *_spec(spec, frozenset())]
+    found = [*name_rule(obj), *_spec(spec, frozenset(), loose_bundle=True)]
     return [*found, *_status(obj), *_approval(obj, None), *_preserve(obj["spec"])]
 
 
@@ -54,7 +53,8 @@ def update(new: Obj, old: Obj) -> list[FieldError]:
     known = frozenset(
         r["rule"] for v in before["versions"] for r in _rules((v.get("schema") or {}).get("openAPIV3Schema"))
     )
-    found = list(_spec(internal(spec), known))
+    loose = not lifecycle.is_true(old, "Established") or conversionchecks.bundle_problem(before) != ""
+    found = list(_spec(internal(spec), known, loose_bundle=loose))
     fixed = []
     if lifecycle.is_true(old, "Established"):
         fixed += [("scope", spec.get("scope", ""), before.get("scope", ""))]
@@ -76,8 +76,8 @@ def internal(spec: Obj) -> Obj:
     made = dict(spec)
     versions = [dict(v) for v in spec.get("versions") or ()]
     for key, above in _PER_VERSION.items():
-        values = [v.get(key) for v in versions]
-        if values and values[0] and all(value == values[0] for value in values):
+        values = [v.get(key) or None if key in _LISTS else v.get(key) for v in versions]
+        if values and all(value == values[0] for value in values):
             made[above] = values[0]
             for version in versions:
                 version.pop(key, None)
@@ -85,7 +85,7 @@ def internal(spec: Obj) -> Obj:
     return made
 
 
-def _spec(spec: Obj, known: frozenset[str]) -> Iterator[FieldError]:
+def _spec(spec: Obj, known: frozenset[str], *, loose_bundle: bool) -> Iterator[FieldError]:
     yield from _group(spec.get("group") or "")
     yield from _enum("spec.scope", spec.get("scope") or "", ("Cluster", "Namespaced"))
     versions = spec["versions"] or []
@@ -107,6 +107,10 @@ def _spec(spec: Obj, known: frozenset[str]) -> Iterator[FieldError]:
     if sum(bool(v.get("storage")) for v in versions) != 1:
         text = "must have exactly one version marked as storage version"
         yield errors.invalid("spec.versions", goform.text(goform.versions(spec["versions"])), text)
+    first = (given[0] if given else "") or ""
+    wrong = names.is_dns1035_label(first) if first else []
+    if wrong:
+        yield errors.invalid("spec.version", first, ",".join(wrong))
     wanted = spec.get("names") or {}
     for key in ("plural", "singular", "kind", "listKind"):
         if not wanted.get(key):
@@ -119,10 +123,11 @@ def _spec(spec: Obj, known: frozenset[str]) -> Iterator[FieldError]:
     if spec.get("selectableFields"):
         yield from _selectable(
             spec["selectableFields"],
-            (spec.get("validation") or {}).get("openAPIV3Schema") or {},
+            spec.get("validation"),
             "spec.selectableFields",
+            "may only be set when validations.schema is included",
         )
-    yield from _conversion(spec.get("conversion") or {}, "spec.conversion")
+    yield from conversionchecks.check(spec.get("conversion") or {}, "spec.conversion", loose_bundle=loose_bundle)
 
 
 def _group(group: str) -> Iterator[FieldError]:
@@ -150,8 +155,12 @@ def _version(version: Obj, path: str, shared: Any, known: frozenset[str]) -> Ite
     yield from _subresources(subresources, f"{path}.subresources")
     yield from _columns(version.get("additionalPrinterColumns"), f"{path}.additionalPrinterColumns")
     if version.get("selectableFields"):
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        yield from _selectable(version["selectableFields"], schema or {}, f"{path}.selectableFields")
+        yield from _selectable(
+            version["selectableFields"],
+            version.get("schema"),
+            f"{path}.selectableFields",
+            "may only be set when `version.schema.openAPIV3Schema` is not included",
+        )
 
 
 def _deprecation(version: Obj) -> Iterator[str]:
@@ -237,7 +246,14 @@ def _columns(given: Any, path: str) -> Iterator[FieldError]:
             yield errors.invalid(f"{at}.JSONPath", json_path, "must be a simple json path starting with .")
 
 
-def _selectable(given: list[Obj], schema: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+def _selectable(
+    given: list[Obj], validation: Mapping[str, Any] | None, path: str, without: str
+) -> Iterator[FieldError]:
+    """without: what is said where there is no schema."""
+    schema = (validation or {}).get("openAPIV3Schema")
+    if schema is None:
+        yield errors.invalid(path, "", without)
+        return
     seen: set[str] = set()
     for index, entry in enumerate(given):
         at, text = f"{path}[{index}].jsonPath", entry.get("jsonPath") or ""
@@ -262,89 +278,6 @@ def _selectable(given: list[Obj], schema: Mapping[str, Any], path: str) -> Itera
         seen.add(shown)
     if len(seen) > _SELECTABLE_MAX:
         yield errors.too_many(path, len(seen), _SELECTABLE_MAX)
-
-
-def _conversion(given: Obj, path: str) -> Iterator[FieldError]:
-    strategy, webhook = given.get("strategy") or "", given.get("webhook")
-    yield from _enum(f"{path}.strategy", strategy, ("None", "Webhook"))
-    client = (webhook or {}).get("clientConfig")
-    reviews = (webhook or {}).get("conversionReviewVersions") or []
-    at = f"{path}.webhookClientConfig"
-    if strategy != "Webhook":
-        text = "should not be set when strategy is not set to Webhook"
-        if client is not None:
-            yield errors.forbidden(at, text)
-        if reviews:
-            yield errors.forbidden(f"{path}.conversionReviewVersions", text)
-        return
-    if client is None:
-        yield errors.required(at, "required when strategy is set to Webhook")
-    elif (client.get("url") is None) == (client.get("service") is None):
-        yield errors.required(at, "exactly one of url or service is required")
-    elif client.get("url") is not None:
-        yield from _url(client["url"], f"{at}.url")
-    else:
-        yield from _service(client["service"], f"{at}.service")
-    yield from _reviews(reviews, f"{path}.conversionReviewVersions")
-
-
-_FORM = "; desired format: https://host[/path]"
-
-
-def _url(text: str, path: str) -> Iterator[FieldError]:
-    """webhook.ValidateWebhookURL."""
-    parts = urlsplit(text)
-    if parts.scheme != "https":
-        yield errors.invalid(path, parts.scheme, f"'https' is the only allowed URL scheme{_FORM}")
-    user, _, host = parts.netloc.rpartition("@")
-    if not host:
-        yield errors.invalid(path, "", f"host must be specified{_FORM}")
-    checks = (
-        (user, "user information is not permitted in the URL"),
-        (parts.fragment, "fragments are not permitted in the URL"),
-    )
-    for value, message in (*checks, (parts.query, "query parameters are not permitted in the URL")):
-        if value:
-            yield errors.invalid(path, value, message)
-
-
-def _service(given: Obj, path: str) -> Iterator[FieldError]:
-    """webhook.ValidateWebhookService, which upstream calls with name and namespace the wrong way round."""
-    for key, value in (("name", given.get("namespace")), ("namespace", given.get("name"))):
-        if not value:
-            yield errors.required(f"{path}.{key}")
-    port = given.get("port", 443)
-    if not 1 <= port <= 65535:
-        yield errors.invalid(f"{path}.port", port, "port is not valid: must be between 1 and 65535, inclusive")
-    text = given.get("path")
-    if text in (None, "", "/"):
-        return
-    at = f"{path}.path"
-    if text == "//":
-        yield errors.invalid(at, text, "segment[0] may not be empty")
-        return
-    if not text.startswith("/"):
-        yield errors.invalid(at, text, "must start with a '/'")
-    for index, step in enumerate(text[1:].removesuffix("/").split("/")):
-        wrong = names.is_dns1123_subdomain(step) if step else []
-        if not step:
-            yield errors.invalid(at, text, f"segment[{index}] may not be empty")
-        for message in wrong:
-            yield errors.invalid(at, text, f"segment[{index}]: {message}")
-
-
-def _reviews(given: list[str], path: str) -> Iterator[FieldError]:
-    if not given:
-        yield errors.required(path)
-        return
-    for index, version in enumerate(given):
-        if version in given[:index]:
-            yield errors.invalid(f"{path}[{index}]", version, "duplicate version")
-            continue
-        for text in names.is_dns1035_label(version):
-            yield errors.invalid(f"{path}[{index}]", version, text)
-    if not set(given) & set(_REVIEWS):
-        yield errors.invalid(path, given, f"must include at least one of {', '.join(_REVIEWS)}")
 
 
 def _status(obj: Obj) -> Iterator[FieldError]:

@@ -30,6 +30,7 @@ _AT_ROOT = (
 _ENABLED = "at the root of the schema if the status subresource is enabled"
 _REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _META = ("metadata", "kind", "apiVersion")
+_LIST_TYPES = ("atomic", "set", "map")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,18 @@ def check(schema: Schema, path: str, *, has_status: bool, known: frozenset[str] 
     found = list(_root(schema, path, has_status))
     if schema.get("nullable"):
         found.append(errors.forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
-    wrong = structure.check(schema, path) or structure.check_defaults(schema, path)
+    unfit = structure.unsupported(schema)
+    wrong = [] if unfit else structure.check(schema, path) or structure.check_defaults(schema, path)
     found += wrong
     from fakeapi.cel import compilation  # late: the CEL library is 15 MB that most servers never need
 
     budget = compilation.Budget(known)
-    place = None if wrong else compilation.Place.root(schema, budget)
+    place = None if wrong or unfit else compilation.Place.root(schema, budget)
     plain, rules = _walk(schema, path, At(rules=place), is_root=True)
-    return found + plain + rules + budget.errors(path)
+    found += plain + rules
+    if unfit and not found:
+        found.append(errors.invalid(path, "", unfit))
+    return found + budget.errors(path)
 
 
 def _root(schema: Schema, path: str, has_status: bool) -> Iterator[FieldError]:
@@ -106,6 +111,7 @@ _FORBIDDEN = {
     "dependencies": "dependencies is not supported",
     "$ref": "$ref is not supported",
 }
+_SET_WHEN_EMPTY = ("additionalItems", "dependencies", "$ref")
 
 
 def _standard(s: Schema, path: str, at: At) -> Iterator[FieldError]:
@@ -115,7 +121,7 @@ def _standard(s: Schema, path: str, at: At) -> Iterator[FieldError]:
     if s.get("default") is not None and at.no_defaults:
         yield errors.forbidden(f"{path}.default", f"must not be set {at.no_defaults}")
     for key, text in _FORBIDDEN.items():
-        if s.get(key) is not None and s[key] != "":
+        if s.get(key) is not None and (s[key] not in ("", {}) or key in _SET_WHEN_EMPTY):
             yield errors.forbidden(f"{path}.{key}", text)
     if kind == "null":
         yield errors.forbidden(f"{path}.type", "type cannot be set to null, use nullable as an alternative")
@@ -176,8 +182,8 @@ def _extensions(s: Schema, path: str) -> Iterator[FieldError]:
             yield _wrong_type(path, kind, "must be array if x-kubernetes-list-type is specified")
         elif list_type == "set" and items is not None:
             yield from _set_items(items, f"{path}.items")
-        if list_type not in ("atomic", "map", "set"):
-            yield errors.not_supported(f"{path}.x-kubernetes-list-type", list_type, ("atomic", "map", "set"))
+        if list_type not in _LIST_TYPES:
+            yield errors.not_supported(f"{path}.x-kubernetes-list-type", list_type, _LIST_TYPES)
     yield from _list_map(s, items, path)
     if items is not None and list_type in ("set", "map"):
         yield from _list_items(s, items, path)
@@ -193,7 +199,8 @@ def _set_items(items: Schema, path: str) -> Iterator[FieldError]:
     if items.get("type") == "array" and items.get("x-kubernetes-list-type") not in (None, "atomic"):
         yield errors.invalid(f"{path}.x-kubernetes-list-type", items["x-kubernetes-list-type"], text)
     if items.get("type") == "object" and items.get("x-kubernetes-map-type") != "atomic":
-        yield errors.invalid(f"{path}.x-kubernetes-map-type", items.get("x-kubernetes-map-type"), text)
+        # Upstream shows the list type where it means the map type.
+        yield errors.invalid(f"{path}.x-kubernetes-map-type", items.get("x-kubernetes-list-type"), text)
 
 
 def _list_map(s: Schema, items: Schema | None, path: str) -> Iterator[FieldError]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fakeapi import errors
+from fakeapi.crds import embedded
 from fakeapi.errors import FieldError
-from fakeapi.schema import patterns, validation
-from fakeapi.schema.types import Type
+from fakeapi.schema import definitions, patterns, structural, validation
 
 Schema = Mapping[str, Any]
 
@@ -32,29 +33,35 @@ _NOT_NESTED = {
     "x-kubernetes-map-type": _UNDEFINED,
     "x-kubernetes-validations": _EMPTY,
 }
+_META_NAME = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 
 
 def check(schema: Schema, path: str) -> list[FieldError]:
     """ValidateStructural: what keeps the schema from being structural, in the order of the texts."""
-    if any(_unsupported(part) for part in _walk(schema)):
-        return []
     found = [*_invariants(schema, ROOT, path), *_completeness(schema, schema, path, path)]
     return sorted(found, key=str)
 
 
-def _unsupported(s: Schema) -> bool:
-    """What NewStructural cannot take at all: other checks tell."""
-    keys = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems")
-    return any(s.get(key) for key in keys) or isinstance(s.get("items"), list)
+# What NewStructural cannot take, in upstream's order.
+_UNSUPPORTED = ("id", "$schema", "$ref", "patternProperties", "dependencies", "additionalItems", "definitions")
 
 
-def _walk(schema: Schema) -> Iterator[Schema]:
-    yield schema
-    below = [schema.get("items"), schema.get("additionalProperties"), *(schema.get("properties") or {}).values()]
-    for inner in below:
-        if isinstance(inner, Mapping):
-            yield from _walk(inner)
+def unsupported(s: Schema) -> str:
+    """Why NewStructural cannot take the schema at all; "" if it can."""
+    for key in _UNSUPPORTED:
+        if s.get(key) not in (None, "", {}):
+            return f"OpenAPIV3Schema '{key.removeprefix('$') if key == '$schema' else key}' is not supported"
+    nested = [s.get("not"), *(inner for key in ("allOf", "anyOf", "oneOf") for inner in s.get(key) or ())]
+    found = next((text for inner in nested if isinstance(inner, Mapping) and (text := unsupported(inner))), "")
+    if found:
+        return found
+    if s.get("x-kubernetes-preserve-unknown-fields") is False:
+        return "internal error: 'x-kubernetes-preserve-unknown-fields' must be true or undefined"
+    if isinstance(s.get("items"), list):
+        return "OpenAPIV3Schema 'items' must be a schema, but is an array"
+    below = [s.get("items"), *(s.get("properties") or {}).values(), s.get("additionalProperties")]
+    return next((text for inner in below if isinstance(inner, Mapping) and (text := unsupported(inner))), "")
 
 
 def _invariants(s: Schema, level: str, path: str) -> Iterator[FieldError]:
@@ -82,9 +89,9 @@ def _invariants(s: Schema, level: str, path: str) -> Iterator[FieldError]:
     ):
         if int_or_string and value:
             yield errors.invalid(f"{path}.{key}", True, "must be false if x-kubernetes-int-or-string is true")
-    skip_any = s.get("anyOf") == _INT_OR_STRING and int_or_string
+    skip_any = s.get("anyOf") == _INT_OR_STRING
     all_of: list[Schema] = s.get("allOf") or []
-    skip_first = bool(all_of) and all_of[0].get("anyOf") == _INT_OR_STRING and int_or_string
+    skip_first = bool(all_of) and all_of[0].get("anyOf") == _INT_OR_STRING
     yield from _value_validation(s, skip_any, skip_first, level, path)
     yield from _types(s, kind, embedded, preserved or int_or_string, level, path)
     yield from _meta(s, properties, embedded, level, path)
@@ -150,7 +157,7 @@ def _nested(s: Schema, skip_any: bool, level: str, path: str) -> Iterator[FieldE
         yield from _nested(inner, False, FIELD, f"{path}.properties[{name}]")
     if s.get("type"):
         yield errors.forbidden(f"{path}.type", _EMPTY)
-    if s.get("additionalProperties") is not None:
+    if s.get("additionalProperties") not in (None, False):
         yield errors.forbidden(f"{path}.additionalProperties", _UNDEFINED)
     for key, text in _NOT_NESTED.items():
         if s.get(key) is not None and s[key] not in ("", False, []):
@@ -184,31 +191,62 @@ def _nested_completeness(v: Schema, s: Schema | None, at: str, path: str) -> Ite
             yield errors.required(below, f"because it is defined in {there}")
 
 
-def check_defaults(schema: Schema, path: str, meta: Type | None = None) -> list[FieldError]:
-    """ValidateDefaults: every default is pruned and valid by its own schema. Defaults inside metadata are left out."""
-    return list(_defaults({**schema, "x-kubernetes-embedded-resource": True}, path, False))
+def check_defaults(schema: Schema, path: str) -> list[FieldError]:
+    """ValidateDefaults: every default is pruned and valid by its own schema, and metadata's make good metadata."""
+    return list(_defaults({**schema, "x-kubernetes-embedded-resource": True}, path, _Around(schema)))
 
 
-def _defaults(s: Schema, path: str, inside_meta: bool) -> Iterator[FieldError]:
-    inside_meta = inside_meta and not s.get("x-kubernetes-embedded-resource")
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Where a schema stands in the resource around it (`resource` is that one's schema): the keys that lead there, and
+    whether that is in its type or metadata."""
+
+    resource: Schema
+    keys: tuple[str | int, ...] = ()
+    inside_meta: bool = False
+
+    def below(self, key: str | int, inside_meta: bool = False) -> _Around:
+        return _Around(self.resource, (*self.keys, key), self.inside_meta or inside_meta)
+
+    def filled(self, value: Any) -> Any:
+        """A resource that has the value there, and nothing else."""
+        for key in reversed(self.keys):
+            value = [value] if isinstance(key, int) else {key: value}
+        return {"apiVersion": "validation/v1", "kind": "Validation", **value}
+
+
+def _defaults(s: Schema, path: str, around: _Around) -> Iterator[FieldError]:
+    embedded_here = bool(s.get("x-kubernetes-embedded-resource"))
+    if embedded_here:
+        around = _Around(s)
     value = s.get("default")
-    if value is not None and not inside_meta:
-        yield from _default(s, value, f"{path}.default")
+    if value is not None:
+        yield from _default(s, value, f"{path}.default", around)
     if isinstance(s.get("items"), Mapping):
-        yield from _defaults(s["items"], f"{path}.items", inside_meta)
+        yield from _defaults(s["items"], f"{path}.items", around.below(0))
     for name, inner in (s.get("properties") or {}).items():
-        own = bool(s.get("x-kubernetes-embedded-resource")) and name in ("metadata", "apiVersion", "kind")
-        yield from _defaults(inner, f"{path}.properties[{name}]", inside_meta or own)
+        own = embedded_here and name in ("metadata", "apiVersion", "kind")
+        yield from _defaults(inner, f"{path}.properties[{name}]", around.below(name, own))
 
 
-def _default(s: Schema, value: Any, path: str) -> Iterator[FieldError]:
-    from fakeapi.schema import structural
-
-    pruned = copy.deepcopy(value)
-    unknown: list[str] = []
-    structural._prune(pruned, structural.compile(s), "", unknown)
-    if unknown:
-        yield errors.invalid(path, value, "must not have unknown fields")
+def _default(s: Schema, value: Any, path: str, around: _Around) -> Iterator[FieldError]:
+    meta_type = definitions.load(36).type(_META_NAME)  # the same in every minor
+    if around.inside_meta:
+        wrong = embedded.check(around.resource, around.filled(value), meta_type)
+        if wrong:
+            texts = [str(error) for error in wrong]
+            told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+            yield errors.invalid(path, value, f"must result in valid metadata: {told}")
+            return
+    else:
+        unknown: list[str] = []
+        structural._prune(copy.deepcopy(value), structural.compile(s), "", unknown)
+        if unknown:
+            yield errors.invalid(path, value, "must not have unknown fields")
+        wrong = embedded.check(s, value, meta_type, path)
+        if wrong:
+            yield from wrong
+            return
     found = validation.validate(validation.compile(s), value, prefix=path)
     yield from found
     from fakeapi.cel.validation import Rules  # late: the CEL library is 15 MB that most servers never need

@@ -1,7 +1,7 @@
 """The checks of one custom object in upstream's order: kind, schema, scale, embedded resources, list types, rules.
 
-Stands for apiextensions' registry/customresource/validator.go and the Validate methods of its strategies, and for
-apiserver/schema/objectmeta's validation. Object metadata itself is the registry's.
+Stands for apiextensions' registry/customresource/validator.go and the Validate methods of its strategies. Object
+metadata itself is the registry's.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fakeapi import errors, meta, names
+from fakeapi import errors
+from fakeapi.crds import embedded
 from fakeapi.crds.kinds import Version
 from fakeapi.errors import FieldError
 from fakeapi.schema import validation
-from fakeapi.schema.decode import DecodeError, decode
 from fakeapi.schema.validation import NOTHING
 from fakeapi.strategies.base import Obj
 
 if TYPE_CHECKING:
     from fakeapi.cel.validation import Rules
 
-_MIXED = "may have mixed case, but should otherwise match: "
 _BLOCKING = frozenset(
     ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
 )
@@ -63,7 +62,7 @@ class Validator:
             return wrong
         found = validation.validate(self._check, obj)
         found += self._scale_spec(obj) + self._scale_status(obj)
-        found += embedded(self._schema, obj, self._version.kind)
+        found += embedded.check(self._schema, obj, self._version.kind.meta)
         found += validation.list_types(self._schema, obj)
         return found + self._cel(found, obj, NOTHING, [])
 
@@ -74,7 +73,7 @@ class Validator:
             return wrong
         found = validation.validate(self._check, new, old)
         found += self._scale_spec(new) + self._scale_status(new)
-        found += embedded(self._schema, new, self._version.kind)
+        found += embedded.check(self._schema, new, self._version.kind.meta)
         found += self._lists(new, old)
         return found + self._cel(found, new, old, warnings)
 
@@ -87,7 +86,7 @@ class Validator:
         if "status" in new:
             found += validation.validate(self._check_status, new["status"], old.get("status", NOTHING), "status")
         found += self._scale_status(new)
-        found += embedded(self._schema, new, self._version.kind)
+        found += embedded.check(self._schema, new, self._version.kind.meta)
         found += self._lists(new, old)
         return found + self._cel(found, new, old, warnings)
 
@@ -174,49 +173,3 @@ def _replicas(obj: Obj, path: str) -> list[FieldError]:
     if value is not None and value > _MAX_INT32:
         return [errors.invalid(path, value, f"should be less than or equal to {_MAX_INT32}")]
     return []
-
-
-def embedded(schema: Mapping[str, Any], value: Any, kind: Any, path: str = "") -> list[FieldError]:
-    """The type and metadata of embedded resources."""
-    found: list[FieldError] = []
-    if isinstance(value, dict):
-        if schema.get("x-kubernetes-embedded-resource"):
-            found += _embedded(value, kind, path)
-        properties, additional = schema.get("properties") or {}, schema.get("additionalProperties")
-        for name in sorted(value):
-            if name in properties:
-                found += embedded(properties[name], value[name], kind, f"{path}.{name}" if path else name)
-            elif isinstance(additional, Mapping):
-                found += embedded(additional, value[name], kind, f"{path}[{name}]")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            found += embedded(schema.get("items") or {}, item, kind, f"{path}[{index}]")
-    return found
-
-
-def _embedded(value: Obj, kind: Any, path: str) -> list[FieldError]:
-    found = [errors.required(f"{path}.{key}") for key in ("apiVersion", "kind") if key not in value]
-    for key, check in (("apiVersion", _check_version), ("kind", _check_kind)):
-        if key in value:
-            text = value[key]
-            message = "must be a string" if not isinstance(text, str) else check(text) if text else "must not be empty"
-            if message:
-                found.append(errors.invalid(f"{path}.{key}", text, message))
-    if "metadata" in value:
-        try:
-            metadata = decode(value["metadata"], kind.meta).value
-        except DecodeError as error:
-            return [*found, errors.invalid(f"{path}.metadata", value["metadata"], str(error))]
-        metadata.setdefault("name", "fakename")
-        checked = meta.check(metadata, bool(metadata.get("namespace")), names.name_is_path_segment)
-        found += [FieldError(e.reason, f"{path}.{e.field}", e.text, e.detail) for e in checked]
-    return found
-
-
-def _check_version(text: str) -> str:
-    return f"unexpected GroupVersion string: {text}" if text.count("/") > 1 else ""
-
-
-def _check_kind(text: str) -> str:
-    wrong = names.is_dns1035_label(text.lower())
-    return _MIXED + ",".join(wrong) if wrong else ""

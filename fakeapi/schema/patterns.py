@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import re2
 
 # RE2's own text -> Go's.
@@ -17,6 +19,8 @@ _WORDS = {
 }
 # What Go quotes whole where RE2 names a part.
 _WHOLE = frozenset(("missing closing )", "unexpected )"))
+# Go takes the start of a lookbehind for that of a name.
+_LOOKBEHIND = re.compile(r"\(\?<[=!]")
 
 
 def problem(pattern: str) -> str:
@@ -26,6 +30,9 @@ def problem(pattern: str) -> str:
     except re2.error as error:
         found = error.args[0] if error.args else ""
         text = found.decode() if isinstance(found, bytes) else str(found)
+        behind = _LOOKBEHIND.search(pattern)
+        if behind and text == f"invalid perl operator: {behind.group()}":
+            return f"error parsing regexp: invalid named capture: `{pattern[behind.start() :]}`"
         what, _, part = text.partition(": ")
         go = _WORDS.get(what, what)
         return f"error parsing regexp: {go}: `{pattern if go in _WHOLE else part}`"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from fakeapi import gourl
 from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required, too_many
 from fakeapi.names import (
     check,
@@ -126,14 +127,14 @@ def _resources(at: str, resources: list[str]) -> list[FieldError]:
 
 def check_url(at: str, given: str) -> list[FieldError]:
     """ValidateWebhookURL."""
-    try:
-        url = urlsplit(given)
-    except ValueError as error:
-        return [required(at, f"url must be a valid URL: {error}{_FORM}")]
-    user = url.netloc.rpartition("@")[0]
+    wrong = gourl.problem(given)
+    if wrong:
+        return [required(at, f"url must be a valid URL: {wrong}{_FORM}")]
+    url = urlsplit(given)
+    user, _, host = url.netloc.rpartition("@")
     rules = (
         (url.scheme != "https", url.scheme, f"'https' is the only allowed URL scheme{_FORM}"),
-        (not url.netloc, "", f"host must be specified{_FORM}"),
+        (not host, "", f"host must be specified{_FORM}"),
         (bool(user), user, "user information is not permitted in the URL"),
         (bool(url.fragment), url.fragment, "fragments are not permitted in the URL"),
         (bool(url.query), url.query, "query parameters are not permitted in the URL"),
@@ -143,7 +144,7 @@ def check_url(at: str, given: str) -> list[FieldError]:
 
 def check_service(at: str, service: Obj) -> list[FieldError]:
     """ValidateWebhookService."""
-    found = [required(f"{at}.{f}", f"service {f} is required") for f in ("name", "namespace") if not service.get(f)]
+    found = [required(f"{at}.{f}") for f in ("name", "namespace") if not service.get(f)]
     port = service.get("port", 443)
     found += [invalid(f"{at}.port", port, f"port is not valid: {m}") for m in is_port_number(port)]
     path = service.get("path")

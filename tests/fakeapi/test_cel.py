@@ -45,6 +45,8 @@ def outcome(rule: str, schema: dict[str, Any], value: Any, old: Any = None, **mo
         ("[3, 1, 2].max() == 3 && [1, 2].sum() == 3 && self.isSorted()", STRINGS, ["a", "b"]),
         ("self in [1, 2] ? true : 1 / 0 == 0", {"type": "integer"}, 2),
         ("true || 1 / 0 == 0", {"type": "integer"}, 2),
+        ("'%s %d %.1f %x'.format(['a', 1, 1.0, b'a']) == 'a 1 1.0 61'", OBJECT, {}),
+        ("[dyn(1), 'a'].size() == 2 && [[], [1]].size() == 2", OBJECT, {}),
         ("type(self) == string", {"x-kubernetes-int-or-string": True}, "x"),
     ],
 )
@@ -101,6 +103,22 @@ def test_what_was_wrong_before_is_a_warning() -> None:
         ),
         ("self[0].q", {"type": "array", "items": OBJECT}, "undefined field 'q'"),
         ("self + 1", {"type": "integer"}, "cel expression must evaluate to a bool"),
+        ("[1, 'a'].size() == 2", OBJECT, "ERROR: <input>:1:5: expected type 'int' but found 'string'"),
+        ("{'a': 1, 'b': true}.size() == 2", OBJECT, "ERROR: <input>:1:15: expected type 'int' but found 'bool'"),
+        ("self.d == 'x'", OBJECT, "applied to '(timestamp, string)'"),
+        # what is wrong is told from left to right
+        (
+            "self.a.all(x)",
+            OBJECT,
+            "ERROR: <input>:1:11: undeclared reference to 'all' (in container '')\n | self.a.all(x)\n | ..........^\n"
+            "ERROR: <input>:1:12: undeclared reference to 'x'",
+        ),
+        ("'%d'.format([self.d]) == ''", OBJECT, "decimal clause can only be used on integers, was given google."),
+        ("'%s'.format([quantity('1')]) == ''", OBJECT, "timestamps, was given kubernetes.Quantity"),
+        ("'%.2q'.format([1]) == ''", OBJECT, 'could not parse formatting clause: unrecognized formatting clause "q"'),
+        ("'%s %s'.format(['a']) == ''", OBJECT, "ERROR: <input>:1:15: index 1 out of range"),
+        ("'a'.format([1]) == ''", OBJECT, "too many arguments supplied to string.format (expected 0, got 1)"),
+        ("'%s%'.format([1]) == ''", OBJECT, "unexpected end of string"),
     ],
 )
 def test_rules_that_do_not_compile(rule: str, schema: dict[str, Any], text: str) -> None:
