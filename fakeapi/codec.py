@@ -1,8 +1,8 @@
 """Media types: what a client may send and accept, and how a body becomes a plain dict.
 
 Stands for apiserver's endpoints/handlers/negotiation and runtime/serializer (recognition of kind and version,
-conversion errors). One table row a media type: protobuf and CBOR come as further rows. What a kind's fields may be is
-schema.decode's; defaulting and validation are the strategies'.
+conversion errors). One table row a media type; CBOR is left out. What a kind's fields may be is schema.decode's;
+defaulting and validation are the strategies'.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import yaml
 from fakeapi import errors, gojson
 from fakeapi.errors import ApiError
 from fakeapi.gofmt import go_quote
+from fakeapi.protobuf import decode, encode
+from fakeapi.protobuf.wire import ProtobufError
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 MEDIA_TYPES = (JSON, YAML, PROTOBUF)
@@ -45,8 +47,21 @@ def _yaml_bytes(value: Any) -> bytes:
     return text.encode()
 
 
+def _protobuf_bytes(value: Any) -> bytes:
+    """ApiError 406 for what has no message."""
+    try:
+        return encode.encode(value)
+    except encode.NotMarshalable as error:
+        raise errors.generic(
+            406,
+            "NotAcceptable",
+            f"object {error} does not implement the protobuf marshalling interface and cannot be encoded to a protobuf "
+            "message",
+        ) from None
+
+
 DECODERS: dict[str, Callable[[bytes], Any]] = {JSON: gojson.parse, YAML: gojson.parse_yaml}
-ENCODERS: dict[str, Callable[[Any], bytes]] = {JSON: orjson.dumps, YAML: _yaml_bytes}
+ENCODERS: dict[str, Callable[[Any], bytes]] = {JSON: orjson.dumps, YAML: _yaml_bytes, PROTOBUF: _protobuf_bytes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +113,17 @@ def _view(clause: _Clause) -> tuple[str, str] | None:
     return None
 
 
+def _in_protobuf(view: str, custom: bool) -> bool:
+    """Tables are not written in protobuf (AllowsMediaTypeTransform), custom resources know nothing of it."""
+    return view != "Table" and (view != "" or not custom)
+
+
 @lru_cache(maxsize=1024)
-def negotiate(accept: str, stream: bool = False, watchable: bool = True) -> Form | ApiError:
+def negotiate(accept: str, stream: bool = False, watchable: bool = True, custom: bool = False) -> Form | ApiError:
     """The form of the answer for an Accept header; an ApiError (406) to raise where nothing fits.
 
-    stream: the answer is a watch; watchable: the path could answer one, which the 406 tells."""
+    stream: the answer is a watch; watchable: the path could answer one, which the 406 tells; custom: the objects are
+    custom ones, of which only the metadata can be written in protobuf."""
     if not accept:
         return PLAIN
     known = False
@@ -113,7 +134,7 @@ def negotiate(accept: str, stream: bool = False, watchable: bool = True) -> Form
             view = _view(clause)
             if stream and media == YAML:
                 return errors.not_acceptable(STREAM_TYPES)
-            if view is not None and media in ENCODERS:
+            if view is not None and (media != PROTOBUF or _in_protobuf(view[0], custom)):
                 return Form(media, *view)
     if known:
         return errors.not_acceptable(STREAM_TYPES if stream else MEDIA_TYPES)
@@ -124,7 +145,7 @@ def negotiate(accept: str, stream: bool = False, watchable: bool = True) -> Form
 
 
 def error_form(accept: str) -> Form:
-    """The form of a Status: YAML where the client asks for YAML first, else JSON."""
+    """The form of a Status: what the client asks for first, else JSON."""
     for clause in _clauses(accept) if accept else ():
         if clause.media in ENCODERS:
             return Form(clause.media)
@@ -163,11 +184,9 @@ def parse_body(data: bytes, media: str, definition_of: DefinitionOf | None = Non
 
     definition_of: which definition a kind in an API version has, to read protobuf by."""
     if media == PROTOBUF:
-        from fakeapi import protobuf
-
         try:
-            return protobuf.decode(data, definition_of or (lambda _version, _kind: None))
-        except protobuf.ProtobufError as error:
+            return decode.decode(data, definition_of or (lambda _version, _kind: None))
+        except ProtobufError as error:
             raise gojson.JsonError(str(error)) from None
     try:
         value = DECODERS[media](data)

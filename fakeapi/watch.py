@@ -1,10 +1,10 @@
 """One watch request as a stream of bytes: initial events, changes, bookmarks, the error at its end.
 
-Stands for apiserver's endpoints/handlers/watch.go and the timing of cacher/cache_watcher.go. Frames are JSON, one a
-line; what has queued up is sent in one chunk. Timeouts are of HTTP and therefore on real time, whatever the clock of
-the components.
+Stands for apiserver's endpoints/handlers/watch.go and the timing of cacher/cache_watcher.go. Frames are the form's
+(JSON, one a line, or protobuf); what has queued up is sent in one chunk. Timeouts are of HTTP and therefore on real
+time, whatever the clock of the components.
 
-Leaves out: protobuf and CBOR streams. WebSockets are handlers/watchsocket.py's.
+Leaves out: CBOR streams. WebSockets are handlers/watchsocket.py's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import orjson
-
 from fakeapi import errors
 from fakeapi.paging import ListOptions, parse_revision
 from fakeapi.watchcache import TooOld, WatchCache
-from fakeapi.watchevents import Form, Scope, Watcher, frame
+from fakeapi.watchevents import LINES, Form, Scope, Watcher
 
 # --min-request-timeout: a watch without timeoutSeconds lasts one to two of these.
 MIN_REQUEST_SECONDS = 1800
@@ -45,7 +43,7 @@ async def _stream(
     try:
         watcher = await _subscribe(cache, scope, options, form, revision)
     except errors.ApiError as e:
-        yield frame("ERROR", orjson.dumps(e.status))
+        yield (form.framing if form else LINES).error(e)
         return
     try:
         async with aclosing(_chunks(cache, watcher, options, deadline)) as chunks:

@@ -29,6 +29,26 @@ _CLOSE = b"}\n"
 Obj = dict[str, Any]
 
 
+def frame(kind: str, body: bytes) -> tuple[bytes, ...]:
+    """One event of a stream of JSON, a document a line, in pieces."""
+    return _OPEN[kind], body, _CLOSE
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How events follow each other. frame: an event's type and object as pieces; status: an error's object."""
+
+    frame: Callable[[str, bytes], tuple[bytes, ...]] = frame
+    status: Callable[[Obj], bytes] = orjson.dumps
+
+    def error(self, error: errors.ApiError) -> bytes:
+        """The event that ends a stream."""
+        return b"".join(self.frame("ERROR", self.status(error.status)))
+
+
+LINES = Framing()
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How items are encoded for one kind of client. name: equal for equal encodings (served version, view, options).
@@ -41,6 +61,7 @@ class Form:
     encode: Callable[[Item], bytes]
     encode_first: Callable[[Item], bytes] | None = None
     lasting: bool = False
+    framing: Framing = LINES
 
 
 class Item:
@@ -218,6 +239,7 @@ class Watcher:
         self._limit = queue
         self._initial: Iterator[Item] = iter(())
         self._tail = b""
+        self._framing = form.framing if form else LINES
         self._headed = form is None or form.encode_first is None
         self._waiting: asyncio.Future[None] | None = None
         self._forget = forget
@@ -247,7 +269,7 @@ class Watcher:
             return
         self.ended = True
         if error is not None:
-            self._tail = frame("ERROR", orjson.dumps(error.status))
+            self._tail = self._framing.error(error)
         self._forget()
         self._wake()
 
@@ -256,11 +278,11 @@ class Watcher:
     def take_initial(self) -> bytes:
         """The next chunk of the initial events; b"" when all have been taken."""
         parts: list[bytes] = []
-        size = 0
+        size, frame = 0, self._framing.frame
         for item in self._initial:
             if self.predicate.matches(item):
                 body = self._body(item)
-                parts += (_OPEN["ADDED"], body, _CLOSE)
+                parts += frame("ADDED", body)
                 size += len(body)
                 if size >= CHUNK:
                     break
@@ -269,11 +291,11 @@ class Watcher:
     def take(self) -> bytes:
         """The queued events as one chunk of about CHUNK bytes; b"" when there are none."""
         parts: list[bytes] = []
-        size = 0
+        size, frame = 0, self._framing.frame
         while self._queue and size < CHUNK:
             kind, event = self._queue.popleft()
             body = event.encoded(kind, self.form) if self._headed else self._body(event.subject(kind))
-            parts += (_OPEN[kind], body, _CLOSE)
+            parts += frame(kind, body)
             size += len(body)
         if not self._queue and self._tail:
             parts.append(self._tail)
@@ -282,7 +304,7 @@ class Watcher:
 
     def bookmark(self, item: Item) -> bytes:
         """A BOOKMARK frame around an item made by WatchCache.bookmark."""
-        return frame("BOOKMARK", self._body(item))
+        return b"".join(self._framing.frame("BOOKMARK", self._body(item)))
 
     @property
     def pending(self) -> bool:
@@ -321,8 +343,3 @@ def splice(value: bytes, revision: int) -> bytes:
     at = value.index(_METADATA) + len(_METADATA)
     comma = b"" if value[at : at + 1] == b"}" else b","
     return b'%b"resourceVersion":"%d"%b%b' % (value[:at], revision, comma, value[at:])
-
-
-def frame(kind: str, body: bytes) -> bytes:
-    """One event of a watch stream."""
-    return _OPEN[kind] + body + _CLOSE

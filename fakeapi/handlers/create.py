@@ -9,7 +9,7 @@ from __future__ import annotations
 from fakeapi import errors, meta
 from fakeapi.admission.base import CREATE, Attributes
 from fakeapi.clock import rfc3339
-from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
+from fakeapi.handlers.scope import Scope, check_options, is_dry_run, read_object
 from fakeapi.managedfields import manager
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
@@ -17,7 +17,7 @@ from fakeapi.strategies.base import Context, Obj
 
 async def create(scope: Scope, request: Request) -> Answer:
     """The new object, 201."""
-    form = accepted(request)
+    form = scope.accepted(request)
     check_options(request, "CreateOptions")
     obj = await read_object(scope, request)
     if obj["metadata"].get("resourceVersion"):

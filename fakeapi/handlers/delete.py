@@ -15,7 +15,7 @@ from fakeapi.deletion import DeleteOptions
 from fakeapi.errors import ApiError, FieldError
 from fakeapi.handlers import list as listing
 from fakeapi.handlers.create import admission_attributes
-from fakeapi.handlers.scope import Scope, accepted, check_dry_run, loads
+from fakeapi.handlers.scope import Scope, check_dry_run, loads
 from fakeapi.registry import Stored
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
@@ -26,7 +26,7 @@ POLICIES = ("Foreground", "Background", "Orphan", "nil")
 
 async def delete(scope: Scope, request: Request) -> Answer:
     """The object, or a Status with its uid."""
-    form = accepted(request)
+    form = scope.accepted(request)
     options = await read_options(request, scope)
     ctx = scope.context(request, options.dry_run)
     ctx.warnings = request.warnings
@@ -63,7 +63,7 @@ async def _delete_one(
 
 async def delete_collection(scope: Scope, request: Request) -> Answer:
     """Every object that the list options select, as they were before."""
-    form = accepted(request)
+    form = scope.accepted(request)
     options = await read_options(request, scope)
     page = await listing.select(scope, request)
     ctx = scope.context(request, options.dry_run)

@@ -6,7 +6,7 @@ Stands for apiserver's endpoints/handlers/get.go. The stored bytes go out as the
 from __future__ import annotations
 
 from fakeapi import errors
-from fakeapi.handlers.scope import Scope, accepted
+from fakeapi.handlers.scope import Scope
 from fakeapi.paging import parse_revision
 from fakeapi.request import Answer, Request
 from fakeapi.watchcache import splice
@@ -14,7 +14,7 @@ from fakeapi.watchcache import splice
 
 async def get(scope: Scope, request: Request) -> Answer:
     """The object as it is now."""
-    form = accepted(request)
+    form = scope.accepted(request)
     check_name(request.info.name)
     info = request.info
     revision = parse_revision(request.option("resourceVersion"))

@@ -13,10 +13,12 @@ import orjson
 
 from fakeapi import codec, errors, selectors, views
 from fakeapi.codec import Form
-from fakeapi.handlers.scope import Scope, accepted
+from fakeapi.handlers.scope import Scope
 from fakeapi.paging import ListOptions, ListResult, decode_options, list_items
+from fakeapi.protobuf import encode
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Obj
+from fakeapi.watchevents import Form as EventForm
 from fakeapi.watchevents import Item
 
 CHUNK = 128 * 1024
@@ -46,7 +48,7 @@ async def select(scope: Scope, request: Request) -> ListResult:
 
 async def list_(scope: Scope, request: Request) -> Answer:
     """The list in the form the client wants."""
-    form = accepted(request)
+    form = scope.accepted(request)
     return answer(scope, request, await select(scope, request), form)
 
 
@@ -54,6 +56,10 @@ def answer(scope: Scope, request: Request, page: ListResult, form: Form) -> Answ
     """A page of items as an answer. ApiError 406."""
     if not form.view and form.media == codec.JSON:
         return _plain(scope, page)
+    if not form.view and form.media == codec.PROTOBUF:
+        items = [item.encoded(_message(scope)) for item in page.items]
+        body = encode.encode_list(scope.api_version, list_kind(scope), page.metadata(), items)
+        return Answer(200, body, form.media)
     return shaped(scope, request, [item.load() for item in page.items], page.metadata(), form)
 
 
@@ -77,6 +83,15 @@ def shaped(scope: Scope, request: Request, objects: list[Obj], metadata: Obj, fo
     else:
         made = {**_head(scope, metadata), "items": [_bare(scope.from_hub(obj)) for obj in objects]}
     return Answer(200, form.encode(made), form.media)
+
+
+def _message(scope: Scope) -> EventForm:
+    """How an item stands in a list in protobuf."""
+    return EventForm(
+        ("protobuf message", scope.api_version),
+        lambda item: encode.encode_message(scope.api_version, scope.row.kind, scope.from_hub(item.load())),
+        lasting=True,
+    )
 
 
 def list_kind(scope: Scope) -> str:

@@ -17,7 +17,7 @@ from fakeapi.errors import ApiError
 from fakeapi.gofmt import go_map
 from fakeapi.handlers.create import field_manager, place
 from fakeapi.handlers.get import check_name
-from fakeapi.handlers.scope import MAX_BODY, Scope, accepted, check_options, is_dry_run, typed
+from fakeapi.handlers.scope import MAX_BODY, Scope, check_options, is_dry_run, typed
 from fakeapi.handlers.update import Steps
 from fakeapi.handlers.update import check_name as check_object_name
 from fakeapi.managedfields import manager
@@ -51,7 +51,7 @@ def patch_type(scope: Scope, request: Request) -> str:
 
 async def patch(scope: Scope, request: Request) -> Answer:
     """The object as it is now; 201 where an apply created it."""
-    form = accepted(request)
+    form = scope.accepted(request)
     kind = patch_type(scope, request)
     check_name(request.info.name)
     check_options(request, "PatchOptions", apply=kind == APPLY)

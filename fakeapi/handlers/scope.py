@@ -130,9 +130,13 @@ class Scope:
         """A stored object's metadata."""
         return views.partial(obj, form.version, self.row.strategy.hidden_annotations)
 
+    def accepted(self, request: Request, stream: bool = False) -> Form:
+        """The form of an answer that holds the scope's objects. ApiError 406."""
+        return accepted(request, stream, self.row.custom is not None)
+
     def answer(self, raw: bytes, request: Request, status: int = 200, form: Form | None = None) -> Answer:
         """One object as the client wants to see it. ApiError 406."""
-        form = form or accepted(request)
+        form = form or self.accepted(request)
         if not form.view and form.media == codec.JSON:
             return Answer(status, self.served(raw))
         obj = orjson.loads(raw)
@@ -151,10 +155,10 @@ class Scope:
         return Answer(status, form.encode(obj), form.media)
 
 
-def accepted(request: Request, stream: bool = False) -> Form:
-    """The form of the answer. ApiError 406."""
+def accepted(request: Request, stream: bool = False, custom: bool = False) -> Form:
+    """The form of the answer; custom: one of custom resources. ApiError 406."""
     watchable = not request.info.name or request.info.special
-    form = codec.negotiate(request.headers.get("accept", ""), stream, watchable)
+    form = codec.negotiate(request.headers.get("accept", ""), stream, watchable, custom)
     if isinstance(form, ApiError):
         raise form
     return form

@@ -9,7 +9,7 @@ from fakeapi import errors, meta
 from fakeapi.admission.base import CREATE, UPDATE
 from fakeapi.clock import rfc3339
 from fakeapi.handlers.create import admission_attributes, field_manager, own, place
-from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
+from fakeapi.handlers.scope import Scope, check_options, is_dry_run, read_object
 from fakeapi.managedfields import manager
 from fakeapi.plain import copied
 from fakeapi.request import Answer, Request
@@ -18,7 +18,7 @@ from fakeapi.strategies.base import Context, Obj
 
 async def update(scope: Scope, request: Request) -> Answer:
     """The object as it is now; 201 where the PUT created it."""
-    form = accepted(request)
+    form = scope.accepted(request)
     check_options(request, "UpdateOptions")
     obj = await read_object(scope, request)
     place(scope, request, obj)

@@ -14,19 +14,20 @@ import orjson
 from fakeapi import codec, errors, views
 from fakeapi.handlers import watchsocket
 from fakeapi.handlers.list import options_of
-from fakeapi.handlers.scope import Scope, accepted
+from fakeapi.handlers.scope import Scope
 from fakeapi.paging import ListOptions
+from fakeapi.protobuf import encode
 from fakeapi.request import Answer, Request
 from fakeapi.selectors import LabelSelector
 from fakeapi.streaming.websocket import is_websocket
 from fakeapi.watch import open_watch
-from fakeapi.watchevents import Form, Item
+from fakeapi.watchevents import LINES, Form, Framing, Item
 from fakeapi.watchevents import Scope as Where
 
 
 async def watch(scope: Scope, request: Request) -> Answer:
-    """A stream of events, one JSON document a line."""
-    form = accepted(request, stream=True)
+    """A stream of events: JSON, one document a line, or protobuf, each behind its length."""
+    form = scope.accepted(request, stream=True)
     options = options_of(scope, request, force_watch=True)
     encoding = _encoding(scope, request, form)
     _check_name(request, options)
@@ -37,8 +38,9 @@ async def watch(scope: Scope, request: Request) -> Answer:
         )  # upstream cannot convert an event's object to a list and sends none
     stream = open_watch(scope.registry.cache, where, options, encoding, scope.server.rng)
     if is_websocket(request.headers):
-        return watchsocket.serve(request.headers, stream, None)
-    return Answer(200, stream)
+        return watchsocket.serve(request.headers, stream, encode.split if form.media == codec.PROTOBUF else None)
+    media = form.media if form.media == codec.JSON else f"{form.media};stream=watch"
+    return Answer(200, stream, media)
 
 
 def _check_name(request: Request, options: ListOptions) -> None:
@@ -46,6 +48,9 @@ def _check_name(request: Request, options: ListOptions) -> None:
     name = request.info.name
     if name and options.fields.terms and options.fields.exact("metadata.name") != name:
         raise errors.bad_request("fieldSelector metadata.name doesn't match requested name")
+
+
+PROTOBUF_FRAMES = Framing(encode.frame, codec.ENCODERS[codec.PROTOBUF])
 
 
 def _encoding(scope: Scope, request: Request, form: codec.Form) -> Form | None:
@@ -57,11 +62,20 @@ def _encoding(scope: Scope, request: Request, form: codec.Form) -> Form | None:
             lambda item: _table(scope, how, item, columns=False),
             lambda item: _table(scope, how, item, columns=True),
         )
+    framing = PROTOBUF_FRAMES if form.media == codec.PROTOBUF else LINES
     if form.view:
         return Form(
-            ("Partial", scope.version, form.version),
-            lambda item: orjson.dumps(scope.partial(item.load(), form)),
+            ("Partial", form.media, scope.version, form.version),
+            lambda item: form.encode(scope.partial(item.load(), form)),
             lasting=True,
+            framing=framing,
+        )
+    if form.media == codec.PROTOBUF:
+        return Form(
+            (form.media, scope.api_version),
+            lambda item: form.encode(scope.from_hub(item.load())),
+            lasting=True,
+            framing=framing,
         )
     if scope.same:
         return None

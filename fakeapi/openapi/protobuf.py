@@ -1,9 +1,8 @@
 """OpenAPI v2 documents in protobuf: gnostic's openapi_v2 messages, which kubectl before 1.27 asks for.
 
-The wire format needs a dozen lines; the package protobuf would bring a runtime of megabytes and generated code of
-gnostic's schema (which no package on PyPI ships) for one encode-only document. So messages are tables: JSON key ->
-(field number, encoder). Stands for gnostic's compiler and kube-openapi's handler. Leaves out what our documents never
-hold.
+The package protobuf would bring a runtime of megabytes and generated code of gnostic's schema (which no package on PyPI
+ships) for one encode-only document. So messages are tables: JSON key -> (field number, encoder). Stands for gnostic's
+compiler and kube-openapi's handler. Leaves out what our documents never hold.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from fakeapi.protobuf.wire import field, varint
 
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
@@ -25,30 +26,16 @@ def encode_head(document: Mapping[str, Any]) -> bytes:
 
 def encode_paths(paths: Iterable[tuple[str, Mapping[str, Any]]]) -> bytes:
     """Field `paths` of a Document."""
-    return _field(8, b"".join(_field(2, _named(name, _path_item(item))) for name, item in paths))
+    return field(8, b"".join(field(2, _named(name, _path_item(item))) for name, item in paths))
 
 
 def encode_definitions(schemas: Iterable[tuple[str, Mapping[str, Any]]]) -> bytes:
     """Field `definitions` of a Document."""
-    return _field(9, b"".join(_field(1, _named(name, _schema(schema))) for name, schema in schemas))
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field: text, bytes or message."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+    return field(9, b"".join(field(1, _named(name, _schema(schema))) for name, schema in schemas))
 
 
 def _named(name: str, value: bytes) -> bytes:
-    return _field(1, name.encode()) + _field(2, value)
+    return field(1, name.encode()) + field(2, value)
 
 
 def _text(value: str) -> bytes:
@@ -57,7 +44,7 @@ def _text(value: str) -> bytes:
 
 def _any(value: Any) -> bytes:
     """gnostic's Any: YAML text, of which JSON is a part."""
-    return _field(2, json.dumps(value).encode())
+    return field(2, json.dumps(value).encode())
 
 
 def _message(table: Message, value: Mapping[str, Any]) -> bytes:
@@ -67,18 +54,18 @@ def _message(table: Message, value: Mapping[str, Any]) -> bytes:
         found = table.get(key)
         if found is None:
             if key.startswith("x-"):
-                out += _field(table[_EXTENSION][0], _named(key, _any(inner)))
+                out += field(table[_EXTENSION][0], _named(key, _any(inner)))
         elif key == "default":
-            out += _field(found[0], _any(inner))
+            out += field(found[0], _any(inner))
         elif isinstance(inner, bool):
             if inner:
-                out += _varint(found[0] << 3) + b"\x01"
+                out += varint(found[0] << 3) + b"\x01"
         elif isinstance(inner, int):
-            out += _varint(found[0] << 3) + _varint(inner)
+            out += varint(found[0] << 3) + varint(inner)
         elif isinstance(inner, list):
-            out += b"".join(_field(found[0], found[1](entry)) for entry in inner)
+            out += b"".join(field(found[0], found[1](entry)) for entry in inner)
         else:
-            out += _field(found[0], found[1](inner))
+            out += field(found[0], found[1](inner))
     return bytes(out)
 
 
@@ -90,16 +77,16 @@ def _schema(value: Mapping[str, Any]) -> bytes:
 
 
 def _properties(value: Mapping[str, Any]) -> bytes:
-    return b"".join(_field(1, _named(name, _schema(inner))) for name, inner in value.items())
+    return b"".join(field(1, _named(name, _schema(inner))) for name, inner in value.items())
 
 
 def _additional(value: Any) -> bytes:
-    return b"\x10\x01" if value is True else b"\x10\x00" if value is False else _field(1, _schema(value))
+    return b"\x10\x01" if value is True else b"\x10\x00" if value is False else field(1, _schema(value))
 
 
 def _wrapped(value: Any) -> bytes:
     """A message with one field 1: TypeItem, ItemsItem, SchemaItem."""
-    return _field(1, value.encode() if isinstance(value, str) else _schema(value))
+    return field(1, value.encode() if isinstance(value, str) else _schema(value))
 
 
 def _path_item(value: Mapping[str, Any]) -> bytes:
@@ -111,15 +98,15 @@ def _operation(value: Mapping[str, Any]) -> bytes:
 
 
 def _responses(value: Mapping[str, Any]) -> bytes:
-    return b"".join(_field(1, _named(code, _field(1, _message(_RESPONSE, inner)))) for code, inner in value.items())
+    return b"".join(field(1, _named(code, field(1, _message(_RESPONSE, inner)))) for code, inner in value.items())
 
 
 def _parameter(value: Mapping[str, Any]) -> bytes:
     """ParametersItem > Parameter > body, or NonBodyParameter > one of its places."""
     if value["in"] == "body":
-        return _field(1, _field(1, _message(_BODY, value)))
+        return field(1, field(1, _message(_BODY, value)))
     number, table = (3, _QUERY) if value["in"] == "query" else (4, _PLACEHOLDER)
-    return _field(1, _field(2, _field(number, _message(table, value))))
+    return field(1, field(2, field(number, _message(table, value))))
 
 
 _SCHEMA: Message = {
