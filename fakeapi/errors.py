@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fakeapi.gofmt import go_value
+from fakeapi.gofmt import go_quote, go_value
 
 Status = dict[str, Any]
 
@@ -68,7 +68,7 @@ def invalid(field: str, value: Any, detail: str) -> FieldError:
 
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
     """field.NotSupported: not one of an enumeration; the supported values are listed as given, each quoted."""
-    values = ", ".join(f'"{x}"' for x in supported)
+    values = ", ".join(go_quote(x) for x in supported)
     detail = f"supported values: {values}" if values else ""
     return FieldError("FieldValueNotSupported", field, f"Unsupported value: {go_value(value)}", detail)
 

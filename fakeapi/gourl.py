@@ -1,7 +1,7 @@
 """What Go's net/url says of a text that is no URL.
 
-Stands for url.Parse: clients see its words wherever upstream hands a URL of theirs to it. Which parts a good URL has is
-urllib's to say.
+Stands for url.Parse and url.ParseRequestURI: clients see their words wherever upstream hands a URL of theirs to them.
+Which parts a good URL has is urllib's to say.
 """
 
 from __future__ import annotations
@@ -28,18 +28,28 @@ def problem(text: str) -> str:
     return f"parse {go_quote(text)}: {wrong}" if wrong else ""
 
 
-def _problem(text: str) -> str:
+def request_problem(text: str) -> str:
+    """The same of url.ParseRequestURI, to which only an absolute URI or an absolute path is good."""
+    wrong = _problem(text, in_request=True)
+    return f"parse {go_quote(text)}: {wrong}" if wrong else ""
+
+
+def _problem(text: str, *, in_request: bool = False) -> str:
     if _CONTROL.search(text):
         return "net/url: invalid control character in URL"
+    if not text and in_request:
+        return "empty url"
     if text.startswith(":"):
         return "missing protocol scheme"
     scheme = _SCHEME.match(text)
     rest = (text[scheme.end() :] if scheme else text).partition("?")[0]
     if not rest.startswith("/"):
+        if in_request and text != "*" and not scheme:
+            return "invalid URI for request"
         if not scheme and ":" in rest.partition("/")[0]:
             return "first path segment in URL cannot contain colon"
         return "" if scheme else _escapes(rest)
-    if rest.startswith("//") and (scheme or not rest.startswith("///")):
+    if rest.startswith("//") and (scheme or not (in_request or rest.startswith("///"))):
         authority, slash, path = rest[2:].partition("/")
         return _authority(authority) or _escapes(slash + path)
     return _escapes(rest)

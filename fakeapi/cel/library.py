@@ -19,12 +19,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import re2
 
-from fakeapi import names, quantity
+from fakeapi import gourl, names, quantity
 from fakeapi.cel import authz, values
 from fakeapi.cel.values import CelError, Duration, Optional, Timestamp, UInt, equal, less, no_overload
 from fakeapi.gofmt import go_quote
 from fakeapi.patterns import lazy
-from fakeapi.schema.formats import FORMATS
+from fakeapi.schema.formats import FORMATS, is_cidr
 
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
@@ -436,12 +436,9 @@ class URL:
 
 
 def _url(text: Any) -> URL:
-    from fakeapi.schema.formats import FORMATS as known
-
-    if not known["uri"](_text(text)):
-        raise CelError(
-            f"URL parse error during conversion from string: parse {go_quote(text)}: invalid URI for request"
-        )
+    wrong = gourl.request_problem(_text(text))
+    if wrong:
+        raise CelError(f"URL parse error during conversion from string: {wrong}")
     parts = urlsplit(text)
     return URL(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query)
 
@@ -498,7 +495,7 @@ def _ip(text: Any) -> IP:
 
 
 def _cidr(text: Any) -> CIDR:
-    if not FORMATS["cidr"](_text(text)):
+    if not is_cidr(_text(text)):
         raise CelError(
             f'network address parse error during conversion from string: netip.ParsePrefix({go_quote(text)}): no "/"'
         )
@@ -546,7 +543,7 @@ _CHECKS: dict[str, Callable[[str], list[str]]] = {
     "dns1035LabelPrefix": lambda v: names.name_is_dns1035_label(v, True),
     "qualifiedName": names.is_qualified_name,
     "labelValue": names.is_label_value,
-    "uri": _strfmt("uri", "invalid URI"),
+    "uri": lambda v: [text] if (text := gourl.request_problem(v)) else [],
     "uuid": _strfmt("uuid", "does not match the UUID format"),
     "byte": _strfmt("byte", "invalid base64"),
     "date": _strfmt("date", "invalid date"),

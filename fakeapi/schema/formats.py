@@ -6,64 +6,95 @@ name do not count. A format that is not known says nothing about values (and a d
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from functools import cache
 
+import re2
+
+from fakeapi import gourl
 from fakeapi.patterns import lazy
 
-_UUID = r"^[0-9a-f]{8}-?[0-9a-f]{4}-?%s-?%s-?[0-9a-f]{12}$"
+Accepts = Callable[[str], bool]
+
+_UUID = r"(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?%s-?%s-?[0-9a-f]{12}$"
 _ANY4, _VARIANT = "[0-9a-f]{4}", "[89ab][0-9a-f]{3}"
-_HOSTNAME = lazy(
-    r"^[a-zA-Z0-9\u00a1-\uffff]([-a-zA-Z0-9\u00a1-\uffff]*[a-zA-Z0-9\u00a1-\uffff])?"
-    r"(\.[a-zA-Z0-9\u00a1-\uffff]([-a-zA-Z0-9\u00a1-\uffff]*[a-zA-Z0-9\u00a1-\uffff])?)*\Z"
+_LABEL_CHAR = r"a-zA-Z0-9\p{S}\p{L}"
+_HOSTNAME = (
+    rf"^([{_LABEL_CHAR}]((-?[{_LABEL_CHAR}]{{0,62}})?)"
+    rf"|([{_LABEL_CHAR}](([-{_LABEL_CHAR}]{{0,61}}[{_LABEL_CHAR}])?)(\.)){{1,}}([a-zA-Z\p{{L}}]){{2,63}})$"
 )
-_CARD = lazy(
+_CARD = (
     r"^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}"
     r"|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$"
 )
-_RGB = lazy(
-    r"^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,"
-    r"\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$"
-)
-_DATETIME = lazy(r"^\d{4}-\d\d-\d\d[tT ]?([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([zZ]|[+-]\d\d:?\d\d)?$")
-_DATE = lazy(r"^(\d{4})-(\d\d)-(\d\d)$")
-_GO_DURATION = lazy(r"^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$")
-_SCALA_DURATION = lazy(
-    r"^((\d+)\s*(ns|nano|nanosecond|us|µs|micro|microsecond|ms|milli|millisecond|s|sec|second|m|min|minute|h|hr|hour|d|day|w|wk|week)s?\s*)+$"
+_BYTE_OF_COLOR = r"\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*"
+_BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$"
+_TIME = lazy(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|[+-][0-9]{2}:[0-9]{2})")
+_DATE = lazy(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_GO_NUMBER = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
+_GO_DURATION = lazy(rf"[+-]?(0|({_GO_NUMBER})+)")
+_SCALA_DURATION = lazy(r"[0-9]+\s*([A-Za-zµ]+)")
+# Units by their names; the last of each may have an ending.
+_UNITS = (
+    ("ns", "nano"),
+    ("us", "µs", "micro"),
+    ("ms", "milli"),
+    ("s", "sec"),
+    ("m", "min"),
+    ("h", "hr", "hour"),
+    ("d", "day"),
+    ("w", "wk", "week"),
 )
 _LABEL = lazy(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
-_EMAIL = lazy(
-    rf'^(?:[^<>@"]*<)?(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\]|\\.)*")@(?:{_ATEXT}(?:\.{_ATEXT})*|\[[0-9.]+\])>?$'
-)
+_EMAIL = lazy(rf'(?:[^<>@"]*<)?(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\]|\\.)*")@(?:{_ATEXT}(?:\.{_ATEXT})*|\[[0-9.]+\])>?')
 
 
-def _matches(pattern: str, flags: int = 0) -> Callable[[str], bool]:
-    compiled = re.compile(pattern, flags)
-    return lambda text: compiled.match(text) is not None
+def _matches(pattern: str) -> Accepts:
+    """A pattern in Go's syntax, compiled when it is first needed."""
+    compiled = cache(lambda: re2.compile(pattern))
+    return lambda text: compiled().search(text) is not None
 
 
-def _ip(version: int) -> Callable[[str], bool]:
-    def check(text: str) -> bool:
-        try:
-            return ipaddress.ip_address(text).version == version and "%" not in text
-        except ValueError:
-            return False
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address without a zone."""
+    try:
+        return ipaddress.ip_address(text) if "%" not in text else None
+    except ValueError:
+        return None
 
-    return check
+
+def _without_zeros(text: str) -> str:
+    """Numbers of an IPv4 address without leading zeros, as parsers before Go 1.17 read it."""
+    head, colon, tail = text.rpartition(":")
+    return head + colon + re.sub(r"(?<![0-9])0+(?=[0-9])", "", tail) if "." in tail else text
+
+
+def _ipv4(text: str) -> bool:
+    return "." in text and _address(_without_zeros(text)) is not None
+
+
+def _ipv6(text: str) -> bool:
+    return ":" in text and _address(text) is not None
+
+
+def is_cidr(text: str) -> bool:
+    """An address and the length of its prefix."""
+    address, slash, bits = text.partition("/")
+    found = _address(address)
+    return (
+        found is not None
+        and bool(slash)
+        and re.fullmatch("[0-9]+", bits) is not None
+        and (int(bits) <= found.max_prefixlen)
+    )
 
 
 def _cidr(text: str) -> bool:
     address, slash, bits = text.partition("/")
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return bool(slash) and bits.isascii() and bits.isdigit() and int(bits) <= found.max_prefixlen
+    return is_cidr(_without_zeros(address) + slash + bits)
 
 
 def _mac(text: str) -> bool:
@@ -76,36 +107,17 @@ def _mac(text: str) -> bool:
     )
 
 
-def _uri(text: str) -> bool:
-    """url.ParseRequestURI: an absolute URI or an absolute path."""
-    if not text or any(ord(ch) < 0x20 or ord(ch) == 0x7F for ch in text):
-        return False
-    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        return False
-    if text.startswith("/"):
-        return True
-    scheme, colon, rest = text.partition(":")
-    if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) or not rest:
-        return False
-    try:
-        port = urlsplit(text).port
-    except ValueError:
-        return False
-    host = rest[2:].partition("/")[0] if rest.startswith("//") else ""
-    return (port is None or port >= 0) and " " not in host
+def _hostname(text: str) -> bool:
+    parts = text.split(".")
+    return len(text.encode()) <= 255 and _host_pattern(text) and all(len(part.encode()) <= 63 for part in parts)
 
 
-def _byte(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+_host_pattern, _card_pattern = _matches(_HOSTNAME), _matches(_CARD)
 
 
 def _card(text: str) -> bool:
     digits = re.sub(r"[^0-9]+", "", text)
-    if not _CARD.match(digits):
+    if not _card_pattern(digits):
         return False
     total = 0
     for place, ch in enumerate(reversed(digits)):
@@ -129,34 +141,30 @@ def _isbn13(text: str) -> bool:
 
 
 def _date(text: str) -> bool:
-    match = _DATE.match(text)
+    match = _DATE.fullmatch(text)
     if match is None:
         return False
     year, month, day = map(int, match.groups())
-    lengths = (
-        31,
-        29 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 28,
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    )
+    february = 29 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 28
+    lengths = (31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
     return 1 <= month <= 12 and 1 <= day <= lengths[month - 1]
 
 
 def _datetime(text: str) -> bool:
-    return len(text) >= 4 and _DATETIME.match(text) is not None and _date(text[:10])
+    """IsDateTime, which looks no further than a second "t"."""
+    parts = text.lower().split("t")
+    if len(parts) < 2 or not _date(parts[0]):
+        return False
+    match = _TIME.fullmatch(parts[1])
+    return match is not None and match[1] <= "23" and match[2] <= "59" and match[3] <= "59"
 
 
 def is_duration(text: str) -> bool:
-    """time.ParseDuration, or Scala's way to write one."""
-    return text == "0" or bool(_GO_DURATION.match(text) or _SCALA_DURATION.match(text.lower()))
+    """time.ParseDuration, or Scala's way to write one somewhere in the text."""
+    if _GO_DURATION.fullmatch(text):
+        return True
+    units = (match.lower() for match in _SCALA_DURATION.findall(text))
+    return any(unit in names or unit.startswith(names[-1]) for unit in units for names in _UNITS)
 
 
 def is_short_name(text: str) -> bool:
@@ -169,29 +177,27 @@ def is_long_name(text: str) -> bool:
     return len(text) <= 253 and all(_LABEL.fullmatch(part) for part in text.split("."))
 
 
-FORMATS: dict[str, Callable[[str], bool]] = {
+FORMATS: dict[str, Accepts] = {
     "bsonobjectid": _matches(r"^[0-9a-fA-F]{24}$"),
-    "uri": _uri,
-    "email": lambda text: _EMAIL.match(text) is not None,
-    "hostname": lambda text: (
-        len(text) <= 255 and _HOSTNAME.match(text) is not None and all(len(p) <= 63 for p in text.split("."))
-    ),
-    "ipv4": _ip(4),
-    "ipv6": _ip(6),
+    "uri": lambda text: not gourl.request_problem(text),
+    "email": lambda text: _EMAIL.fullmatch(text) is not None,
+    "hostname": _hostname,
+    "ipv4": _ipv4,
+    "ipv6": _ipv6,
     "cidr": _cidr,
     "mac": _mac,
-    "uuid": _matches(_UUID % (_ANY4, _ANY4), re.IGNORECASE),
-    "uuid3": _matches(_UUID % ("3[0-9a-f]{3}", _ANY4), re.IGNORECASE),
-    "uuid4": _matches(_UUID % ("4[0-9a-f]{3}", _VARIANT), re.IGNORECASE),
-    "uuid5": _matches(_UUID % ("5[0-9a-f]{3}", _VARIANT), re.IGNORECASE),
+    "uuid": _matches(_UUID % (_ANY4, _ANY4)),
+    "uuid3": _matches(_UUID % ("3[0-9a-f]{3}", _ANY4)),
+    "uuid4": _matches(_UUID % ("4[0-9a-f]{3}", _VARIANT)),
+    "uuid5": _matches(_UUID % ("5[0-9a-f]{3}", _VARIANT)),
     "isbn": lambda text: _isbn10(text) or _isbn13(text),
     "isbn10": _isbn10,
     "isbn13": _isbn13,
     "creditcard": _card,
-    "ssn": _matches(r"^\d{3}[- ]?\d{2}[- ]?\d{4}$"),
+    "ssn": _matches(r"^\d{3}[- ]\d{2}[- ]\d{4}$"),
     "hexcolor": _matches(r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"),
-    "rgbcolor": lambda text: _RGB.match(text) is not None,
-    "byte": _byte,
+    "rgbcolor": _matches(rf"^rgb\({_BYTE_OF_COLOR},{_BYTE_OF_COLOR},{_BYTE_OF_COLOR}\)$"),
+    "byte": _matches(_BASE64),
     "password": lambda text: True,
     "date": _date,
     "duration": is_duration,

@@ -62,6 +62,11 @@ def test_keywords(schema: dict[str, Any], value: Any, texts: list[str]) -> None:
     assert found(schema, value) == texts
 
 
+def test_supported_values_are_quoted() -> None:
+    schema = {"type": "object", "enum": [{"a": "b"}], "x-kubernetes-preserve-unknown-fields": True}
+    assert found(schema, {}) == ['x: Unsupported value: {}: supported values: "{\\"a\\":\\"b\\"}"']
+
+
 def test_what_has_not_changed_is_let_pass() -> None:
     schema = {"type": "integer", "minimum": 5}
     assert found(schema, 1, 1) == []
@@ -94,6 +99,19 @@ def test_duplicates_in_sets_and_maps() -> None:
         ("uuid4", "123e4567-e89b-42d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
         ("byte", "YWJj", "not base64!"),
         ("cidr", "10.0.0.1/8", "10.0.0.0/33"),
+        ("cidr", "010.0.0.1/8", "10.0.0.0"),
+        ("ipv4", "::ffff:010.1.1.1", "::1"),
+        ("ipv6", "::ffff:1.2.3.4", "fe80::1%eth0"),
+        ("datetime", "2020-01-01t00:00:00.5+01:00", "2020-01-01T00:00:00"),
+        ("datetime", "2020-01-01T23:59:59Z", "2020-01-01 00:00:00Z"),
+        ("duration", "P1D", "1 parsec"),
+        ("duration", "-1.5h", "1.5"),
+        ("duration", "about 2 Weeks", ""),
+        ("hostname", "münchen.example", "a.b1"),
+        ("byte", "YQ==", ""),
+        ("ssn", "111-11-1111", "111111111"),
+        ("uri", "mailto:a", "a b"),
+        ("date", "2024-01-31", "2024-01-31\n"),
     ],
 )
 def test_formats(name: str, good: str, bad: str) -> None:
