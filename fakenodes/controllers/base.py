@@ -131,8 +131,12 @@ class Work:
         )
         return self._wrote(gvr, found)
 
-    async def delete(self, gvr: GVR, obj: Obj, propagation_policy: str = "", grace: int | None = None) -> bool:
-        """Delete exactly this object; False when it was gone. The key waits until the cache has seen it going."""
+    async def delete(
+        self, gvr: GVR, obj: Obj, propagation_policy: str = "", grace: int | None = None, version: str = ""
+    ) -> bool:
+        """Delete exactly this object, and if it is given only as this version of it; False when it was gone. The key
+        waits until the cache has seen it going.
+        """
         meta = obj["metadata"]
         try:
             await self.client.delete(
@@ -140,6 +144,7 @@ class Work:
                 meta["name"],
                 meta.get("namespace", ""),
                 uid=meta["uid"],
+                resource_version=version,
                 propagation_policy=propagation_policy,
                 grace_period_seconds=grace,
             )
