@@ -27,11 +27,11 @@ def frozen(new: Obj, old: Obj, bags: tuple[str, ...]) -> list[FieldError]:
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     found: list[FieldError] = []
-    for field, bag, other, where in (("data", data, binary, "binaryData"), ("binaryData", binary, data, "data")):
+    for field, bag in (("data", data), ("binaryData", binary)):
         for key in sorted(bag):
             found += check(f"{field}[{key}]", key, is_config_key(key))
-            if key in other:
-                found.append(invalid(f"{field}[{key}]", key, f"duplicate of key present in {where}"))
+            if field == "data" and key in binary:
+                found.append(invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
     size = sum(len(v.encode()) for v in data.values()) + sum(len(base64.b64decode(v or "")) for v in binary.values())
     if size > MAX_SIZE:
         # field.NewPath("") prints as "[]": the error is of the whole object.

@@ -5,11 +5,10 @@ Stands for pkg/registry/storage/csidriver, ValidateCSIDriver* and SetDefaults_CS
 
 from __future__ import annotations
 
-from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required
-from fakeapi.names import check_immutable, name_is_dns_subdomain
+from fakeapi.errors import FieldError, duplicate, invalid, not_supported
+from fakeapi.names import IMMUTABLE, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
-from fakeapi.strategies.persistentvolume import check_driver
 
 _FLAGS = (
     ("attachRequired", True),
@@ -18,7 +17,7 @@ _FLAGS = (
     ("requiresRepublish", False),
     ("seLinuxMount", False),
 )
-_MODES = ("Ephemeral", "Persistent")
+_MODES = ("Persistent", "Ephemeral")
 _GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 _UNSET = (
     "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible "
@@ -42,33 +41,49 @@ def _prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 
-def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
-    spec = obj["spec"]
-    found = check_driver("metadata.name", obj["metadata"].get("name", ""))
-    required_flags = ("attachRequired", "podInfoOnMount", "storageCapacity")
-    found += [required(f"spec.{f}") for f in required_flags if spec.get(f) is None]
-    for i, request in enumerate(spec.get("tokenRequests") or ()):
-        at, audience = f"spec.tokenRequests[{i}]", request.get("audience", "")
-        if audience in [r.get("audience", "") for r in spec["tokenRequests"][:i]]:
+def _tokens(requests: list[Obj]) -> list[FieldError]:
+    found: list[FieldError] = []
+    seen: set[str] = set()
+    for i, request in enumerate(requests):
+        at, audience, seconds = (
+            f"spec.tokenRequests[{i}]",
+            request.get("audience") or "",
+            request.get("expirationSeconds"),
+        )
+        if audience in seen:
             found.append(duplicate(f"{at}.audience", audience))
-        seconds = request.get("expirationSeconds")
+            continue
+        seen.add(audience)
         if seconds is not None and seconds < 600:
             text = "may not specify a duration less than 10 minutes"
             found.append(invalid(f"{at}.expirationSeconds", seconds, text))
         if seconds is not None and seconds > 1 << 32:
             text = "may not specify a duration larger than 2^32 seconds"
             found.append(invalid(f"{at}.expirationSeconds", seconds, text))
-    policy = spec.get("fsGroupPolicy")
+    return found
+
+
+def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    spec = obj["spec"]
+    policy, period = spec.get("fsGroupPolicy"), spec.get("nodeAllocatableUpdatePeriodSeconds")
+    found: list[FieldError] = []
     if policy is not None and policy not in _GROUP_POLICIES:
         found.append(not_supported("spec.fsGroupPolicy", policy, _GROUP_POLICIES))
+    found += _tokens(spec.get("tokenRequests") or [])
     modes = spec.get("volumeLifecycleModes") or ()
-    return found + [not_supported("spec.volumeLifecycleModes", m, _MODES) for m in modes if m not in _MODES]
+    found += [not_supported("spec.volumeLifecycleModes", m, _MODES) for m in modes if m not in _MODES]
+    if period is not None and period < 10:
+        text = "must be greater than or equal to 10 seconds"
+        found.append(invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, text))
+    return found
 
 
 def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     found = _validate(new, ctx)
-    for field in ("attachRequired", "volumeLifecycleModes"):
-        found += check_immutable(f"spec.{field}", new["spec"].get(field), old["spec"].get(field))
+    # The first path is upstream's slip.
+    for path_, field in (("attachedRequired", "attachRequired"), ("volumeLifecycleModes",) * 2):
+        if new["spec"].get(field) != old["spec"].get(field):
+            found.append(invalid(f"spec.{path_}", new["spec"].get(field), IMMUTABLE))
     return found
 
 
@@ -77,7 +92,7 @@ def _warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     return [_UNSET] if new["spec"].get("tokenRequests") and unset else []
 
 
-def _tokens(obj: Obj) -> str:
+def _audiences(obj: Obj) -> str:
     return ",".join(r.get("audience", "") for r in obj["spec"].get("tokenRequests") or ()) or "<unset>"
 
 
@@ -93,7 +108,7 @@ STRATEGY = Strategy(
         column("AttachRequired", path("spec", "attachRequired", default=True), "boolean"),
         column("PodInfoOnMount", path("spec", "podInfoOnMount", default=False), "boolean"),
         column("StorageCapacity", path("spec", "storageCapacity", default=False), "boolean"),
-        column("TokenRequests", _tokens),
+        column("TokenRequests", _audiences),
         column("RequiresRepublish", path("spec", "requiresRepublish", default=False), "boolean"),
         column("Modes", lambda o: ",".join(o["spec"].get("volumeLifecycleModes") or ()) or "<none>"),
         AGE,

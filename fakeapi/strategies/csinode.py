@@ -6,11 +6,10 @@ Stands for pkg/registry/storage/csinode and ValidateCSINode*.
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, duplicate, invalid, required
-from fakeapi.gofmt import GoText, go_value
-from fakeapi.names import check, check_non_negative, is_qualified_name, name_is_dns_subdomain
+from fakeapi.names import IMMUTABLE, check, check_non_negative, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
-from fakeapi.strategies.persistentvolume import check_driver
+from fakeapi.strategies.podspec.volumes import check_driver
 
 
 def _drivers(obj: Obj) -> list[Obj]:
@@ -25,11 +24,18 @@ def _driver(at: str, driver: Obj) -> list[FieldError]:
     elif len(node) > 256:
         found.append(invalid(f"{at}.nodeID", node, "must be 256 characters or less"))
     found += check_non_negative(f"{at}.allocatable.count", (driver.get("allocatable") or {}).get("count"))
-    keys = driver.get("topologyKeys") or []
+    return found
+
+
+def _topology_keys(at: str, keys: list[str]) -> list[FieldError]:
+    """Upstream's path is the driver's."""
+    found: list[FieldError] = []
     for i, key in enumerate(keys):
+        if not key:
+            found.append(required(at))
         if key in keys[:i]:
-            found.append(duplicate(f"{at}.topologyKeys", key))
-        found += check(f"{at}.topologyKeys", key, is_qualified_name(key))
+            found.append(duplicate(at, key))
+        found += check(at, key, is_qualified_name(key))
     return found
 
 
@@ -43,23 +49,25 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     found: list[FieldError] = []
     seen = set()
     for i, driver in enumerate(_drivers(obj)):
-        found += _driver(f"spec.drivers[{i}]", driver)
-        if driver.get("name") in seen:
-            found.append(duplicate(f"spec.drivers[{i}].name", driver.get("name", "")))
-        seen.add(driver.get("name"))
+        at, name = f"spec.drivers[{i}]", driver.get("name") or ""
+        found += _driver(at, driver)
+        if name in seen:
+            found.append(duplicate(f"{at}.name", name))
+        seen.add(name)
+        found += _topology_keys(at, driver.get("topologyKeys") or [])
     return found
+
+
+def _internal(driver: Obj) -> Obj:
+    """A driver as Go's internal struct, without what may change."""
+    names = {"Name": driver.get("name") or "", "NodeID": driver.get("nodeID") or ""}
+    return names | {"TopologyKeys": driver.get("topologyKeys") or None, "Allocatable": None}
 
 
 def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    found = _validate(new, ctx)
-    before = {d.get("name"): d for d in _drivers(old)}
-    for driver in _drivers(new):
-        known = before.get(driver.get("name"))
-        same = ("nodeID", "topologyKeys")
-        if known is not None and any((known.get(f) or None) != (driver.get(f) or None) for f in same):
-            shown = GoText(go_value({"Name": driver.get("name"), "NodeID": driver.get("nodeID")}))
-            found.append(invalid("CSINodeDriver", shown, "field is immutable"))
-    return found
+    pairs = [(_internal(driver), _internal(was)) for was in _drivers(old) for driver in _drivers(new)]
+    changed = [driver for driver, was in pairs if driver["Name"] == was["Name"] and driver != was]
+    return _validate(new, ctx) + [invalid("spec.drivers", driver, IMMUTABLE) for driver in changed]
 
 
 STRATEGY = Strategy(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required, too_many
 from fakeapi.names import check, is_dns1123_label, is_dns1123_subdomain
 from fakeapi.strategies.base import Obj
-from fakeapi.strategies.persistentvolume import check_driver
+from fakeapi.strategies.podspec.volumes import check_driver
 
 _MODES = ("All", "ExactCount")
 _MAX_REQUESTS = 32

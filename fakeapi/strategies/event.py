@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from fakeapi.errors import FieldError, invalid, required
-from fakeapi.names import check, check_immutable, is_dns1123_subdomain, is_qualified_name, name_is_dns_subdomain
+from fakeapi.names import IMMUTABLE, check, is_dns1123_subdomain, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.base import Column, Context, Obj, Printer, Strategy
 from fakeapi.strategies.cells import path
+from fakeapi.strategies.podspec.internal import go_struct
 from fakeapi.strategies.podspec.printing import since
 
 # field of events.k8s.io/v1 -> field of core/v1; all others have the same name.
@@ -116,12 +117,21 @@ _FIXED = (
     ("firstTimestamp", "firstTimestamp"),
     ("lastTimestamp", "lastTimestamp"),
     ("count", "count"),
+    # Upstream looks at the reason twice, and tells of it twice.
+    ("reason", "reason"),
     ("type", "type"),
     ("eventTime", "eventTime"),
     ("action", "action"),
     ("related", "related"),
     ("reportingComponent", "reportingController"),
     ("reportingInstance", "reportingInstance"),
+)
+
+
+_STRUCTS = {"involvedObject": "ObjectReference", "related": "ObjectReference", "source": "EventSource"}
+# What Go prints for an absent value, where that is not null.
+_ZEROS: dict[str, Any] = {"count": 0} | dict.fromkeys(
+    ("reason", "message", "type", "action", "reportingComponent", "reportingInstance"), ""
 )
 
 
@@ -132,7 +142,10 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     if new.get("series") != old.get("series"):
         found += _validate_series(new)
     for key, field in _FIXED:
-        found += check_immutable(field, new.get(key), old.get(key))
+        value, struct = new.get(key), _STRUCTS.get(key)
+        if (value or None) != (old.get(key) or None):
+            shown = go_struct(struct, value or {}) if struct and (value or key != "related") else value
+            found.append(invalid(field, _ZEROS.get(key) if shown is None else shown, IMMUTABLE))
     return found
 
 

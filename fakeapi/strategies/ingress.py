@@ -9,8 +9,8 @@ from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.gofmt import GoText
 from fakeapi.names import (
     check,
-    is_dns1035_label,
     is_dns1123_subdomain,
+    is_path_segment,
     is_port_name,
     is_port_number,
     is_wildcard_subdomain,
@@ -73,12 +73,8 @@ def _reference(at: str, reference: Obj) -> list[FieldError]:
     found: list[FieldError] = []
     if group is not None:
         found += check(f"{at}.apiGroup", group, is_dns1123_subdomain(group))
-    if not kind:
-        found.append(required(f"{at}.kind"))
-    elif is_dns1035_label(kind.lower()):
-        found += check(f"{at}.kind", kind, is_dns1035_label(kind.lower()))
-    if not name:
-        found.append(required(f"{at}.name"))
+    for field, value in (("kind", kind), ("name", name)):
+        found += check(f"{at}.{field}", value, is_path_segment(value)) if value else [required(f"{at}.{field}")]
     return found
 
 
@@ -147,7 +143,8 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     annotation = (obj["metadata"].get("annotations") or {}).get(_CLASS)
     if annotation is not None and spec.get("ingressClassName") is not None and annotation != spec["ingressClassName"]:
         text = "must match `ingressClassName` when both are specified"
-        found.append(invalid(f"metadata.annotations[{_CLASS}]", annotation, text))
+        # Upstream's path begins at the annotations.
+        found.append(invalid(f"annotations.{_CLASS}", annotation, text))
     return _spec(spec) + found
 
 
@@ -183,7 +180,7 @@ STRATEGY = Strategy(
     prepare_update=_prepare_update,
     prepare_status=_prepare_status,
     validate=_validate,
-    validate_update=lambda new, old, ctx: _validate(new, ctx),
+    validate_update=lambda new, old, ctx: _spec(new.get("spec") or {}),
     validate_status=_validate_status,
     warnings=_warnings,
     name=name_is_dns_subdomain,

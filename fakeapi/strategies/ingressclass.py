@@ -10,8 +10,8 @@ from fakeapi.names import (
     check,
     check_domain_prefixed_path,
     check_immutable,
-    is_dns1035_label,
     is_dns1123_subdomain,
+    is_path_segment,
     name_is_dns_label,
     name_is_dns_subdomain,
 )
@@ -30,19 +30,15 @@ def _parameters(at: str, parameters: Obj) -> list[FieldError]:
     found: list[FieldError] = []
     if group is not None:
         found += check(f"{at}.apiGroup", group, is_dns1123_subdomain(group))
-    if not kind:
-        found.append(required(f"{at}.kind"))
-    else:
-        found += check(f"{at}.kind", kind, is_dns1035_label(kind.lower()))
-    if not name:
-        found.append(required(f"{at}.name"))
+    for field, value in (("kind", kind), ("name", name)):
+        found += check(f"{at}.{field}", value, is_path_segment(value)) if value else [required(f"{at}.{field}")]
     scope, namespace = parameters.get("scope"), parameters.get("namespace")
     if scope is None:
         found.append(required(f"{at}.scope"))
     elif scope not in ("Cluster", "Namespace"):
         found.append(not_supported(f"{at}.scope", scope, ("Cluster", "Namespace")))
     elif scope == "Namespace":
-        if not namespace:
+        if namespace is None:
             found.append(required(f"{at}.namespace", "`parameters.scope` is set to 'Namespace'"))
         else:
             found += check(f"{at}.namespace", namespace, name_is_dns_label(namespace, False))

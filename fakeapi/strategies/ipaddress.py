@@ -5,18 +5,16 @@ Stands for pkg/registry/networking/ipaddress and ValidateIPAddress*.
 
 from __future__ import annotations
 
-from fakeapi.errors import FieldError, required
-from fakeapi.gofmt import go_quote
-from fakeapi.names import check, check_immutable, is_dns1123_subdomain, is_path_segment, parse_ip
+from fakeapi.errors import FieldError, invalid, required
+from fakeapi.names import IMMUTABLE, check, check_ip, is_dns1123_subdomain, is_path_segment
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
 
+_REFERENCE = ("group", "resource", "namespace", "name")
+
 
 def _name(value: str, prefix: bool) -> list[str]:
-    ip = parse_ip(value)
-    if ip is None:
-        return [f"ParseAddr({go_quote(value)}): unable to parse IP"]
-    return [] if str(ip) == value else ["must be a canonical format IP address"]
+    return [error.detail for error in check_ip("", value)]
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
@@ -35,7 +33,10 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     pair = [(o.get("spec") or {}).get("parentRef") for o in (new, old)]
-    return check_immutable("spec.parentRef", *pair)
+    if pair[0] == pair[1]:
+        return []
+    shown = None if pair[0] is None else {f.title(): pair[0].get(f) or "" for f in _REFERENCE}
+    return [invalid("spec.parentRef", shown, IMMUTABLE)]
 
 
 def _parent(obj: Obj) -> str:

@@ -85,6 +85,12 @@ def check_amount(path: str, value: str) -> list[FieldError]:
     return [invalid(path, value, NEGATIVE)] if quantity.parse(value).nano < 0 else []
 
 
+def check_basic_amount(path: str, value: str) -> list[FieldError]:
+    """validateBasicResource: told of as a whole number, away from zero."""
+    nano = quantity.parse(value).nano
+    return [invalid(path, -(-nano // 10**9), "must be a valid resource quantity")] if -nano >= 10**9 else []
+
+
 def check_value(path: str, name: str, value: str) -> list[FieldError]:
     """ValidateResourceQuantityValue: not negative, and whole where things are counted."""
     found = check_amount(path, value)

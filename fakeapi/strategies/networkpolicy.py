@@ -114,7 +114,7 @@ def _check(obj: Obj, old: Obj | None) -> list[FieldError]:
     types = spec.get("policyTypes") or []
     if len(types) > 2:
         return [*found, invalid("spec.policyTypes", types, "may not specify more than two policyTypes")]
-    allowed = ("Egress", "Ingress")
+    allowed = ("Ingress", "Egress")
     return found + [
         not_supported(f"spec.policyTypes[{i}]", t, allowed) for i, t in enumerate(types) if t not in allowed
     ]

@@ -19,7 +19,7 @@ from fakeapi.names import (
 )
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
-from fakeapi.strategies.limits import check_amount, check_name, check_taint_value
+from fakeapi.strategies.limits import check_taint_value, check_value
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _CIDR_TEXT = 'node updates may not change podCIDR except from "" to valid'
@@ -80,7 +80,7 @@ def _resources(obj: Obj) -> list[FieldError]:
         amounts = (obj.get("status") or {}).get(field) or {}
         for name in sorted(amounts):
             at = f"status.{field}.{name}"
-            found += check_name(at, name) + check_amount(at, amounts[name])
+            found += check_value(at, name, amounts[name])
     return found
 
 
@@ -93,7 +93,8 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     families = {is_ipv6(c.partition("/")[0]) for c in cidrs}
     if len(cidrs) > 1 and (len(cidrs) > 2 or len(families) < 2):
         found.append(invalid("spec.podCIDRs", cidrs, "may specify no more than one CIDR for each IP family"))
-    return found
+    repeated = [(i, cidr) for i, cidr in enumerate(cidrs) if cidr in cidrs[:i]]
+    return found + [duplicate(f"spec.podCIDRs[{i}]", cidr) for i, cidr in repeated]
 
 
 def _common_update(new: Obj, old: Obj) -> list[FieldError]:

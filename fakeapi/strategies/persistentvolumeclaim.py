@@ -9,17 +9,25 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from fakeapi.errors import FieldError, forbidden, invalid
-from fakeapi.names import check_immutable, name_is_dns_subdomain
+from fakeapi.errors import FieldError, forbidden, invalid, not_supported
+from fakeapi.names import IMMUTABLE, check, check_immutable, is_qualified_name, name_is_dns_subdomain
 from fakeapi.quantity import parse
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
+from fakeapi.strategies.limits import check_basic_amount, check_value, is_native
 from fakeapi.strategies.podspec.claims import validate_claim_spec
 from fakeapi.strategies.podspec.defaults import default_claim_spec
 from fakeapi.strategies.podspec.internal import go_diff
 
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
+_RESIZES = (
+    "ControllerResizeInProgress",
+    "ControllerResizeInfeasible",
+    "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+    "NodeResizePending",
+)
 _SHORT = (("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP"))
 
 
@@ -98,33 +106,37 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     before, after = copy.deepcopy(old["spec"]), copy.deepcopy(new["spec"])
     if not before.get("volumeName"):
         _put(before, "volumeName", after)
-    old_class, new_class = (_annotation(o) for o in (old, new))
-    if (
-        old_class
-        and not new_class
-        and after.get("storageClassName") == old_class
-        and not before.get("storageClassName")
-    ):
-        after.pop("storageClassName")
-    else:
-        found += check_immutable(f"metadata.annotations[{CLASS_ANNOTATION}]", new_class, old_class)
-        if before.get("storageClassName") is None and old_class is None and after.get("storageClassName") is not None:
-            after.pop("storageClassName")
+    found += _class_update(new, old, after, before)
+    key = "volumeAttributesClassName"
     if (new.get("status") or {}).get("phase") == "Bound":
         requests, kept = ((s.get("resources") or {}).get("requests") or {} for s in (after, before))
         if requests and "storage" in kept:
             requests["storage"] = kept["storage"]
-        _put(after, "volumeAttributesClassName", before)
+        if after.get(key) is not None:
+            _put(after, key, before)
     if after != before:
         found.append(forbidden("spec", _FROZEN + go_diff(_internal(before), _internal(after))))
     old_size, new_size = (_size(o["spec"], "resources", "requests") for o in (old, new))
     if new_size < old_size and new_size <= _size(old.get("status") or {}, "capacity"):
         found.append(forbidden("spec.resources.requests.storage", "field can not be less than status.capacity"))
     found += check_immutable("volumeMode", new["spec"].get("volumeMode"), old["spec"].get("volumeMode"))
-    key = "volumeAttributesClassName"
-    if old["spec"].get(key) is not None and new["spec"].get(key) is None:
-        found.append(forbidden(f"spec.{key}", "update from non-nil value to nil is forbidden"))
+    if old["spec"].get(key) is not None and not new["spec"].get(key):
+        what = "nil" if new["spec"].get(key) is None else "an empty string"
+        found.append(forbidden(f"spec.{key}", f"update from non-nil value to {what} is forbidden"))
     return found
+
+
+def _class_update(new: Obj, old: Obj, after: Obj, before: Obj) -> list[FieldError]:
+    """A class may move from the annotation to the field, or be given once; after is made to look as before then."""
+    was, now, name = _annotation(old), _annotation(new), new["spec"].get("storageClassName")
+    fresh = name is not None and old["spec"].get("storageClassName") is None
+    if was is not None and fresh and name == was and now in (None, was):
+        after.pop("storageClassName")
+        return []
+    if fresh and was in (None, name):
+        after.pop("storageClassName")
+    path = f"metadata.annotations.{CLASS_ANNOTATION}"
+    return [] if (now or "") == (was or "") else [invalid(path, now or "", IMMUTABLE)]
 
 
 def _put(target: Obj, field: str, source: Obj) -> None:
@@ -140,12 +152,26 @@ def _annotation(obj: Obj) -> str | None:
 
 
 def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
-    capacity = (new.get("status") or {}).get("capacity") or {}
-    return [
-        invalid(f"status.capacity[{name}]", capacity[name], "must be a valid resource quantity")
-        for name in sorted(capacity)
-        if parse(capacity[name]).nano < 0
-    ]
+    status = new.get("status") or {}
+    capacity = status.get("capacity") or {}
+    found = [e for n in sorted(capacity) for e in check_basic_amount(f"status.capacity[{n}]", capacity[n])]
+    resizes = status.get("allocatedResourceStatuses") or {}
+    for name in sorted(resizes):
+        found += _resource_key("status.allocatedResourceStatus", name)
+        if resizes[name] not in _RESIZES:
+            found.append(not_supported("status.allocatedResourceStatus", name, _RESIZES))
+    amounts = status.get("allocatedResources") or {}
+    for name in sorted(amounts):
+        where = f"status.allocatedResources[{name}]"
+        wrong = _resource_key("status.allocatedResources", name) or check_basic_amount(where, amounts[name])
+        found += wrong or check_value(where, "storage", amounts[name])
+    return found
+
+
+def _resource_key(at: str, name: str) -> list[FieldError]:
+    """validatePersistentVolumeClaimResourceKey."""
+    found = check(at, name, is_qualified_name(name))
+    return found or ([not_supported(at, name, ("storage",))] if is_native(name) and name != "storage" else [])
 
 
 def class_warning(obj: Obj) -> list[str]:

@@ -11,7 +11,7 @@ from fakeapi.errors import FieldError, invalid, required
 from fakeapi.names import IMMUTABLE, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
-from fakeapi.strategies.limits import check_name, check_quota_name, check_value, is_quota_name
+from fakeapi.strategies.limits import check_quota_name, check_value, is_quota_name
 
 _PODS = frozenset(("pods",))
 _COMPUTE = frozenset(f"{p}{r}" for p in ("", "limits.", "requests.") for r in ("cpu", "memory"))
@@ -29,7 +29,7 @@ _SCOPES = {
 _PAIRS = ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"})
 _ONLY_EXISTS = ("BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity")
 _EXIST_TEXT = (
-    "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+    "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
     "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
 )
 
@@ -61,11 +61,14 @@ def _selector(selector: Obj, hard: Obj, scopes: list[str]) -> list[FieldError]:
     at = "spec.scopeSelector.matchExpressions"
     found: list[FieldError] = []
     terms = selector.get("matchExpressions") or []
+    fields = (("ScopeName", "scopeName"), ("Operator", "operator"))
+    expressions = [{go: t.get(f) or "" for go, f in fields} | {"Values": t.get("values")} for t in terms]
+    shown = {"MatchExpressions": expressions or None}
     for term in terms:
         scope, operator, values = term.get("scopeName", ""), term.get("operator", ""), term.get("values") or []
         if scope not in _SCOPES:
             found.append(invalid(f"{at}.scopeName", scope, "unsupported scope"))
-        found += [invalid(at, selector, "unsupported scope applied to resource")] * _misapplied(scope, hard)
+        found += [invalid(at, shown, "unsupported scope applied to resource")] * _misapplied(scope, hard)
         if scope in _ONLY_EXISTS and operator != "Exists":
             found.append(invalid(f"{at}.operator", operator, _EXIST_TEXT))
         if operator in ("In", "NotIn"):
@@ -79,14 +82,14 @@ def _selector(selector: Obj, hard: Obj, scopes: list[str]) -> list[FieldError]:
         else:
             found.append(invalid(f"{at}.operator", operator, "not a valid selector operator"))
     used = {t.get("scopeName", "") for t in terms}
-    return found + [invalid(at, scopes, "conflicting scopes") for p in _PAIRS if p <= used]
+    return found + [invalid(at, scopes or None, "conflicting scopes") for p in _PAIRS if p <= used]
 
 
 def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     found = _validate(new, ctx)
     scopes = (new.get("spec") or {}).get("scopes") or []
     if set(scopes) != set((old.get("spec") or {}).get("scopes") or ()):
-        found.append(invalid("spec.scopes", scopes, IMMUTABLE))
+        found.append(invalid("spec.scopes", scopes or None, IMMUTABLE))
     return found
 
 
@@ -96,9 +99,7 @@ def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
         amounts = (new.get("status") or {}).get(field) or {}
         for name in sorted(amounts):
             at = f"status.{field}[{name}]"
-            found += (check_quota_name if field == "hard" else check_name)(at, name) + check_value(
-                at, name, amounts[name]
-            )
+            found += check_quota_name(at, name) + check_value(at, name, amounts[name])
     return found
 
 

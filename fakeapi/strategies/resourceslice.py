@@ -9,7 +9,7 @@ from fakeapi.errors import FieldError, duplicate, invalid, required, too_many
 from fakeapi.names import check, check_immutable, is_dns1123_label, is_dns1123_subdomain, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
-from fakeapi.strategies.persistentvolume import check_driver
+from fakeapi.strategies.podspec.volumes import check_driver
 
 _PLACES = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection")
 _ONE = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"

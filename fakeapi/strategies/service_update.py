@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.errors import FieldError, invalid
+from fakeapi.errors import FieldError, forbidden, invalid
+from fakeapi.names import IMMUTABLE
 from fakeapi.strategies.base import Obj
 
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
@@ -110,10 +111,9 @@ def check_changes(new: Obj, old: Obj) -> list[FieldError]:
         given = spec.get("loadBalancerClass")
         if given != before.get("loadBalancerClass"):
             found.append(invalid("spec.loadBalancerClass", given, _CHANGED))
-    if _needs_health_port(spec) and _needs_health_port(before):
-        port = spec.get("healthCheckNodePort", 0)
-        if port != before.get("healthCheckNodePort", 0):
-            found.append(invalid("spec.healthCheckNodePort", port, "field is immutable"))
+    both = _needs_health_port(spec) and _needs_health_port(before)
+    if both and spec.get("healthCheckNodePort", 0) != before.get("healthCheckNodePort", 0):
+        found.append(forbidden("spec.healthCheckNodePort", IMMUTABLE))
     return found
 
 

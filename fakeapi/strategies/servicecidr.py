@@ -7,7 +7,7 @@ allocators'.
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, invalid, required
-from fakeapi.names import check_cidr, is_ipv6, name_is_dns_subdomain
+from fakeapi.names import IMMUTABLE, check_cidr, is_ipv6, name_is_dns_subdomain, parse_cidr
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
 
@@ -26,21 +26,21 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     cidrs = _cidrs(obj)
     if not cidrs:
         return [required("spec.cidrs", "at least one CIDR required")]
-    found: list[FieldError] = []
     if len(cidrs) > 2:
-        found.append(invalid("spec.cidrs", cidrs, "may only hold up to 2 values"))
-    elif len(cidrs) == 2 and len({is_ipv6(c.partition("/")[0]) for c in cidrs}) < 2:
-        found.append(invalid("spec.cidrs", cidrs, _FAMILIES))
-    return found + [e for i, c in enumerate(cidrs) for e in check_cidr(f"spec.cidrs[{i}]", c)]
+        return [invalid("spec.cidrs", {"CIDRs": cidrs}, "may only hold up to 2 values")]
+    found = [e for i, c in enumerate(cidrs) for e in check_cidr(f"spec.cidrs[{i}]", c)]
+    families = [is_ipv6(c.partition("/")[0]) for c in cidrs if parse_cidr(c) is not None]
+    return found + ([invalid("spec.cidrs", cidrs, _FAMILIES)] if families in ([True] * 2, [False] * 2) else [])
 
 
 def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     cidrs, before = _cidrs(new), _cidrs(old)
-    if len(before) == 1 and len(cidrs) == 2:  # a second family may be added
-        return (
-            [] if cidrs[0] == before[0] else [invalid("spec.cidrs[0]", cidrs[0], "field is immutable")]
-        ) + _validate(new, ctx)
-    return [] if cidrs == before else [invalid("spec.cidrs", cidrs, "field is immutable")]
+    if len(cidrs) not in (len(before), len(before) + 1) or len(cidrs) > 2:
+        return [invalid("spec.cidrs", cidrs or None, IMMUTABLE)]
+    pairs = enumerate(zip(cidrs, before, strict=False))
+    found = [invalid(f"spec.cidrs[{i}]", cidr, IMMUTABLE) for i, (cidr, was) in pairs if cidr != was]
+    # A second family may be added.
+    return found + (_validate(new, ctx) if len(cidrs) > len(before) else [])
 
 
 STRATEGY = Strategy(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required
-from fakeapi.names import check, check_immutable, is_label_value, is_qualified_name, name_is_dns_subdomain
+from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required, too_long
+from fakeapi.names import check, check_immutable, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, column, path, table
 from fakeapi.strategies.cells import NAME as PLAIN_NAME
@@ -17,6 +17,8 @@ from fakeapi.strategies.nodelabels import DEPRECATED
 _RECLAIM = ("Delete", "Retain")
 _BINDING = ("Immediate", "WaitForFirstConsumer")
 _DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+_MAX_PARAMETERS = 512
+_MAX_PARAMETERS_SIZE = 256 * 1024
 _FIXED = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
 
 
@@ -30,45 +32,46 @@ def _default(obj: Obj) -> None:
 def check_parameters(at: str, parameters: Mapping[str, str] | None, *, needed: bool = False) -> list[FieldError]:
     """validateParameters: few, short and with keys."""
     given = parameters or {}
-    found: list[FieldError] = []
+    if len(given) > _MAX_PARAMETERS:
+        return [too_long(at, _MAX_PARAMETERS)]
+    found = [invalid(at, k, "field can not be empty.") for k in given if not k]
+    if sum(len(k.encode()) + len(v.encode()) for k, v in given.items()) > _MAX_PARAMETERS_SIZE:
+        found.append(too_long(at, _MAX_PARAMETERS_SIZE))
     if needed and not given:
         found.append(required(at, "must contain at least one key/value pair"))
-    if len(given) > 512:
-        found.append(FieldError("FieldValueTooLong", at, "Too long", "may not be more than 512 bytes"))
-        return found
-    found += [invalid(at, k, "field can not be empty.") for k in given if not k]
-    if sum(len(k) + len(v) for k, v in given.items()) > 256 * 1024:
-        found.append(FieldError("FieldValueTooLong", at, "Too long", f"may not be more than {256 * 1024} bytes"))
     return found
 
 
 def _topologies(terms: list[Obj]) -> list[FieldError]:
+    """validateAllowedTopologies. An empty term is its own double, as often as there are terms: upstream's slip."""
     found: list[FieldError] = []
+    known: list[dict[str, set[str]]] = [{}] * len(terms)
     for i, term in enumerate(terms):
-        seen = set()
+        asked: dict[str, set[str]] = {}
         for j, expression in enumerate(term.get("matchLabelExpressions") or ()):
-            at, key = f"allowedTopologies[{i}].matchLabelExpressions[{j}]", expression.get("key", "")
+            at, key = f"allowedTopologies[{i}].matchLabelExpressions[{j}]", expression.get("key") or ""
             values = expression.get("values") or []
             if not values:
                 found.append(required(f"{at}.values"))
-            for k, value in enumerate(values):
-                if value in values[:k]:
-                    found.append(duplicate(f"{at}.values[{k}]", value))
-                found += check(f"{at}.values[{k}]", value, is_label_value(value))
+            found += [duplicate(f"{at}.values[{k}]", v) for k, v in enumerate(values) if v in values[:k]]
             found += check(f"{at}.key", key, is_qualified_name(key))
-            if key in seen:
+            if key in asked:
                 found.append(duplicate(f"{at}.key", key))
-            seen.add(key)
+            asked[key] = set(values)
+        found += [duplicate(f"allowedTopologies[{i}].matchLabelExpressions", "")] * known.count(asked)
+        known.append(asked)
     return found
+
+
+def check_provisioner(at: str, name: str) -> list[FieldError]:
+    """validateProvisioner."""
+    lower = name.lower()
+    return check(at, lower, is_qualified_name(lower)) if name else [required(at)]
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     provisioner, reclaim, binding = (obj.get(f) for f in ("provisioner", "reclaimPolicy", "volumeBindingMode"))
-    found: list[FieldError] = []
-    if not provisioner:
-        found.append(required("provisioner"))
-    else:
-        found += check("provisioner", provisioner, is_qualified_name(provisioner.lower()))
+    found = check_provisioner("provisioner", provisioner or "")
     found += check_parameters("parameters", obj.get("parameters"))
     if reclaim and reclaim not in _RECLAIM:
         found.append(not_supported("reclaimPolicy", reclaim, _RECLAIM))

@@ -10,14 +10,13 @@ from fakeapi.names import check_immutable, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, column, path, table
 from fakeapi.strategies.cells import NAME as PLAIN_NAME
-from fakeapi.strategies.persistentvolume import check_driver
-from fakeapi.strategies.storageclass import check_parameters
+from fakeapi.strategies.storageclass import check_parameters, check_provisioner
 
 _FIXED = ("driverName", "parameters")
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
-    found = check_driver("driverName", obj.get("driverName", ""))
+    found = check_provisioner("driverName", obj.get("driverName", ""))
     return found + check_parameters("parameters", obj.get("parameters"), needed=True)
 
 

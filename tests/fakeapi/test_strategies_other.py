@@ -41,7 +41,7 @@ def made(module, **fields):
     ("module", "fields", "paths"),
     [
         (configmap, {"data": {"a b": "v"}}, ["data[a b]"]),
-        (configmap, {"data": {"a": ""}, "binaryData": {"a": ""}}, ["data[a]", "binaryData[a]"]),
+        (configmap, {"data": {"a": ""}, "binaryData": {"a": ""}}, ["data[a]"]),
         (secret, {"type": "kubernetes.io/tls"}, ["data[tls.crt]", "data[tls.key]"]),
         (
             secret,

@@ -17,6 +17,11 @@ Obj = dict[str, Any]
 
 # A field is Name or Name=Type or Name=Type@jsonName. Types: none: pointer, slice, map (absent: null); s string; i
 # number; b boolean; *T pointer to struct; []T slice of structs; T struct by value.
+_PV_SOURCES = """GCEPersistentDisk=*GCEDisk AWSElasticBlockStore=*AWSDisk@awsElasticBlockStore
+    HostPath=*HostPath Glusterfs=*GlusterfsPV NFS=*NFS RBD=*RBDPV Quobyte=*Quobyte ISCSI=*ISCSIPV
+    FlexVolume=*FlexVolumePV Cinder=*CinderPV CephFS=*CephFSPV@cephfs FC=*FC Flocker=*Flocker
+    AzureFile=*AzureFilePV VsphereVolume=*VsphereVolume AzureDisk=*AzureDisk PhotonPersistentDisk=*PhotonDisk
+    PortworxVolume=*Portworx ScaleIO=*ScaleIOPV Local=*LocalVolume StorageOS=*StorageOSPV@storageos CSI=*CSIPV"""
 _STRUCTS = {
     "PodSpec": """Volumes=[]Volume InitContainers=[]Container Containers=[]Container
         EphemeralContainers=[]EphemeralContainer RestartPolicy=s TerminationGracePeriodSeconds ActiveDeadlineSeconds
@@ -149,6 +154,32 @@ _STRUCTS = {
     "CSI": "Driver=s ReadOnly FSType@fsType VolumeAttributes NodePublishSecretRef=*LocalObjectReference",
     "EphemeralVolume": "VolumeClaimTemplate",
     "ImageVolume": "Reference=s PullPolicy=s",
+    "VolumeNodeAffinity": "Required=*NodeSelector",
+    "PersistentVolumeSource": _PV_SOURCES,
+    "PersistentVolumeSpec": f"""Capacity {_PV_SOURCES} AccessModes ClaimRef=*ObjectReference
+        PersistentVolumeReclaimPolicy=s StorageClassName=s MountOptions VolumeMode NodeAffinity=*VolumeNodeAffinity
+        VolumeAttributesClassName""",
+    "SecretReference": "Name=s Namespace=s",
+    "GlusterfsPV": "EndpointsName=s@endpoints Path=s ReadOnly=b EndpointsNamespace",
+    "RBDPV": """CephMonitors@monitors RBDImage=s@image FSType=s@fsType RBDPool=s@pool RadosUser=s@user Keyring=s
+        SecretRef=*SecretReference ReadOnly=b""",
+    "ISCSIPV": """TargetPortal=s IQN=s Lun=i ISCSIInterface=s FSType=s@fsType ReadOnly=b Portals
+        DiscoveryCHAPAuth=b@chapAuthDiscovery SecretRef=*SecretReference SessionCHAPAuth=b@chapAuthSession
+        InitiatorName""",
+    "FlexVolumePV": "Driver=s FSType=s@fsType SecretRef=*SecretReference ReadOnly=b Options",
+    "CinderPV": "VolumeID=s FSType=s@fsType ReadOnly=b SecretRef=*SecretReference",
+    "CephFSPV": "Monitors Path=s User=s SecretFile=s SecretRef=*SecretReference ReadOnly=b",
+    "AzureFilePV": "SecretName=s ShareName=s ReadOnly=b SecretNamespace",
+    "ScaleIOPV": """Gateway=s System=s SecretRef=*SecretReference SSLEnabled=b@sslEnabled ProtectionDomain=s
+        StoragePool=s StorageMode=s VolumeName=s FSType=s@fsType ReadOnly=b""",
+    "LocalVolume": "Path=s FSType@fsType",
+    "StorageOSPV": "VolumeName=s VolumeNamespace=s FSType=s@fsType ReadOnly=b SecretRef=*ObjectReference",
+    "EventSource": "Component=s Host=s",
+    "ObjectReference": "Kind=s Namespace=s Name=s UID=s APIVersion=s ResourceVersion=s FieldPath=s",
+    "CSIPV": """Driver=s VolumeHandle=s ReadOnly=b FSType=s@fsType VolumeAttributes
+        ControllerPublishSecretRef=*SecretReference NodeStageSecretRef=*SecretReference
+        NodePublishSecretRef=*SecretReference ControllerExpandSecretRef=*SecretReference
+        NodeExpandSecretRef=*SecretReference""",
 }
 _JSON_NAMES = {
     "APIVersion": "apiVersion",

@@ -97,7 +97,8 @@ def validate_devices(container: Obj, volumes: dict[str, Obj], path: str) -> Erro
             errors.append(invalid(f"{own}.name", name, "must not already exist in volumeMounts"))
         if place in mounts.values():
             errors.append(invalid(f"{own}.devicePath", place, "must not already exist as a path in volumeMounts"))
-        names.add(name)
+        if name:
+            names.add(name)
     return errors
 
 
@@ -107,6 +108,6 @@ def _device_path(place: str, paths: set[str], own: str) -> Errors:
     if place in paths:
         errors.append(invalid(where, place, "must be unique"))
     if no_backsteps(place, where):
-        errors.append(invalid(where, place, "can not contain backsteps ('..')"))
+        return [*errors, invalid(where, place, "can not contain backsteps ('..')")]
     paths.add(place)
     return errors

@@ -75,7 +75,7 @@ def validate_template(template: Obj, path: str) -> Errors:
 
 def validate_spec(spec: Obj, path: str, pod_name: str | None = None) -> Errors:
     """ValidatePodSpec; pod_name is None in templates."""
-    volumes, errors = validate_volumes(spec.get("volumes") or [], pod_name or "", f"{path}.volumes")
+    volumes, errors = validate_volumes(spec.get("volumes") or [], pod_name, f"{path}.volumes")
     claims = [claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name")]
     if spec.get("resourceClaims"):
         errors += _resource_claims(spec["resourceClaims"], f"{path}.resourceClaims")

@@ -158,20 +158,24 @@ def _narrower(new: Obj, old: Obj) -> Errors:
     if not before:
         return []
     if len(terms) != len(before):
-        shown = [to_go("NodeSelectorTerm", term) for term in terms]
+        shown = [to_go("NodeSelectorTerm", term) for term in terms] or None
         text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
         return [invalid(f"{path}.nodeSelectorTerms", shown, text)]
-    errors: Errors = []
-    for index, (term, was) in enumerate(zip(terms, before, strict=True)):
-        for field in ("matchExpressions", "matchFields"):
-            given, kept = term.get(field) or [], was.get(field) or []
-            if was.get("matchExpressions") is None and was.get("matchFields") is None and given:
-                continue
-            if given[: len(kept)] != kept:
-                text = "only additions are allowed (no mutations or deletions)"
-                errors.append(invalid(f"{path}[{index}]", to_go("NodeSelectorTerm", term), text))
-                break
-    return errors
+    text = "only additions are allowed (no mutations or deletions)"
+    return [
+        invalid(f"{path}.nodeSelectorTerms[{index}]", to_go("NodeSelectorTerm", term), text)
+        for index, (term, was) in enumerate(zip(terms, before, strict=True))
+        if not _only_added(term, was)
+    ]
+
+
+def _only_added(term: Obj, was: Obj) -> bool:
+    """validateNodeSelectorTermHasOnlyAdditions: a term that selected nothing may not begin to select."""
+    fields = ("matchExpressions", "matchFields")
+    kept = {field: was.get(field) or [] for field in fields}
+    if not any(kept.values()):
+        return not any(term.get(field) for field in fields)
+    return all((term.get(field) or [])[: len(kept[field])] == kept[field] for field in fields)
 
 
 def validate_ephemeral_update(new: Obj, old: Obj, annotations: Obj) -> Errors | None:

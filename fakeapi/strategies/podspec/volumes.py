@@ -22,6 +22,7 @@ from fakeapi.strategies.podspec.projected import validate_key_to_path, validate_
 Obj = dict[str, Any]
 Errors = list[FieldError]
 
+_MAX_DRIVER_NAME = 63
 _ONE_TYPE = "may not specify more than 1 volume type"
 _HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
 _IQN = lazy(r"iqn\.\d{4}-\d{2}\.([a-zA-Z0-9\-.]+)(:[^,;*&$|\s]+)$", re.ASCII)
@@ -36,8 +37,8 @@ _MANAGED_DISK = "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/m
 _BLOB_DISK = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"
 
 
-def validate_volumes(volumes: list[Obj], pod_name: str, path: str) -> tuple[dict[str, Obj], Errors]:
-    """Errors, and the good volumes by name. pod_name: "" in templates and where no name is known yet."""
+def validate_volumes(volumes: list[Obj], pod_name: str | None, path: str) -> tuple[dict[str, Obj], Errors]:
+    """Errors, and the good volumes by name. pod_name: None in templates, "" where no name is known yet."""
     found: dict[str, Obj] = {}
     errors: Errors = []
     created = {f"{pod_name}-{v.get('name')}" for v in volumes if v.get("ephemeral") is not None} if pod_name else set()
@@ -58,7 +59,7 @@ def validate_volumes(volumes: list[Obj], pod_name: str, path: str) -> tuple[dict
     return found, errors
 
 
-def _source(volume: Obj, name: str, pod_name: str, path: str) -> Errors:
+def _source(volume: Obj, name: str, pod_name: str | None, path: str) -> Errors:
     errors: Errors = []
     seen = False
     for key, (child, extra_path, validate) in SOURCES.items():
@@ -69,6 +70,9 @@ def _source(volume: Obj, name: str, pod_name: str, path: str) -> Errors:
             errors.append(forbidden(f"{path}.{extra_path}", _ONE_TYPE))
         else:
             seen = True
+            # Templates may leave the image of an image volume open.
+            if key == "image" and pod_name is not None:
+                errors += needs("reference")(source, f"{path}.{child}")
             errors += validate(source, f"{path}.{child}")
     iscsi = volume.get("iscsi")
     if iscsi and iscsi.get("initiatorName") is not None and len(f"{name}:{iscsi.get('targetPortal') or ''}") > 64:
@@ -145,25 +149,30 @@ def _nfs(source: Obj, path: str) -> Errors:
     return errors
 
 
-def _initiator(value: str, path: str) -> Errors:
+def _initiator(value: str, path: str, unknown: str) -> Errors:
     form = _ISCSI_FORMS.get(value[:3])
     if form is None:
-        return [invalid(path, value, "must be valid format starting with iqn, eui, or naa")]
+        return [invalid(path, value, unknown)]
     return [] if form(value) else [invalid(path, value, "must be valid format")]
 
 
-def _iscsi(source: Obj, path: str) -> Errors:
-    errors = needs("targetPortal")(source, path)
-    iqn = source.get("iqn")
-    errors += _initiator(iqn, f"{path}.iqn") if iqn else [required(f"{path}.iqn")]
-    lun = source.get("lun") or 0
-    if not 0 <= lun <= 255:
-        errors.append(invalid(f"{path}.lun", lun, _RANGE_255))
-    if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and source.get("secretRef") is None:
-        errors.append(required(f"{path}.secretRef"))
-    if source.get("initiatorName") is not None:
-        errors += _initiator(source["initiatorName"], f"{path}.initiatorname")
-    return errors
+def iscsi_source(unknown: str) -> Callable[[Obj, str], Errors]:
+    """An iSCSI volume, a pod's or a PersistentVolume's; unknown: what is said of names that start otherwise."""
+
+    def validate(source: Obj, path: str) -> Errors:
+        errors = needs("targetPortal")(source, path)
+        iqn = source.get("iqn")
+        errors += _initiator(iqn, f"{path}.iqn", unknown) if iqn else [required(f"{path}.iqn")]
+        lun = source.get("lun") or 0
+        if not 0 <= lun <= 255:
+            errors.append(invalid(f"{path}.lun", lun, _RANGE_255))
+        if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and source.get("secretRef") is None:
+            errors.append(required(f"{path}.secretRef"))
+        if source.get("initiatorName") is not None:
+            errors += _initiator(source["initiatorName"], f"{path}.initiatorname", unknown)
+        return errors
+
+    return validate
 
 
 def _flocker(source: Obj, path: str) -> Errors:
@@ -256,14 +265,16 @@ def _storageos(source: Obj, path: str) -> Errors:
     return errors + (needs("name")(reference, f"{path}.secretRef") if reference is not None else [])
 
 
+def check_driver(path: str, name: str) -> Errors:
+    """ValidateCSIDriverName."""
+    if not name:
+        return [required(path)]
+    errors = [too_long(path, _MAX_DRIVER_NAME)] if len(name) > _MAX_DRIVER_NAME else []
+    return errors + check(path, name, is_dns1123_subdomain(name.lower()))
+
+
 def _csi(source: Obj, path: str) -> Errors:
-    driver = source.get("driver") or ""
-    errors: Errors = []
-    if not driver:
-        return [required(f"{path}.driver")]
-    if len(driver) > 63:
-        errors.append(too_long(f"{path}.driver", 63))
-    errors += check(f"{path}.driver", driver, is_dns1123_subdomain(driver.lower()))
+    errors = check_driver(f"{path}.driver", source.get("driver") or "")
     reference = source.get("nodePublishSecretRef")
     if reference is not None:
         name = reference.get("name")
@@ -286,11 +297,10 @@ _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
 def _image(source: Obj, path: str) -> Errors:
-    errors = needs("reference")(source, path)
     policy = source.get("pullPolicy")
     if policy and policy not in _PULL_POLICIES:
-        errors.append(not_supported(f"{path}.pullPolicy", policy, _PULL_POLICIES))
-    return errors
+        return [not_supported(f"{path}.pullPolicy", policy, _PULL_POLICIES)]
+    return []
 
 
 # Source -> (path of its own errors, path of "more than 1 volume type", rules), in upstream's order.
@@ -302,7 +312,7 @@ SOURCES: dict[str, tuple[str, str, Callable[[Obj, str], Errors]]] = {
     "awsElasticBlockStore": ("awsElasticBlockStore", "awsElasticBlockStore", _partition("volumeID")),
     "secret": ("secret", "secret", _secret),
     "nfs": ("nfs", "nfs", _nfs),
-    "iscsi": ("iscsi", "iscsi", _iscsi),
+    "iscsi": ("iscsi", "iscsi", iscsi_source("must be valid format starting with iqn, eui, or naa")),
     "glusterfs": ("glusterfs", "glusterfs", needs("endpoints", "path")),
     "flocker": ("flocker", "flocker", _flocker),
     "persistentVolumeClaim": ("persistentVolumeClaim", "persistentVolumeClaim", _claim),
