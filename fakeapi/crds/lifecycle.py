@@ -9,7 +9,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
+from fakeapi import gourl
 from fakeapi.gofmt import go_quote
 from fakeapi.strategies.base import Obj
 
@@ -50,7 +52,7 @@ def advance(definition: Obj, others: Iterable[Obj], now: str) -> Obj | None:
 def _accept_names(definition: Obj, others: Iterable[Obj], now: str) -> Obj | None:
     wanted, status = definition["spec"]["names"], definition["status"]
     accepted = status.get("acceptedNames") or {}
-    if _same_names(wanted, accepted):
+    if _same_names(wanted, accepted) and condition_of(status, "NamesAccepted") is not None:
         return None
     taken, kinds = _taken([*others, definition])
     names, problem = _calculate(wanted, accepted, taken, kinds)
@@ -137,7 +139,7 @@ def approval(definition: Obj) -> tuple[str, str, str] | None:
     text = (definition["metadata"].get("annotations") or {}).get(APPROVED, "")
     if text.startswith("unapproved"):
         return "False", "UnapprovedAnnotation", f"not approved: {go_quote(text)}"
-    if text.startswith(("http://", "https://")):
+    if not gourl.request_problem(text) and all(urlsplit(text)[:2]):
         return "True", "ApprovedAnnotation", f"approved in {text}"
     if text:
         return (

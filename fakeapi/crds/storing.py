@@ -168,6 +168,7 @@ class _Relay:
         self._listener = listener
         self._waiting: list[Change | tuple[Sequence[Entry], int]] = []
         self._task: asyncio.Task[None] | None = None
+        self._error: ApiError | None = None
 
     def changed(self, change: Change) -> None:
         """See Listener."""
@@ -196,6 +197,7 @@ class _Relay:
         except ApiError as error:
             log.info("a change is not passed on: %s", error)
             self._waiting.clear()
+            self._error = error
             self._storage.broken()
 
     async def _pass_on(self) -> None:
@@ -210,11 +212,14 @@ class _Relay:
             self._waiting.pop(0)
 
     async def drained(self) -> None:
-        """Wait until everything has been passed on."""
+        """Wait until everything has been passed on. ApiError: something could not be converted."""
         if self._task is not None:
             await asyncio.shield(self._task)
+        if self._error is not None:
+            raise self._error
 
     def stop(self) -> None:
         """Pass nothing on any more."""
-        if self._task is not None:
+        # A change that cannot be converted stops its own relay, and is to be told to whoever waits for it.
+        if self._task is not None and self._error is None:
             self._task.cancel()

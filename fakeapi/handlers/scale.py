@@ -17,8 +17,9 @@ from fakeapi.admission.base import UPDATE, Attributes
 from fakeapi.clock import rfc3339
 from fakeapi.codec import Form
 from fakeapi.handlers import patch as patching
-from fakeapi.handlers.create import admission_attributes, field_manager
+from fakeapi.handlers.create import admission_attributes, field_manager, place
 from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, read_object
+from fakeapi.handlers.update import check_name
 from fakeapi.managedfields import manager
 from fakeapi.managedfields.scale import SCALE_VERSION, to_parent, to_scale
 from fakeapi.registry import Rules, Stored
@@ -140,7 +141,8 @@ async def _put(scope: Scope, request: Request) -> Answer:
     accepted(request)
     check_options(request, "UpdateOptions")
     body = await read_object(scope, request, "Scale", "autoscaling", "v1", scope.server.definitions.type(DEFINITION))
-    _check_name(request, body)
+    place(scope, request, body)
+    check_name(request, body)
 
     def transform(shown: Obj) -> Obj:
         # A copy, since the loop may run again.
@@ -176,14 +178,6 @@ def _own(request: Request, scope: Scope, shown: Obj, given: Obj) -> Obj:
         subresource="scale",
         now=rfc3339(request.now),
     )
-
-
-def _check_name(request: Request, body: Obj) -> None:
-    name = body["metadata"].get("name", "")
-    if name and name != request.info.name:
-        raise errors.bad_request(
-            f"the name of the object ({name}) does not match the name on the URL ({request.info.name})"
-        )
 
 
 async def _write(scope: Scope, request: Request, transform: Callable[[Obj], Obj]) -> Answer:

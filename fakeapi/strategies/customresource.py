@@ -109,17 +109,20 @@ def _text(value: Any) -> str:
 
 
 def _printer(version: Version) -> Printer | None:
-    """Columns: the name, then the version's own, or the age where it names none."""
+    """Columns: the name, then the version's own, or the age where it names none; none from the first bad path on."""
     given = version.spec.get("additionalPrinterColumns")
     if not given:
         given = [{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]
     columns = [NAME]
-    paths: list[tuple[str, jsonpath.Path | None]] = []
+    paths: list[tuple[str, jsonpath.Path]] = []
     for entry in given:
         text = entry["jsonPath"]
+        path = _compiled(text)
+        if path is None:
+            break
         about = entry.get("description") or f"Custom resource definition column (in JSONPath format): {text}"
         columns.append(Column(entry["name"], entry["type"], entry.get("format", ""), entry.get("priority", 0), about))
-        paths.append((entry["type"], _compiled(text)))
+        paths.append((entry["type"], path))
 
     def cells(obj: Obj, now: float) -> list[Any]:
         return [obj["metadata"].get("name", ""), *(_cell(kind, path, obj, now) for kind, path in paths)]
@@ -134,10 +137,10 @@ def _compiled(text: str) -> jsonpath.Path | None:
         return None
 
 
-def _cell(kind: str, path: jsonpath.Path | None, obj: Obj, now: float) -> Any:
+def _cell(kind: str, path: jsonpath.Path, obj: Obj, now: float) -> Any:
     """The first value found, if it fits the column's type."""
     try:
-        found = path.find(obj) if path is not None else []
+        found = path.find(obj)
     except jsonpath.JSONPathError:
         return None
     if not found:
@@ -147,7 +150,7 @@ def _cell(kind: str, path: jsonpath.Path | None, obj: Obj, now: float) -> Any:
 
 def _string(value: Any, now: float) -> Any:
     if value is None:
-        return "<nil>" if value is not None else ""
+        return "<no value>"
     if isinstance(value, (dict, list)):
         import orjson
 
@@ -162,6 +165,8 @@ def _is_number(value: Any) -> bool:
 def _date(value: Any, now: float) -> Any:
     if not isinstance(value, str):
         return None
+    if value in ("", "null"):
+        return "<unknown>"
     try:
         return human_duration(now - parse_rfc3339(value))
     except ValueError:

@@ -226,3 +226,53 @@ def test_a_webhook_that_does_not_answer_is_a_plain_500(api: InProcess) -> None:
     refused = api.ask("POST", WIDGETS.replace("/v1/", "/v2/"), widget(api_version=f"{GROUP}/v2", spec={}))
     text = f"conversion webhook for {GROUP}/v2, Kind=Widget failed: Post"
     assert (refused.status, refused.message.startswith(text), "reason" in refused.body) == (500, True, False)
+    api.ask("POST", WIDGETS, widget(spec={}))
+    for _ in range(2):
+        listed = api.ask("GET", WIDGETS.replace("/v1/", "/v2/"))
+        text = f"conversion webhook for {GROUP}/v1, Kind=Widget failed: Post"
+        assert (listed.status, listed.message.startswith(text)) == (500, True)
+
+
+def test_conditions_that_are_cleared_come_back(api: InProcess) -> None:
+    install(api, version())
+    path = f"{DEFINITIONS}/widgets.{GROUP}"
+    cleared = api.ask("PATCH", f"{path}/status", {"status": {"conditions": None}})
+    assert cleared.body["status"].get("conditions") is None
+    settle(api)
+    assert conditions(api, "widgets") == {"NamesAccepted": "NoConflicts", "Established": "InitialNamesAccepted"}
+
+
+@pytest.mark.parametrize(
+    ("path", "cell"),
+    [(".spec.text", "<no value>"), (".spec.when", "<unknown>"), (".spec.list[*]", "a"), (".spec.list", '["a",1]')],
+)
+def test_cells(api: InProcess, path: str, cell: str) -> None:
+    spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    kind = "date" if path == ".spec.when" else "string"
+    column = {"name": "X", "type": kind, "jsonPath": path}
+    install(api, version(spec=spec, additionalPrinterColumns=[column]))
+    api.ask("POST", WIDGETS, widget(spec={"text": None, "when": "", "list": ["a", 1]}))
+    table = api.ask("GET", WIDGETS, accept="application/json;as=Table;v=v1;g=meta.k8s.io").body
+    assert table["rows"][0]["cells"] == ["a", cell]
+
+
+def test_columns_end_before_a_path_that_is_none(api: InProcess) -> None:
+    columns = [{"name": n, "type": "string", "jsonPath": p} for n, p in (("A", ".a"), ("B", ".b["), ("C", ".c"))]
+    install(api, version(additionalPrinterColumns=columns))
+    table = api.ask("GET", WIDGETS, accept="application/json;as=Table;v=v1;g=meta.k8s.io").body
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "A"]
+
+
+def test_a_scale_in_a_put_names_its_object(api: InProcess) -> None:
+    scale = {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.replicas"}
+    install(api, version(subresources={"scale": scale}))
+    api.ask("POST", WIDGETS, widget())
+    body = {"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": 2}}
+    unnamed = api.ask("PUT", f"{WIDGETS}/a/scale", body)
+    assert (unnamed.status, unnamed.message) == (
+        400,
+        "the name of the object (a based on URL) was undeterminable: name must be provided",
+    )
+    moved = api.ask("PUT", f"{WIDGETS}/a/scale", {**body, "metadata": {"name": "a", "namespace": "other"}})
+    assert (moved.status, "does not match the namespace" in moved.message) == (400, True)
+    assert api.ask("PUT", f"{WIDGETS}/a/scale", {**body, "metadata": {"name": "a"}}).status == 200
