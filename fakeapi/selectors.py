@@ -33,8 +33,10 @@ class Requirement:
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether labels fulfil the condition. An absent label fulfils `!=` and `notin`."""
         value = labels.get(self.key)
+        if self.operator == "=":  # by far the most
+            return value is not None and value in self.values
         match self.operator:
-            case "=" | "==" | "in":
+            case "==" | "in":
                 return value is not None and value in self.values
             case "!=" | "notin":
                 return value is None or value not in self.values
@@ -69,7 +71,12 @@ class LabelSelector:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""
-        return not self.never and all(r.matches(labels) for r in self.requirements)
+        if self.never:
+            return False
+        for requirement in self.requirements:
+            if not requirement.matches(labels):
+                return False
+        return True
 
     @property
     def empty(self) -> bool:

@@ -8,7 +8,7 @@ again before the informers have seen them: no controller acts on a cache that is
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,11 +48,11 @@ class Watching:
         """One object by `namespace/name` or `name`."""
         return self.factory.informer(gvr).get(key)
 
-    def list(self, gvr: GVR, namespace: str = "") -> Iterable[Obj]:
+    def list(self, gvr: GVR, namespace: str = "") -> Collection[Obj]:
         """All objects, or a namespace's."""
         return self.factory.informer(gvr).list(namespace)
 
-    def find(self, gvr: GVR, index: str, value: str) -> Iterable[Obj]:
+    def find(self, gvr: GVR, index: str, value: str) -> Collection[Obj]:
         """The objects that an index files under value."""
         return self.factory.informer(gvr).by_index(index, value)
 
@@ -100,6 +100,7 @@ class Work:
         self.state = shared.state
         self.rng = shared.rng
         self.options = shared.options
+        self.looked_at = 0  # how many objects find() and list() have given
 
     def get(self, gvr: GVR, key: str) -> Obj | None:
         """A cached object."""
@@ -107,11 +108,15 @@ class Work:
 
     def list(self, gvr: GVR, namespace: str = "") -> Iterable[Obj]:
         """Cached objects."""
-        return self.shared.watching.list(gvr, namespace)
+        return self._looked(self.shared.watching.list(gvr, namespace))
 
     def find(self, gvr: GVR, index: str, value: str) -> Iterable[Obj]:
         """Cached objects by an index."""
-        return self.shared.watching.find(gvr, index, value)
+        return self._looked(self.shared.watching.find(gvr, index, value))
+
+    def _looked(self, found: Collection[Obj]) -> Iterable[Obj]:
+        self.looked_at += len(found)
+        return found
 
     async def create(self, gvr: GVR, obj: Obj, namespace: str = "") -> Obj:
         """Create; the key waits until the cache has it."""

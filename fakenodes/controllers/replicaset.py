@@ -22,6 +22,7 @@ from fakenodes.controllers.pods import (
     deletion_rank,
     from_template,
     is_active,
+    is_available,
     is_ready,
     is_terminating,
 )
@@ -71,7 +72,8 @@ def plan(owner: Obj, pods: Sequence[Obj], terminating: int, related: Sequence[Ob
             found.create = min(-difference, BURST)
         elif difference > 0:
             found.delete = to_delete(pods, related, min(difference, BURST), now)
-    waits = [x for x in (available_in(p, spec.get("minReadySeconds", 0), now) for p in pods) if x]
+    seconds = spec.get("minReadySeconds", 0)
+    waits = [x for x in (available_in(p, seconds, now) for p in pods) if x] if seconds else ()
     found.again = min(waits) if waits else None
     return found
 
@@ -92,8 +94,8 @@ def status_of(owner: Obj, pods: Sequence[Obj], terminating: int, now: float) -> 
     seconds = spec.get("minReadySeconds", 0)
     counts = {
         "fullyLabeledReplicas": sum(whole.matches(p["metadata"].get("labels") or {}) for p in pods),
-        "readyReplicas": sum(map(is_ready, pods)),
-        "availableReplicas": sum(available_in(p, seconds, now) == 0.0 for p in pods),
+        "readyReplicas": len(ready := [p for p in pods if is_ready(p)]),
+        "availableReplicas": sum(is_available(p, seconds, now) for p in ready) if seconds else len(ready),
     }
     status: Obj = {"replicas": len(pods), **{k: v for k, v in counts.items() if v}}
     if terminating >= 0:

@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 MANAGER = "system:kube-controller-manager"
 # How soon a key whose own writes have not come back is looked at again.
 BEHIND_SECONDS = 0.01
-# A reconcile longer than this makes its key rest, for a multiple of what it took beyond and at most so long.
-QUICK_SECONDS, REST_FACTOR, REST_SECONDS = 0.008, 12.0, 0.5
+# After a reconcile its key rests for so many times what it took, at most for so long: in all, and an object looked at.
+REST_FACTOR, REST_SECONDS, REST_EACH = 20.0, 0.5, 0.001
+# Looking at so few objects costs nothing worth a rest.
+FEW = 20
 
 
 def choose(controllers: Iterable[Controller], select: str) -> list[Controller]:
@@ -109,13 +111,15 @@ async def run_controllers(
     return manager
 
 
-def _rest(took: float) -> float:
-    """How long a key is left alone after a reconcile of so many seconds.
+def _rest(took: float, looked_at: int) -> float:
+    """How long a key is left alone after a reconcile of so many seconds that looked at so many objects.
 
     A large ReplicaSet changes with every one of its Pods, and each look at it costs in proportion to all of them:
-    without a pause, bringing up N Pods would cost N squared. Small objects, and a virtual clock, hardly wait.
+    without a pause, bringing up N Pods would cost N squared. Small objects, and a clock that stands still, do not wait.
     """
-    return min(max(took - QUICK_SECONDS, 0.0) * REST_FACTOR, REST_SECONDS)
+    if looked_at <= FEW:
+        return 0.0
+    return min(took * REST_FACTOR, looked_at * REST_EACH, REST_SECONDS)
 
 
 class _Running:
@@ -188,18 +192,19 @@ class _Running:
 
     async def _work(self) -> None:
         while (key := await self._queue.get()) is not None:
+            work = Work(self._shared, key)
             began = self._clock.monotonic()
             try:
-                await self._reconcile(key)
+                await self._reconcile(key, work)
             finally:
-                self._queue.done(key, _rest(self._clock.monotonic() - began))
+                self._queue.done(key, _rest(self._clock.monotonic() - began, work.looked_at))
 
-    async def _reconcile(self, key: str) -> None:
+    async def _reconcile(self, key: str, work: Work) -> None:
         if not self._shared.caught_up(key):
             self._queue.add_after(key, BEHIND_SECONDS)
             return
         try:
-            again = await self.controller.reconcile(Work(self._shared, key))
+            again = await self.controller.reconcile(work)
         except (ClientError, OSError) as error:
             log.info("%s %s: %s", self.controller.name, key, error)
             self._queue.add_rate_limited(key)
