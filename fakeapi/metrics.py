@@ -30,29 +30,38 @@ _VERBS = {
 _CONNECT = frozenset(("exec", "attach", "portforward", "proxy", "log"))
 
 Labels = tuple[tuple[str, str], ...]
+Values = tuple[str, ...]
+LABELS = ("component", "dry_run", "group", "resource", "scope", "subresource", "version", "verb")
 
 
 class Metrics:
     """Counts of one server since it started."""
 
     def __init__(self) -> None:
-        self._requests: Counter[Labels] = Counter()
-        self._seconds: dict[Labels, float] = {}
-        self._buckets: dict[Labels, list[int]] = {}
+        self._requests: Counter[tuple[int, Values]] = Counter()
+        self._seconds: dict[Values, float] = {}
+        self._buckets: dict[Values, list[int]] = {}
 
     def observe(self, request: Request, code: int, seconds: float) -> None:
         """Count a request that was answered."""
-        labels = _labels(request)
-        self._requests[(("code", str(code)), *labels)] += 1
-        if labels[-1][1] not in _LONG:
-            counts = self._buckets.setdefault(labels, [0] * (len(BUCKETS) + 1))
+        values = _values(request)
+        self._requests[code, values] += 1
+        if values[-1] not in _LONG:
+            counts = self._buckets.get(values)
+            if counts is None:
+                counts = self._buckets[values] = [0] * (len(BUCKETS) + 1)
             counts[bisect.bisect_left(BUCKETS, seconds)] += 1
-            self._seconds[labels] = self._seconds.get(labels, 0.0) + seconds
+            self._seconds[values] = self._seconds.get(values, 0.0) + seconds
 
     def render(self, objects: Mapping[tuple[str, str], int], started: float, version: str) -> str:
         """The page. objects: how many there are by (group, plural); started: seconds since the epoch."""
         lines = [
-            *_family("apiserver_request_total", "counter", "Counter of apiserver requests.", self._requests.items()),
+            *_family(
+                "apiserver_request_total",
+                "counter",
+                "Counter of apiserver requests.",
+                (((("code", str(code)), *_labels(values)), n) for (code, values), n in self._requests.items()),
+            ),
             *self._durations(),
             *_family(
                 "apiserver_storage_objects",
@@ -68,33 +77,33 @@ class Metrics:
     def _durations(self) -> Iterable[str]:
         name = "apiserver_request_duration_seconds"
         yield from _head(name, "histogram", "Response latency distribution in seconds.")
-        for labels, counts in self._buckets.items():
+        for values, counts in self._buckets.items():
+            labels = _labels(values)
             total = 0
             for limit, count in zip((*BUCKETS, "+Inf"), counts, strict=True):
                 total += count
                 yield f"{name}_bucket{_braces((*labels, ('le', str(limit))))} {total}"
-            yield f"{name}_sum{_braces(labels)} {self._seconds[labels]}"
+            yield f"{name}_sum{_braces(labels)} {self._seconds[values]}"
             yield f"{name}_count{_braces(labels)} {total}"
 
 
-def _labels(request: Request) -> Labels:
+def _values(request: Request) -> Values:
+    """A request's values of LABELS."""
     info = request.info
     verb = _VERBS.get(info.verb, request.method)
     if info.subresource in _CONNECT:
         verb = "CONNECT"
     elif verb == "PATCH" and "apply-patch" in request.headers.get("content-type", ""):
         verb = "APPLY"
+    dry_run = ",".join(request.query["dryRun"]) if "dryRun" in request.query else ""
+    if not info.is_resource:
+        return "apiserver", dry_run, info.group, info.resource, "", request.path, info.version, verb
     scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
-    return (
-        ("component", "apiserver"),
-        ("dry_run", ",".join(request.query.get("dryRun", ()))),
-        ("group", info.group),
-        ("resource", info.resource),
-        ("scope", scope if info.is_resource else ""),
-        ("subresource", info.subresource if info.is_resource else request.path),
-        ("version", info.version),
-        ("verb", verb),
-    )
+    return "apiserver", dry_run, info.group, info.resource, scope, info.subresource, info.version, verb
+
+
+def _labels(values: Values) -> Labels:
+    return tuple(zip(LABELS, values, strict=True))
 
 
 def _build(version: str) -> Labels:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from fakeapi.errors import FieldError, forbidden, invalid, required
@@ -442,11 +443,18 @@ def check_immutable(path: str, new: Any, old: Any) -> list[FieldError]:
     return [] if (new or None) == (old or None) else [invalid(path, new, IMMUTABLE)]
 
 
+@lru_cache(maxsize=4096)
+def _is_label(key: str, value: str) -> bool:
+    """Whether nothing is wrong with a label: most objects carry the labels of many others."""
+    return not is_qualified_name(key) and not is_label_value(value)
+
+
 def check_labels(path: str, labels: Mapping[str, str] | None) -> list[FieldError]:
     """ValidateLabels: keys and values, all under the map's own path. Upstream walks a Go map; here sorted by key."""
+    if not labels or all(_is_label(key, value) for key, value in labels.items()):
+        return []
     found: list[FieldError] = []
-    for key in sorted(labels or ()):
-        value = (labels or {})[key]
+    for key, value in sorted(labels.items()):
         found += check(path, key, is_qualified_name(key)) + check(path, value, is_label_value(value))
     return found
 

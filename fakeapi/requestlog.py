@@ -9,9 +9,8 @@ from __future__ import annotations
 import fnmatch
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fakeapi.request import Answer, Request
 
@@ -20,8 +19,7 @@ LIMIT = 20_000
 _HEAD = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One request. resource is `pods` or `pods/status`, "" for other paths; seconds until the answer began.
 
     status is the HTTP status, 0 when the connection was dropped; fault names an injected fault that had a part in it.
@@ -54,7 +52,7 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return self._asdict()
 
 
 class Requests(Sequence[Record]):

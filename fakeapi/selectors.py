@@ -71,12 +71,7 @@ class LabelSelector:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""
-        if self.never:
-            return False
-        for requirement in self.requirements:
-            if not requirement.matches(labels):
-                return False
-        return True
+        return not self.never and all(r.matches(labels) for r in self.requirements)
 
     @property
     def empty(self) -> bool:

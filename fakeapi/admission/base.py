@@ -113,7 +113,8 @@ class Plugin(Protocol):
     """One plugin; either method may do nothing. Both raise ApiError to refuse."""
 
     def handles(self, attributes: Attributes) -> bool:
-        """Whether this request concerns the plugin at all: cheap."""
+        """Whether such requests concern the plugin at all: by operation, group, resource, subresource, whether the
+        resource is namespaced and whether a namespace is named; by nothing else, since the answer is kept."""
 
     async def admit(self, attributes: Attributes) -> None:
         """Mutation: change attributes.obj in place."""
@@ -127,23 +128,37 @@ class Chain:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = plugins
+        self._concerned: dict[tuple[object, ...], list[Plugin]] = {}
+
+    def concerned(self, attributes: Attributes) -> list[Plugin]:
+        """The plugins that handle this request; found once for all of its kind, see Plugin.handles."""
+        kind = (
+            attributes.operation,
+            attributes.group,
+            attributes.resource,
+            attributes.subresource,
+            attributes.namespaced,
+            bool(attributes.namespace),
+        )
+        found = self._concerned.get(kind)
+        if found is None:
+            found = self._concerned[kind] = [p for p in self.plugins if p.handles(attributes)]
+        return found
 
     async def admit(self, attributes: Attributes) -> None:
         """Run every plugin's mutation, and once more where one asks for it. ApiError from the first that refuses."""
         again = attributes.again
         while True:
-            for plugin in self.plugins:
-                if plugin.handles(attributes):
-                    await plugin.admit(attributes)
+            for plugin in self.concerned(attributes):
+                await plugin.admit(attributes)
             if again.running or not again.needed:
                 return
             again.running = True
 
     async def validate(self, attributes: Attributes) -> None:
         """Run every plugin's validation. ApiError from the first that refuses."""
-        for plugin in self.plugins:
-            if plugin.handles(attributes):
-                await plugin.validate(attributes)
+        for plugin in self.concerned(attributes):
+            await plugin.validate(attributes)
 
 
 Step = Callable[[Attributes], Awaitable[None]]

@@ -6,6 +6,7 @@ Managed maps an Id to an Owner. Stands for apimachinery's managedfields/internal
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -129,6 +130,7 @@ def _entry_order(entry: Entry) -> tuple[Any, ...]:
     )
 
 
+@lru_cache(maxsize=256)
 def seconds(time: str | None) -> int:
     """A time's whole seconds since the epoch; 0 for none."""
     if not time:

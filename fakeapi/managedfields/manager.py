@@ -146,6 +146,7 @@ def keep_valid(before: Obj, after: Obj, warnings: list[str]) -> Obj:
     return after
 
 
+@functools.lru_cache(maxsize=1024)
 def manager_from_user_agent(user_agent: str) -> str:
     """The manager's name when the request names none: the User-Agent up to "/", printable, at most 128 bytes."""
     out, size = [], 0
