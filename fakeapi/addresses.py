@@ -1,7 +1,7 @@
 """IPAddresses: one for each cluster IP, made and taken away with its Service.
 
-Stands for what ipallocator writes (pkg/registry/core/service/ipallocator) and for the repair loop beside it. Which IP a
-Service has is allocators.py's to decide; here the record of it follows. Minors before 1.33 have no such kind.
+Stands for what ipallocator writes (pkg/registry/core/service/ipallocator). Which IP a Service has is allocators.py's to
+decide; here the record of it follows, and addressrepair.py looks after it. Minors before 1.33 have no such kind.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ class Addresses(Keeper):
         super().__init__(server.storage, {SERVICES: ""} if serving else {})
         self._server = server
         self._held: dict[str, set[str]] = {}
+        self._holders: dict[str, str] = {}
+
+    def holder(self, address: str) -> str:
+        """The key of the Service that has the address, "" for none."""
+        return self._holders.get(address, "")
 
     async def look(self, key: str) -> None:
         """See Keeper."""
@@ -44,7 +49,10 @@ class Addresses(Keeper):
         entry = await self.storage.get(key)
         wanted = cluster_ips(orjson.loads(entry.value)) if entry is not None else set()
         for address in self._held.get(key, set()) - wanted:
+            if self._holders.get(address) == key:
+                del self._holders[address]
             await self._remove(key, address)
+        self._holders |= dict.fromkeys(wanted, key)
         for address in wanted - self._held.get(key, set()):
             await self._record(key, address)
         self._held[key] = wanted
@@ -54,8 +62,9 @@ class Addresses(Keeper):
     async def _look_at_all(self) -> None:
         """The start: what is recorded, whether its Service is still there or not."""
         self._held.clear()
+        self._holders.clear()
         for entry in (await self.storage.list(PREFIX)).entries:
-            self._held.setdefault(_holder(orjson.loads(entry.value)), set()).add(entry.key.removeprefix(PREFIX))
+            self._held.setdefault(holder_of(orjson.loads(entry.value)), set()).add(entry.key.removeprefix(PREFIX))
         services = [entry.key for entry in (await self.storage.list(SERVICES)).entries]
         for key in {*services, *(key for key in self._held if key)}:
             await self.look(key)
@@ -67,13 +76,13 @@ class Addresses(Keeper):
         found = await self.storage.get(PREFIX + address)
         if found is None:
             await self.storage.create(PREFIX + address, encode(obj))
-        elif _holder(orjson.loads(found.value)) != key:
+        elif holder_of(orjson.loads(found.value)) != key:
             await self.storage.update(PREFIX + address, encode(obj), expected=found.revision)
 
     async def _remove(self, key: str, address: str) -> None:
         """Unless another Service has taken the address in the meantime."""
         found = await self.storage.get(PREFIX + address)
-        if found is not None and _holder(orjson.loads(found.value)) == key:
+        if found is not None and holder_of(orjson.loads(found.value)) == key:
             try:
                 await self.storage.delete(found.key, expected=found.revision)
             except KeyMissing:
@@ -89,7 +98,7 @@ def cluster_ips(service: Obj) -> set[str]:
     return {ip for ip in service["spec"].get("clusterIPs") or () if ip != "None"}
 
 
-def _holder(record: Obj) -> str:
+def holder_of(record: Obj) -> str:
     """The key of the Service that an IPAddress belongs to; "" for those of others."""
     parent = record["spec"].get("parentRef") or {}
     if parent.get("resource") != "services" or parent.get("group"):

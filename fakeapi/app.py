@@ -16,6 +16,7 @@ from typing import Any
 from fakeapi import admission, asgi, authorization, codec, discovery, errors, openapi, poststart
 from fakeapi.accounts import Accounts, PublicKey
 from fakeapi.addresses import Addresses
+from fakeapi.addressrepair import AddressRepair
 from fakeapi.admission.base import Host, Obj
 from fakeapi.allocators import ServiceAllocators
 from fakeapi.authentication import Authenticator
@@ -41,6 +42,7 @@ from fakeapi.schema import decode, definitions
 from fakeapi.storage.base import KeyExists, Storage
 from fakeapi.streaming.upgrade import TAKE
 from fakeapi.tap import Tap
+from fakeapi.upkeep import Upkeep
 from fakeapi.watchcache import WatchCache
 
 log = logging.getLogger("fakekube")
@@ -84,7 +86,9 @@ class ApiServer:
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
         self.custom = Definitions(self, Webhook(self.reader, self.rng).ask)
         self.expiry = Expiry(storage, self.clock)
-        self.keepers: tuple[Keeper, ...] = (Availability(self), Addresses(self))
+        addresses = Addresses(self)
+        self.keepers: tuple[Keeper, ...] = (Availability(self), addresses, AddressRepair(self, addresses))
+        self.upkeep: Upkeep | None = None
         self.tap: Tap | None = None
         self.control: Control | None = None
         self.metrics = Metrics()
@@ -95,27 +99,33 @@ class ApiServer:
 
     async def start(self, facts: poststart.Facts) -> None:
         """Make what exists from the start; what is there already stays as it is."""
-        for row, obj in poststart.objects(self.table, facts):
-            await self._insert(row, obj)
+        objects = list(poststart.objects(self.table, facts))
+        made = [await self.insert(row, obj) for row, obj in objects]
         await self.custom.start()
         await self.expiry.start()
         for keeper in self.keepers:
             await keeper.start()
+        self.upkeep = Upkeep(self, facts)
+        await self.upkeep.start(objects, revise=not all(made))
 
-    async def _insert(self, row: Resource, obj: Obj) -> None:
+    async def insert(self, row: Resource, obj: Obj) -> bool:
+        """Store an object that is complete but for uid and creation time; whether it was not there before."""
         from fakeapi import meta
 
         metadata = obj["metadata"]
         metadata.setdefault("uid", meta.new_uid(self.rng))
         metadata.setdefault("creationTimestamp", rfc3339(self.clock.now()))
         try:
-            await self.storage.create(storage_key(row, metadata.get("namespace", ""), metadata["name"]), encode(obj))
+            await self.storage.create(row.key(metadata.get("namespace", ""), metadata["name"]), encode(obj))
         except KeyExists:
-            return
+            return False
+        return True
 
     async def stop(self) -> None:
         """End every watch and close the store."""
         self.closing.set()
+        if self.upkeep is not None:
+            await self.upkeep.stop()
         for keeper in self.keepers:
             await keeper.stop()
         await self.expiry.stop()
@@ -151,7 +161,7 @@ class ApiServer:
         storage = row.custom.storage(self.storage) if row.custom else self.storage
         cache = WatchCache(
             storage,
-            storage_prefix(row),
+            row.prefix,
             namespaced=row.namespaced,
             fields=lambda obj: {name: value(obj) for name, value in strategy.fields.items()},
             index="spec.nodeName" if "spec.nodeName" in strategy.fields else "",
@@ -301,13 +311,3 @@ def registry_key(row: Resource) -> tuple[str, str, str]:
 def api_version(group: str, version: str) -> str:
     """`apps/v1`, `v1`."""
     return f"{group}/{version}" if group else version
-
-
-def storage_prefix(row: Resource) -> str:
-    """Where a row's objects are kept, as upstream lays out etcd."""
-    return f"/registry/{row.storage_key}/"
-
-
-def storage_key(row: Resource, namespace: str, name: str) -> str:
-    """The key of one object."""
-    return storage_prefix(row) + (f"{namespace}/{name}" if row.namespaced else name)

@@ -4,7 +4,7 @@ Stands for kube-apiserver's post-start hooks: system namespaces, the kubernetes 
 EndpointSlice and address, the default ServiceCIDR, RBAC's and flow control's default objects, system priority classes,
 APIServices, two ConfigMaps and the server's identity lease. Objects come complete, as the registry would have stored
 them (defaults, status, managedFields, generation), but for uid, resourceVersion and creationTimestamp, to be
-inserted in one go. Leaves out their upkeep: what a client deletes stays deleted until the next start.
+inserted in one go. What comes back when it is deleted is upkeep.py's to say.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 GROUP = "flowcontrol.apiserver.k8s.io"
+MANDATORY = frozenset(("exempt", "catch-all"))
 ANNOTATIONS = {"apf.kubernetes.io/autoupdate-spec": "true"}
 
 # name -> (nominal shares, lendable percent, (queues, hand size, queue length) or None for Reject).

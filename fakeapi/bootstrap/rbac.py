@@ -1,7 +1,7 @@
 """RBAC's default roles and bindings as objects, made from the tables of policy.py and controllers.py.
 
-Stands for plugin/pkg/auth/authorizer/rbac/bootstrappolicy; as its rule builder does, lists are sorted. Left out: the
-reconciliation of roles that somebody has changed.
+Stands for plugin/pkg/auth/authorizer/rbac/bootstrappolicy; as its rule builder does, lists are sorted. Roles that
+somebody has changed are upkeep.py's.
 """
 
 from __future__ import annotations

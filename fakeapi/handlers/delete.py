@@ -28,6 +28,9 @@ async def delete(scope: Scope, request: Request) -> Answer:
     """The object, or a Status with its uid."""
     form = scope.accepted(request)
     options = await read_options(request, scope)
+    refuse = scope.row.strategy.undeletable
+    if refuse is not None and (reason := refuse(request.info.name)):
+        raise errors.forbidden_object(scope.row.group, scope.row.plural, request.info.name, reason)
     ctx = scope.context(request, options.dry_run)
     ctx.warnings = request.warnings
     stored = await _delete_one(scope, request, ctx, request.info.namespace, request.info.name, options)

@@ -117,6 +117,15 @@ class Resource:
             if not getattr(self, name):
                 object.__setattr__(self, name, value)
 
+    @property
+    def prefix(self) -> str:
+        """Where the row's objects are kept, as upstream lays out etcd."""
+        return f"/registry/{self.storage_key}/"
+
+    def key(self, namespace: str, name: str) -> str:
+        """The key of one object."""
+        return self.prefix + (f"{namespace}/{name}" if self.namespaced else name)
+
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name."""
         return next((s for s in self.subresources if s.name == name), None)

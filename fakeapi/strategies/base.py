@@ -105,6 +105,7 @@ class Strategy:
     default_propagation               what a DELETE without propagationPolicy means: "Background" or "Orphan"
     graceful(obj, seconds)            grace period of a delete in seconds, None for at once (Pods only)
     begin_delete(obj, ctx)            a deletion that only marks the object (Namespaces): change it and answer True
+    undeletable(name)                 why the object of that name is never deleted (403), "" where it can be
     should_delete(new, old)           a further condition for an update to end a deletion (Namespaces' finalizers)
     bare_finalizers                   finalizers need no domain: kinds outside pkg/apis/core's rules
     hidden_annotations                annotations that stand for fields of the internal type: Tables do not show them
@@ -134,6 +135,7 @@ class Strategy:
     graceful: Callable[[Obj, int | None], int | None] | None = None
     begin_delete: Callable[[Obj, Context], bool] | None = None
     delete_warning: str = ""
+    undeletable: Callable[[str], str] | None = None
     should_delete: Callable[[Obj, Obj], bool] | None = None
     bare_finalizers: bool = False
     hidden_annotations: tuple[str, ...] = ()

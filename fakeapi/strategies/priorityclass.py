@@ -55,12 +55,17 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return found + check_immutable("preemptionPolicy", new.get("preemptionPolicy"), old.get("preemptionPolicy"))
 
 
+def _undeletable(name: str) -> str:
+    return "this is a system priority class and cannot be deleted" if name in SYSTEM else ""
+
+
 STRATEGY = Strategy(
     default=_default,
     prepare_create=_prepare_create,
     validate=_validate,
     validate_update=_validate_update,
     name=name_is_dns_subdomain,
+    undeletable=_undeletable,
     printer=table(
         NAME,
         column("Value", path("value", default=0), "integer"),
