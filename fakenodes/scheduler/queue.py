@@ -53,6 +53,7 @@ class SchedulingQueue:
         self._hints = hints
         self._gated = gated
         self._pods: dict[str, Queued] = {}
+        self._waiting: dict[str, Queued] = {}  # those of them whose place is "waiting": every event asks for these
         self._active: list[tuple[Any, int, Queued]] = []
         self._backoff: list[tuple[float, int, Queued]] = []
         self._errors: list[tuple[float, int, Queued]] = []
@@ -91,7 +92,7 @@ class SchedulingQueue:
         """The pod is gone or has a node."""
         queued = self._pods.pop(uid, None)
         if queued is not None:
-            queued.place = "out"
+            self._put(queued, "out")
 
     def rejected(self, queued: Queued, plugins: set[str]) -> None:
         """No node could take the pod: wait for an event that one of the plugins cares for."""
@@ -100,7 +101,7 @@ class SchedulingQueue:
         queued.rejected_by = plugins
         queued.failures += 1
         queued.failed_at = self._clock.monotonic()
-        queued.place = "waiting"
+        self._put(queued, "waiting")
 
     def failed(self, queued: Queued) -> None:
         """Something went wrong: try again after the back-off."""
@@ -113,7 +114,7 @@ class SchedulingQueue:
 
     def move(self, event: Event) -> None:
         """Let the waiting pods that the event may help be tried again."""
-        for queued in [q for q in self._pods.values() if q.place == "waiting"]:
+        for queued in list(self._waiting.values()):
             if self._helps(queued, event):
                 self._requeue(queued)
 
@@ -127,7 +128,7 @@ class SchedulingQueue:
         while True:
             await self._clock.sleep(FLUSH_SECONDS)
             now = self._clock.monotonic()
-            for queued in [q for q in self._pods.values() if q.place == "waiting" and now - q.failed_at > MAX_WAIT]:
+            for queued in [q for q in self._waiting.values() if now - q.failed_at > MAX_WAIT]:
                 self._requeue(queued)
 
     async def pop(self) -> Queued:
@@ -155,7 +156,7 @@ class SchedulingQueue:
     def _admit(self, queued: Queued) -> None:
         queued.rejected_by = self._gated(queued.pod)
         if queued.rejected_by:
-            queued.place = "gated"
+            self._put(queued, "gated")
         else:
             self._push_active(queued)
 
@@ -174,14 +175,21 @@ class SchedulingQueue:
         else:
             self._push_active(queued)
 
+    def _put(self, queued: Queued, place: str) -> None:
+        queued.place = place
+        if place == "waiting":
+            self._waiting[queued.pod.uid] = queued
+        else:
+            self._waiting.pop(queued.pod.uid, None)
+
     def _push_active(self, queued: Queued) -> None:
-        queued.place = "active"
+        self._put(queued, "active")
         self._serial += 1
         heapq.heappush(self._active, (self._sort_key(queued.pod, queued.since), self._serial, queued))
         self._wake.set()
 
     def _push_backoff(self, queued: Queued, place: str) -> None:
-        queued.place = place
+        self._put(queued, place)
         self._serial += 1
         heap = self._errors if place == "error" else self._backoff
         heapq.heappush(heap, (queued.failed_at + queued.backoff, self._serial, queued))

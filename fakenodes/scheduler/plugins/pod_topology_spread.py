@@ -43,6 +43,9 @@ class Constraint:
 
     def count(self, node: NodeInfo, namespace: str) -> int:
         """Living pods of the namespace on the node that the selector matches."""
+        known: int | None = node.memo.get(self.id)
+        if known is not None:
+            return known
         selector = self.selector
 
         def matches(pod: PodInfo) -> bool:
@@ -71,11 +74,10 @@ class Spread:
 
 @dataclass(slots=True)
 class Ranking:
-    """What the score knows: counts and weights of the constraints, and nodes that lack a label."""
+    """What the score knows: the constraints with counts by domain (None: a host is its own) and weights; nodes that
+    lack a label."""
 
-    constraints: list[Constraint]
-    counts: list[dict[str, int]]
-    weights: list[float]
+    constraints: list[tuple[Constraint, dict[str, int] | None, float]]
     ignored: set[str]
 
 
@@ -165,47 +167,46 @@ class PodTopologySpread:
         if not constraints:
             return SKIP
         ignored = {n.name for n in nodes if own and any(c.key not in n.labels for c in constraints)}
-        counts: list[dict[str, int]] = [
-            {n.labels[c.key]: 0 for n in nodes if n.name not in ignored and c.key in n.labels} for c in constraints
-        ]
-        weights = [math.log((len(nodes) - len(ignored) if c.key == HOSTNAME else len(found)) + 2)
-                   for c, found in zip(constraints, counts, strict=True)]  # fmt: skip
         affinity = compile_affinity(pod)
-        for constraint, found in zip(constraints, counts, strict=True):
-            if constraint.key == HOSTNAME:
-                continue  # a host is its own domain: counted when it is scored
-            for node in self._snapshot.nodes:
-                domain = node.labels.get(constraint.key)
+        ranked: list[tuple[Constraint, dict[str, int] | None, float]] = []
+        for constraint in constraints:
+            key = constraint.key
+            if key == HOSTNAME:  # counted when it is scored
+                ranked.append((constraint, None, math.log(len(nodes) - len(ignored) + 2)))
+                continue
+            found = {n.labels[key]: 0 for n in nodes if key in n.labels and n.name not in ignored}
+            for node in self._snapshot.nodes if found else ():
+                domain = node.labels.get(key)
                 if domain in found and _included(constraint, pod, node, affinity):
                     found[domain] += constraint.count(node, pod.namespace)
-        state[f"{self.name}/score"] = Ranking(constraints, counts, weights, ignored)
+            ranked.append((constraint, found, math.log(len(found) + 2)))
+        state[f"{self.name}/score"] = Ranking(ranked, ignored)
         return None
 
     def score(self, state: State, pod: PodInfo, node: NodeInfo) -> int:
         """More like pods in the node's domains, a larger number."""
-        ranking: Ranking = state[f"{self.name}/score"]
+        ranking: Ranking = state["PodTopologySpread/score"]
         if node.name in ranking.ignored:
             return 0
         total = 0.0
-        for constraint, counts, weight in zip(ranking.constraints, ranking.counts, ranking.weights, strict=True):
+        for constraint, counts, weight in ranking.constraints:
             domain = node.labels.get(constraint.key)
             if domain is None:
                 continue
-            found = constraint.count(node, pod.namespace) if constraint.key == HOSTNAME else counts.get(domain, 0)
+            found = constraint.count(node, pod.namespace) if counts is None else counts.get(domain, 0)
             total += found * weight + (constraint.max_skew - 1)
         return round(total)
 
     def normalize(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], scores: list[int]) -> list[int]:
         """Fewer like pods are better; nodes that lack a label get nothing."""
         ranking: Ranking = state[f"{self.name}/score"]
-        counted = [s for s, n in zip(scores, nodes, strict=True) if n.name not in ranking.ignored]
+        ignored = ranking.ignored
+        counted = [s for s, n in zip(scores, nodes, strict=True) if n.name not in ignored] if ignored else scores
         least, most = min(counted, default=0), max(counted, default=0)
+        if least == most and not ignored:
+            return [MAX_SCORE] * len(scores)
         return [
-            0
-            if node.name in ranking.ignored
-            else MAX_SCORE
-            if most == 0
-            else MAX_SCORE * (most + least - score) // most
+            0 if node.name in ignored else MAX_SCORE if most == 0 else MAX_SCORE * (most + least - score) // most
             for score, node in zip(scores, nodes, strict=True)
         ]
 
