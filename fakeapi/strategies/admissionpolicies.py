@@ -6,7 +6,14 @@ Stands for pkg/apis/admissionregistration/validation as far as policies go.
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, forbidden, invalid, required
-from fakeapi.names import check, check_label_selector, is_dns1035_label, is_dns1123_subdomain, is_path_segment
+from fakeapi.names import (
+    check,
+    check_label_selector,
+    is_dns1035_label,
+    is_dns1123_subdomain,
+    is_path_segment,
+    name_is_dns_subdomain,
+)
 from fakeapi.strategies.base import Obj
 from fakeapi.strategies.expressions import Scope
 from fakeapi.strategies.webhooks import (
@@ -103,12 +110,15 @@ def _param_ref(at: str, reference: Obj) -> list[FieldError]:
 def check_common_binding(spec: Obj) -> list[FieldError]:
     """Policy name, parameters, match resources."""
     name = spec.get("policyName", "")
-    found = check("spec.policyName", name, is_path_segment(name)) if name else [required("spec.policyName")]
+    found = (
+        check("spec.policyName", name, name_is_dns_subdomain(name, False)) if name else [required("spec.policyName")]
+    )
     reference = spec.get("paramRef")
     if reference is not None:
         found += _param_ref("spec.paramRef", reference)
     if spec.get("matchResources") is not None:
-        found += check_match("spec.matchResources", spec["matchResources"])
+        # Upstream misspells the path.
+        found += check_match("spec.matchResouces", spec["matchResources"])
     return found
 
 

@@ -6,10 +6,12 @@ Stands for pkg/registry/certificates/certificates and pkg/apis/certificates/vali
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 from cryptography import x509
 
-from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
+from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
+from fakeapi.gofmt import go_quote
 from fakeapi.names import check, is_dns1123_label, is_dns1123_subdomain, name_is_path_segment
 from fakeapi.patterns import lazy
 from fakeapi.strategies.base import Context, Obj, Printer, Strategy, SubStrategy
@@ -41,6 +43,9 @@ _USAGES = (
     "signing",
     "timestamping",
 )
+# A subdomain; and with a slash, a subdomain and a label behind it.
+_MAX_DOMAIN = 253
+_MAX_SIGNER = 571
 _DECISIONS = ("Approved", "Denied")
 _FINAL = (*_DECISIONS, "Failed")
 _PEM = lazy(r"-----BEGIN ([A-Z0-9 ]+)-----")
@@ -99,17 +104,28 @@ def _request(encoded: str) -> list[FieldError]:
 
 
 def _signer(name: str) -> list[FieldError]:
+    """ValidateSignerName, and the name that version v1 does not know any more."""
     at = "spec.signerName"
+    if name == "kubernetes.io/legacy-unknown":
+        return [invalid(at, name, "the legacy signerName is not allowed via this API version")]
     if not name:
         return [required(at)]
     domain, slash, rest = name.partition("/")
-    if not slash or not rest or "/" in rest:
+    if not slash or "/" in rest:
         text = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
         return [invalid(at, name, text)]
-    found = [e for part in domain.split(".") for e in check(at, part, is_dns1123_label(part))]
+    found = [too_long(at, _MAX_DOMAIN)] if len(domain) > _MAX_DOMAIN else []
+    found += _labels(at, domain, is_dns1123_label)
     if "." not in domain:
         found.append(invalid(at, domain, "should be a domain with at least two segments separated by dots"))
-    return found + check(at, rest, is_dns1123_subdomain(rest))
+    found += _labels(at, rest, is_dns1123_subdomain)
+    return found + ([too_long(at, _MAX_SIGNER)] if len(name) > _MAX_SIGNER else [])
+
+
+def _labels(at: str, value: str, rule: Callable[[str], list[str]]) -> list[FieldError]:
+    """What is wrong with the first bad part between dots."""
+    bad = next(((part, texts) for part in value.split(".") if (texts := rule(part))), None)
+    return check(at, value, [f"validating label {go_quote(bad[0])}: {text}" for text in bad[1]]) if bad else []
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:

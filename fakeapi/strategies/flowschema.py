@@ -10,18 +10,25 @@ from functools import lru_cache
 import orjson
 
 from fakeapi.bootstrap import flowcontrol
-from fakeapi.errors import FieldError, forbidden, invalid, not_supported, required
+from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from fakeapi.gofmt import GoText
-from fakeapi.names import check, name_is_dns_subdomain
+from fakeapi.names import check, is_dns1123_label, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
 
 _METHODS = ("ByNamespace", "ByUser")
-_SUBJECTS = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
+_SUBJECTS = {"ServiceAccount": "serviceAccount", "User": "user", "Group": "group"}
 _MAX_PRECEDENCE = 10000
-_VERBS = frozenset(("get", "list", "create", "update", "delete", "deletecollection", "patch", "watch", "proxy"))
-_PATH_VERBS = frozenset(("head", "options", "post", "put"))
-_WORDS = {"verbs": "verbs", "apiGroups": "api groups", "resources": "resources", "nonResourceURLs": "nonResourceURLs"}
+_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch")
+_WORDS = {
+    "verbs": "verbs",
+    "apiGroups": "api groups",
+    "resources": "resources",
+    "namespaces": "namespaces",
+    "nonResourceURLs": "non-resource URLs",
+}
+_NAMESPACE = "each member of this list must be '*' or a DNS-1123 label"
+_NO_NAMESPACE = "resource rules that are not cluster scoped must supply at least one namespace"
 
 
 def _default(obj: Obj) -> None:
@@ -35,22 +42,32 @@ def _prepare_create(obj: Obj, ctx: Context) -> None:
 
 
 def _subject(at: str, subject: Obj) -> list[FieldError]:
-    kind = subject.get("kind", "")
+    kind = subject.get("kind") or ""
     if kind not in _SUBJECTS:
-        return [not_supported(f"{at}.kind", kind, tuple(_SUBJECTS))]
+        return [not_supported(f"{at}.kind", kind, sorted(_SUBJECTS))]
     field = _SUBJECTS[kind]
-    found = (
-        []
-        if subject.get(field) is not None
-        else [required(f"{at}.{field}", f"{field} is required when subject kind is '{kind}'")]
-    )
-    if subject.get(field) is not None and not subject[field].get("name"):
-        found.append(required(f"{at}.{field}.name"))
-    if kind == "ServiceAccount" and subject.get(field) is not None and not subject[field].get("namespace"):
-        found.append(required(f"{at}.{field}.namespace", "must specify namespace for service account"))
+    own = subject.get(field)
+    if own is None:
+        found = [required(f"{at}.{field}", f"{field} is required when subject kind is '{kind}'")]
+    else:
+        found = _account(f"{at}.{field}", own) if kind == "ServiceAccount" else _named(f"{at}.{field}", own)
     text = "{0} is forbidden when subject kind is not '{1}'"
     others = ((f, k) for k, f in _SUBJECTS.items() if k != kind and subject.get(f) is not None)
     return found + [forbidden(f"{at}.{f}", text.format(f, k)) for f, k in others]
+
+
+def _named(at: str, subject: Obj) -> list[FieldError]:
+    return [] if subject.get("name") else [required(f"{at}.name")]
+
+
+def _account(at: str, account: Obj) -> list[FieldError]:
+    name, namespace = account.get("name"), account.get("namespace")
+    found = _named(at, account)
+    if name and name != "*":
+        found += check(f"{at}.name", name, name_is_dns_subdomain(name, False))
+    if not namespace:
+        return [*found, required(f"{at}.namespace", "must specify namespace for service account")]
+    return found + check(f"{at}.namespace", namespace, is_dns1123_label(namespace))
 
 
 def _rule(at: str, rule: Obj) -> list[FieldError]:
@@ -63,28 +80,41 @@ def _rule(at: str, rule: Obj) -> list[FieldError]:
     if not resources and not rule.get("nonResourceRules"):
         found.append(required(at, "at least one of resourceRules and nonResourceRules has to be non-empty"))
     for i, resource in enumerate(resources):
-        own = f"{at}.resourceRules[{i}]"
-        found += _verbs(own, resource)
-        for field, word in (("apiGroups", "api group"), ("resources", "resource")):
-            found += _several(own, resource, field, f"resource rules must supply at least one {word}")
-        if not resource.get("namespaces") and not resource.get("clusterScope"):
-            text = "resource rules that are not cluster scoped must supply at least one namespace"
-            found.append(required(f"{own}.namespaces", text))
+        found += _resource_rule(f"{at}.resourceRules[{i}]", resource)
     for i, path_rule in enumerate(rule.get("nonResourceRules") or ()):
-        own = f"{at}.nonResourceRules[{i}]"
-        found += _verbs(own, path_rule)
-        text = "nonResourceURLs must contain at least one value"
-        found += _several(own, path_rule, "nonResourceURLs", text)
-        for n, url in enumerate(path_rule.get("nonResourceURLs") or ()):
-            found += _url(f"{own}.nonResourceURLs[{n}]", url)
+        found += _path_rule(f"{at}.nonResourceRules[{i}]", path_rule)
     return found
+
+
+def _resource_rule(at: str, rule: Obj) -> list[FieldError]:
+    found = _verbs(at, rule)
+    for field, word in (("apiGroups", "api group"), ("resources", "resource")):
+        found += _several(at, rule, field, f"resource rules must supply at least one {word}")
+    namespaces = rule.get("namespaces") or []
+    if not namespaces and rule.get("clusterScope"):
+        return found
+    found += _several(at, rule, "namespaces", _NO_NAMESPACE)
+    if "*" not in namespaces:
+        for i, namespace in enumerate(namespaces):
+            texts = [f"{_NAMESPACE}; {text}" for text in is_dns1123_label(namespace)]
+            found += check(f"{at}.namespaces[{i}]", namespace, texts)
+    return found
+
+
+def _path_rule(at: str, rule: Obj) -> list[FieldError]:
+    urls = rule.get("nonResourceURLs") or []
+    found = _verbs(at, rule)
+    found += _several(at, rule, "nonResourceURLs", "nonResourceURLs must contain at least one value")
+    if "*" in urls:
+        return found
+    return found + [e for i, url in enumerate(urls) for e in _url(f"{at}.nonResourceURLs[{i}]", url)]
 
 
 def _verbs(at: str, rule: Obj) -> list[FieldError]:
     verbs = rule.get("verbs") or []
     found = _several(at, rule, "verbs", "verbs must contain at least one value")
-    unknown = [] if "*" in verbs else [v for v in verbs if v not in _VERBS and v not in _PATH_VERBS]
-    return found + ([not_supported(f"{at}.verbs", verbs, (*sorted(_VERBS), "*"))] if unknown else [])
+    unknown = "*" not in verbs and any(verb not in _VERBS for verb in verbs)
+    return found + ([not_supported(f"{at}.verbs", verbs, _VERBS)] if unknown else [])
 
 
 def _several(at: str, rule: Obj, field: str, text: str) -> list[FieldError]:
@@ -93,27 +123,37 @@ def _several(at: str, rule: Obj, field: str, text: str) -> list[FieldError]:
     if not values:
         return [required(f"{at}.{field}", text)]
     if "*" in values and len(values) > 1:
-        word = _WORDS[field]
-        return [invalid(f"{at}.{field}", values, f"if '*' is present, must not specify other {word}")]
+        return [invalid(f"{at}.{field}", values, f"if '*' is present, must not specify other {_WORDS[field]}")]
     return []
 
 
 def _url(at: str, url: str) -> list[FieldError]:
-    if url == "*":
+    """ValidateNonResourceURLPath."""
+    if url == "/":
         return []
-    if not url:
-        return [invalid(at, url, "must not be empty")]
-    if not url.startswith("/"):
-        return [invalid(at, url, "must start with slash")]
-    if " " in url:
-        return [invalid(at, url, "must not contain white-space")]
-    if "//" in url:
-        return [invalid(at, url, "must not contain double slash")]
-    if "*" in url and url.index("*") != len(url) - 1:
-        return [invalid(at, url, "wildcard can only do suffix matching")]
-    if url.endswith("*") and not url.endswith("/*"):
-        return [invalid(at, url, "wildcard can only do suffix matching")]
-    return []
+    stars = url.count("*")
+    rules = (
+        (not url, "must not be empty"),
+        (not url.startswith("/"), "must start with slash"),
+        (" " in url, "must not contain white-space"),
+        ("//" in url, "must not contain double slash"),
+        (stars > 1 or (stars == 1 and not url.endswith("/*")), "wildcard can only do suffix matching"),
+    )
+    return next(([invalid(at, url, text)] for broken, text in rules if broken), [])
+
+
+def check_conditions(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """ValidateFlowSchemaStatus and ValidatePriorityLevelConfigurationStatus."""
+    found: list[FieldError] = []
+    seen: set[str] = set()
+    for i, condition in enumerate((new.get("status") or {}).get("conditions") or ()):
+        kind, at = condition.get("type") or "", f"status.conditions[{i}].type"
+        if kind in seen:
+            found.append(duplicate(at, kind))
+        seen.add(kind)
+        if not kind:
+            found.append(required(at, "must not be empty"))
+    return found
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
@@ -208,6 +248,7 @@ STRATEGY = Strategy(
     prepare_create=_prepare_create,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),
+    validate_status=check_conditions,
     name=name_is_dns_subdomain,
     generation=True,
     printer=table(

@@ -5,13 +5,19 @@ Stands for pkg/registry/flowcontrol/prioritylevelconfiguration, its validation a
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
+from fakeapi.bootstrap import flowcontrol
 from fakeapi.errors import FieldError, forbidden, invalid, not_supported, required
 from fakeapi.names import name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
+from fakeapi.strategies.flowschema import check_conditions
 
+_MAX_QUEUES = 10**7
+_HASH_BITS = 60
 _QUEUING = (("queues", 64), ("handSize", 8), ("queueLengthLimit", 50))
 
 
@@ -83,14 +89,24 @@ def _queuing(at: str, queuing: Obj) -> list[FieldError]:
         found.append(invalid(f"{at}.queueLengthLimit", length, "must be positive"))
     if queues <= 0:
         found.append(invalid(f"{at}.queues", queues, "must be positive"))
+    elif queues > _MAX_QUEUES:
+        found.append(invalid(f"{at}.queues", queues, f"must not be greater than {_MAX_QUEUES}"))
     if hand <= 0:
         found.append(invalid(f"{at}.handSize", hand, "must be positive"))
     elif hand > queues:
         found.append(invalid(f"{at}.handSize", hand, f"should not be greater than queues ({queues})"))
+    elif math.ceil(math.log2(queues) * hand) > _HASH_BITS:
+        # shufflesharding.RequiredEntropyBits: a hand is dealt from one hash.
+        text = f"required entropy bits of deckSize {queues} and handSize {hand} should not be greater than {_HASH_BITS}"
+        found.append(invalid(f"{at}.handSize", hand, text))
     return found
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
+    return _spec(obj) + _fixed(obj)
+
+
+def _spec(obj: Obj) -> list[FieldError]:
     spec = obj["spec"]
     kind, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
     found: list[FieldError] = []
@@ -109,6 +125,47 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     return found + _limited("spec.limited", limited)
 
 
+def _fixed(obj: Obj) -> list[FieldError]:
+    """ValidateIfMandatoryPriorityLevelConfigurationObject: of `exempt`, only its share may be chosen."""
+    name, spec = obj["metadata"].get("name") or "", obj["spec"]
+    wanted = _mandatory().get(name)
+    if wanted is None:
+        return []
+    free = ("exempt",) if name == "exempt" else ()
+    kept, given = ({k: v for k, v in x.items() if k not in free} for x in (wanted, spec))
+    if kept == given:
+        return []
+    but = " except the 'spec.exempt' field" if free else ""
+    return [invalid("spec", _go(spec), f"spec of '{name}'{but} must equal the fixed value")]
+
+
+@lru_cache(maxsize=1)
+def _mandatory() -> dict[str, Obj]:
+    plural = "prioritylevelconfigurations"
+    found = {o["metadata"]["name"]: o["spec"] for p, o in flowcontrol.objects(36, "v1", "") if p == plural}
+    return {name: found[name] for name in ("exempt", "catch-all")}
+
+
+def _go(spec: Obj) -> Obj:
+    """The spec as Go prints the internal type."""
+    limited, exempt = spec.get("limited"), spec.get("exempt")
+    response = (limited or {}).get("limitResponse") or {}
+    queuing = response.get("queuing")
+    queues = None if queuing is None else {f[0].upper() + f[1:]: queuing.get(f) or 0 for f, _ in _QUEUING}
+    shown: Obj = {"Type": spec.get("type") or "", "Limited": None, "Exempt": None}
+    if limited is not None:
+        shown["Limited"] = {
+            "NominalConcurrencyShares": limited.get("nominalConcurrencyShares") or 0,
+            "LimitResponse": {"Type": response.get("type") or "", "Queuing": queues},
+            "LendablePercent": limited.get("lendablePercent"),
+            "BorrowingLimitPercent": limited.get("borrowingLimitPercent"),
+        }
+    if exempt is not None:
+        fields = ("nominalConcurrencyShares", "lendablePercent")
+        shown["Exempt"] = {f[0].upper() + f[1:]: exempt.get(f) for f in fields}
+    return shown
+
+
 def _queue(field: str) -> Any:
     return path("spec", "limited", "limitResponse", "queuing", field, default="<none>")
 
@@ -118,6 +175,7 @@ STRATEGY = Strategy(
     prepare_create=_prepare_create,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),
+    validate_status=check_conditions,
     name=name_is_dns_subdomain,
     generation=True,
     printer=table(

@@ -10,18 +10,17 @@ from fakeapi.names import check, check_immutable, check_labels, is_dns1123_label
 from fakeapi.strategies import nodelabels
 from fakeapi.strategies.base import Column, Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, path, table
-from fakeapi.strategies.limits import check_amount, check_container_name
+from fakeapi.strategies.podspec.internal import go_struct
+from fakeapi.strategies.podspec.resources import validate_container_resources
 from fakeapi.strategies.podspec.scheduling import validate_tolerations
 
 
 def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     handler = obj.get("handler", "")
     found = check("handler", handler, is_dns1123_label(handler))
-    overhead = (obj.get("overhead") or {}).get("podFixed") or {}
-    for name in sorted(overhead):
+    if obj.get("overhead") is not None:
         # Upstream borrows the check of a container's limits, with its path.
-        at = f"overhead.limits[{name}]"
-        found += check_container_name(at, name) + check_amount(at, overhead[name])
+        found += validate_container_resources({"limits": obj["overhead"].get("podFixed")}, (), "overhead")
     scheduling = obj.get("scheduling")
     if scheduling is not None:
         found += check_labels("scheduling.nodeSelector", scheduling.get("nodeSelector"))
@@ -31,8 +30,10 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 def _tolerations(tolerations: list[Obj]) -> list[FieldError]:
     at = "scheduling.tolerations"
-    repeated = [duplicate(f"{at}[{i}]", t) for i, t in enumerate(tolerations) if t in tolerations[:i]]
-    return validate_tolerations(tolerations, at) + repeated
+    twice = [(i, t) for i, t in enumerate(tolerations) if t in tolerations[:i]]
+    return validate_tolerations(tolerations, at) + [
+        duplicate(f"{at}[{i}]", go_struct("Toleration", t)) for i, t in twice
+    ]
 
 
 def _warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:

@@ -82,8 +82,10 @@ def _validate_spec(spec: Obj) -> list[FieldError]:
     if management not in _MANAGEMENT:
         errors.append(invalid("spec.podManagementPolicy", management, "must be 'OrderedReady' or 'Parallel'"))
     errors += _strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy")
-    for name, policy in (spec.get("persistentVolumeClaimRetentionPolicy") or {}).items():
-        if policy not in _RETENTION:
+    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+    for name in ("whenDeleted", "whenScaled"):
+        policy = retention.get(name)
+        if policy is not None and policy not in _RETENTION:
             where = f"spec.persistentVolumeClaimRetentionPolicy.{name}"
             errors.append(not_supported(where, policy, _RETENTION))
     errors += check_non_negative("spec.replicas", spec.get("replicas"))

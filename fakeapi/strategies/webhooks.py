@@ -16,6 +16,7 @@ from fakeapi.names import (
     check_label_selector,
     is_dns1035_label,
     is_dns1123_subdomain,
+    is_path_segment,
     is_port_number,
     is_qualified_name,
 )
@@ -79,11 +80,15 @@ def _several(at: str, values: list[str], what: str) -> list[FieldError]:
 
 
 def check_rules(at: str, rules: Sequence[Obj]) -> list[FieldError]:
-    """validateRuleWithOperations of each."""
+    """validateNamedRuleWithOperations of each; rules of webhooks have no resource names."""
     found: list[FieldError] = []
     for i, rule in enumerate(rules):
         own = f"{at}[{i}]"
         versions, operations = rule.get("apiVersions") or [], rule.get("operations") or []
+        found += _resource_names(f"{own}.resourceNames", rule.get("resourceNames") or [])
+        found += _several(f"{own}.operations", operations, "operations")
+        bad = [(j, o) for j, o in enumerate(operations) if o not in _OPERATIONS]
+        found += [not_supported(f"{own}.operations[{j}]", o, _OPERATIONS) for j, o in bad]
         found += _several(f"{own}.apiGroups", rule.get("apiGroups") or [], "API groups")
         found += _several(f"{own}.apiVersions", versions, "API versions")
         found += [required(f"{own}.apiVersions[{j}]") for j, v in enumerate(versions) if not v]
@@ -91,9 +96,14 @@ def check_rules(at: str, rules: Sequence[Obj]) -> list[FieldError]:
         scope = rule.get("scope")
         if scope is not None and scope not in _SCOPES:
             found.append(not_supported(f"{own}.scope", scope, _SCOPES))
-        found += _several(f"{own}.operations", operations, "operations")
-        bad = [(j, o) for j, o in enumerate(operations) if o not in _OPERATIONS]
-        found += [not_supported(f"{own}.operations[{j}]", o, _OPERATIONS) for j, o in bad]
+    return found
+
+
+def _resource_names(at: str, names: list[str]) -> list[FieldError]:
+    found: list[FieldError] = []
+    for i, name in enumerate(names):
+        found += check(f"{at}[{i}]", name, is_path_segment(name))
+        found += [duplicate(f"{at}[{i}]", name)] if name in names[:i] else []
     return found
 
 
