@@ -74,12 +74,12 @@ def json_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Any:
             if apply is None:
                 raise _Refused
             apply(document, operation)
-        check_depth(out)
+        check_depth(document.root)
     except (_Refused, JsonError):
         raise rejected() from None
     for level in opened:
         _sort(level)
-    return out
+    return document.root
 
 
 def in_go_order(value: Any, type: Type) -> Any:
@@ -140,7 +140,7 @@ def _read_operations(body: bytes, validating: bool) -> list[Any]:
 class _Document:
     """The document in work, and the objects in it that operations have gone through."""
 
-    def __init__(self, root: Obj, opened: list[Obj]) -> None:
+    def __init__(self, root: Any, opened: list[Obj]) -> None:
         self.root = root
         self.opened = opened
         self.copied = 0
@@ -214,11 +214,23 @@ def _remove(doc: _Document, operation: Obj) -> None:
 
 
 def _replace(doc: _Document, operation: Obj) -> None:
+    if operation.get("path") == "":
+        _replace_all(doc, operation.get("value"))
+        return
     container, key = _target(doc, operation)
     if isinstance(container, list):
         container[_index(container, key, len(container))] = operation.get("value")
     else:
         container[key] = operation.get("value")
+
+
+def _replace_all(doc: _Document, value: Any) -> None:
+    """A `replace` of the path "": the whole document."""
+    if not isinstance(value, (dict, list)):
+        raise _Refused
+    doc.root = value
+    if isinstance(value, dict):
+        doc.opened.append(value)
 
 
 def _move(doc: _Document, operation: Obj) -> None:
@@ -239,7 +251,8 @@ def _copy(doc: _Document, operation: Obj) -> None:
 
 
 def _test(doc: _Document, operation: Obj) -> None:
-    if not _same(_get(*_target(doc, operation)), operation.get("value")):
+    found = doc.root if operation.get("path") == "" else _get(*_target(doc, operation))
+    if not _same(found, operation.get("value")):
         raise _Refused
 
 
@@ -280,9 +293,11 @@ def merge_patch(doc: Obj, body: bytes, *, validating: bool = True) -> Obj:
 
 
 def merge_values(doc: Any, patch: Any) -> Any:
-    """RFC 7386's MergePatch on values; the result shares parts with both. Keys of what is merged come out sorted."""
+    """RFC 7386's MergePatch on values; the result shares parts with both. Keys of what is merged come out sorted.
+
+    Beyond the standard, nulls in the objects of a list go too, unless an object stood in the list's place."""
     if not isinstance(patch, dict):
-        return patch
+        return _without_nulls(patch) if isinstance(patch, list) and not isinstance(doc, dict) else patch
     out = dict(doc) if isinstance(doc, dict) else {}
     for name, value in patch.items():
         if value is None:
@@ -290,3 +305,9 @@ def merge_values(doc: Any, patch: Any) -> Any:
         else:
             out[name] = merge_values(out.get(name), value)
     return dict(sorted(out.items()))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

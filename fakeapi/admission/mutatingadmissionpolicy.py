@@ -15,6 +15,7 @@ from fakeapi.admission.conditions import holding
 from fakeapi.admission.expressions import Expressions
 from fakeapi.admission.policies import Invocation, Policies
 from fakeapi.errors import ApiError
+from fakeapi.gojson import kind_of
 from fakeapi.managedfields.typed import merge
 from fakeapi.patch import json_patch
 
@@ -121,6 +122,9 @@ def patched(shown: Obj, operations: Sequence[Obj]) -> Obj:
             if operation.get("op") == "test":
                 return shown
             raise MutationError(f"JSON Patch: {_why(operation)}") from None
+        if not isinstance(current, dict):
+            text = f"json: cannot unmarshal {kind_of(current)} into Go value of type map[string]interface {{}}"
+            raise MutationError(f"JSON Patch: {text}")
     return current
 
 

@@ -16,6 +16,7 @@ from fakeapi.admission.base import Attributes, Host, Obj
 from fakeapi.admission.webhooks import CallError, Hook, Webhooks, failure
 from fakeapi.errors import ApiError
 from fakeapi.gofmt import go_quote
+from fakeapi.gojson import kind_of
 from fakeapi.patch import json_patch
 
 NAME = "MutatingAdmissionWebhook"
@@ -70,9 +71,12 @@ class MutatingAdmissionWebhook:
         versions = self._webhooks.versions
         shown = versions.shown(attributes.obj, attributes, version) or {}
         try:
-            patched: Obj = json_patch(shown, operations)
+            patched = json_patch(shown, operations)
         except ApiError as error:
             raise errors.internal_error(str(error)) from None
+        if not isinstance(patched, dict):
+            text = f"json: cannot unmarshal {kind_of(patched)} into Go value of type map[string]interface {{}}"
+            raise errors.internal_error(text)
         if patched == shown:
             return False
         attributes.obj = versions.taken(patched, attributes, version)
