@@ -12,6 +12,7 @@ from typing import Any
 
 from fakeapi import errors
 from fakeapi.gofmt import go_map, go_quote
+from fakeapi.gojson import kind_of
 from fakeapi.patch import rejected
 from fakeapi.plain import copied
 from fakeapi.schema.types import Type
@@ -20,11 +21,12 @@ Obj = dict[str, Any]
 
 _PATCH = "$patch"
 _RETAIN_KEYS = "$retainKeys"
-_SET_ORDER = "$setElementOrder/"
-_DELETE_FROM = "$deleteFromPrimitiveList/"
+_SET_ORDER = "$setElementOrder"
+_DELETE_FROM = "$deleteFromPrimitiveList"
 
 _BAD_RETAIN = "invalid patch format of retainKeys"
 _BAD_ORDER = "invalid patch format of setElementOrder list"
+_BAD_DELETION = "invalid patch format of primitive list"
 
 _GONE: Any = object()
 
@@ -58,10 +60,15 @@ def strategic_merge(doc: Obj, patch: Obj, type: Type) -> Obj:
 def restore_error(value: Any, type: Type) -> str:
     """Why the merged document does not fit the Go type, in the words of runtime.FromUnstructured; "" when it does.
 
-    Upstream puts strategic merges into structs by that converter and not by decoding JSON. Types that read themselves
-    (quantities, times, int-or-string) and unknown fields are left to the decoder."""
-    if value is None or type.kind in _SELF_READING:
+    Upstream puts strategic merges into structs by that converter and not by decoding JSON. What else is wrong with
+    types that read themselves (quantities, times, int-or-string), and unknown fields, are left to the decoder."""
+    if value is None:
         return ""
+    if type.kind in _SELF_READING:
+        fitting, go = _SELF_READING[type.kind]
+        return (
+            f"json: cannot unmarshal {_json_kind(value)} into Go value of type {go}" if _unread(value, fitting) else ""
+        )
     kind = _GO_KINDS.get(value.__class__, "interface")
     if type.kind in ("object", "map"):
         if not isinstance(value, dict):
@@ -81,7 +88,15 @@ def restore_error(value: Any, type: Type) -> str:
     return f"unrecognized type: {type.go if type.kind == 'integer' else _go_kind(type)}"
 
 
-_SELF_READING = frozenset({"any", "quantity", "int-or-string", "time", "micro-time", "bytes"})
+# Types that read themselves: what they take of JSON (() for anything), and into which Go type they try to read it.
+_SELF_READING: dict[str, tuple[tuple[type, ...], str]] = {
+    "any": ((), ""),
+    "bytes": ((), ""),
+    "quantity": ((), ""),
+    "int-or-string": ((str, int), "int32"),
+    "time": ((str,), "string"),
+    "micro-time": ((str,), "string"),
+}
 _GO_KINDS = {dict: "map", list: "slice", str: "string", int: "int64", float: "float64", bool: "bool"}
 # Go could convert these, so that the converter words their refusal otherwise.
 _CONVERTIBLE = frozenset({("int64", "string"), ("float64", "integer")})
@@ -93,6 +108,15 @@ _SCALARS: dict[str, tuple[type, ...]] = {
 }
 
 
+def _unread(value: Any, fitting: tuple[type, ...]) -> bool:
+    return bool(fitting) and value.__class__ not in fitting
+
+
+def _json_kind(value: Any) -> str:
+    """What encoding/json calls the value in an error; a fraction is shown."""
+    return f"number {value}" if isinstance(value, float) else kind_of(value)
+
+
 def _merge_map(original: Obj, patch: Obj, type: Type) -> Obj:
     if _PATCH in patch:
         return _replaced(patch)
@@ -101,7 +125,7 @@ def _merge_map(original: Obj, patch: Obj, type: Type) -> Obj:
         _set_order(original, patch, key, type)
     for key, value in patch.items():
         if key.startswith(_DELETE_FROM):
-            name = key.removeprefix(_DELETE_FROM)
+            name = _list_name(key, _DELETE_FROM, _BAD_DELETION)
             if value is None:
                 original.pop(name, None)
             elif isinstance(value, list) and isinstance(original.get(name), list):
@@ -115,6 +139,14 @@ def _merge_map(original: Obj, patch: Obj, type: Type) -> Obj:
             else:
                 original[key] = merged
     return original
+
+
+def _list_name(key: str, directive: str, problem: str) -> str:
+    """The list that a directive `$directive/<list>` is about."""
+    before, slash, name = key.partition("/")
+    if not slash or before != directive:
+        raise _Malformed(problem)
+    return name
 
 
 def _replaced(patch: Obj) -> Obj:
@@ -155,9 +187,9 @@ def _retain_keys(original: Obj, patch: Obj) -> None:
 def _set_order(original: Obj, patch: Obj, key: str, type: Type) -> None:
     """Merge the list that the directive is about, in the order it gives; takes both out of the patch."""
     order = patch.pop(key)
-    name = key.removeprefix(_SET_ORDER)
     if not isinstance(order, list):
         raise _bad_argument("[]interface {}", order)
+    name = _list_name(key, _SET_ORDER, _BAD_ORDER)
     mine, theirs = original.get(name, _GONE), patch.get(name, _GONE)
     for found in (mine, theirs):
         if found is not _GONE and not isinstance(found, list):

@@ -127,6 +127,9 @@ def test_retain_keys_clears_the_rest_of_a_union() -> None:
         ),
         (pod(), {"spec": {"$retainKeys": "x"}}, 400, "invalid patch format of retainKeys"),
         (pod(), {"spec": {"$retainKeys": ["x"], "y": 1}}, 400, "invalid patch format of retainKeys"),
+        (pod(), {"$deleteFromPrimitiveList": ["x"]}, 400, "invalid patch format of primitive list"),
+        (pod(), {"$setElementOrder": ["x"]}, 400, "invalid patch format of setElementOrder list"),
+        (pod(), {"$setElementOrderOf/x": ["x"]}, 400, "invalid patch format of setElementOrder list"),
         (
             pod(),
             {"spec": {"$setElementOrder/containers": "x"}},
@@ -163,6 +166,15 @@ def test_errors(doc: Obj, patch: Obj, code: int, message: str) -> None:
         ({"spec": 1}, "cannot restore struct from: int64"),
         ({"spec": {"paused": "x"}}, "unrecognized type: bool"),
         ({"spec": {"replicas": 1, "bogus": 1, "paused": None}}, ""),
+        (
+            {"spec": {"strategy": {"rollingUpdate": {"maxSurge": True}}}},
+            "json: cannot unmarshal bool into Go value of type int32",
+        ),
+        (
+            {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1.5}}}},
+            "json: cannot unmarshal number 1.5 into Go value of type int32",
+        ),
+        ({"metadata": {"creationTimestamp": 5}}, "json: cannot unmarshal number into Go value of type string"),
     ],
 )
 def test_what_does_not_fit_the_go_type(value: Obj, why: str) -> None:
