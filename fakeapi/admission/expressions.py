@@ -131,9 +131,9 @@ def request_of(attributes: Attributes, version: str = "") -> Obj:
 
 def _authorizers(host: Host, attributes: Attributes) -> dict[str, Any]:
     """The `authorizer` and `authorizer.requestResource` variables."""
-    from fakeapi.cel import authz
+    from fakeapi.cel.library import authorizer
 
-    def ask(question: authz.Question) -> authz.Decision:
+    def ask(question: authorizer.Question) -> authorizer.Decision:
         user = attributes.user
         if question.account is not None:
             namespace, name = question.account
@@ -151,10 +151,10 @@ def _authorizers(host: Host, attributes: Attributes) -> dict[str, Any]:
             is_resource=not question.path,
         )
         decision = _at_once(host.authorizer.decide(asked))
-        return authz.Decision(decision.allowed, decision.reason)
+        return authorizer.Decision(decision.allowed, decision.reason)
 
-    everything = authz.Check(ask)
-    own = authz.Question(
+    everything = authorizer.Check(ask)
+    own = authorizer.Question(
         group=attributes.group,
         resource=attributes.resource,
         subresource=attributes.subresource,

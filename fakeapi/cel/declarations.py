@@ -12,7 +12,7 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional
 
-from fakeapi.cel import authz
+from fakeapi.cel.library import authorizer
 from fakeapi.patterns import lazy
 
 OPAQUE = {
@@ -22,7 +22,7 @@ OPAQUE = {
     "URL": "kubernetes.URL",
     "Semver": "kubernetes.Semver",
     "Format": "kubernetes.NamedFormat",
-    **authz.OPAQUE,
+    **authorizer.OPAQUE,
 }
 _SCALARS = {
     "string": cel.Type.STRING,
@@ -116,7 +116,7 @@ LINES = (
     "sets.equivalent(list(dyn), list(dyn)) -> bool",
     "sets.intersects(list(dyn), list(dyn)) -> bool",
     "jsonpatch.escapeKey(string) -> string",
-    *authz.LINES,
+    *authorizer.LINES,
 )
 
 _LINE = lazy(r"(?:(?P<target>.+)\.)?(?P<name>\w+)\((?P<args>.*)\) -> (?P<result>.+)")

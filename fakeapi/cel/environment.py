@@ -91,7 +91,7 @@ def make(schema: Schema, optional_old: bool = False, *texts: str) -> Environment
         declarations.extension(),
     ]
     return Environment(
-        cel.NewEnv(pool, variables={"self": self_type, "oldSelf": old}, extensions=extensions), optional_old
+        cel.NewEnv(pool, _macros(), variables={"self": self_type, "oldSelf": old}, extensions=extensions), optional_old
     )
 
 
@@ -118,7 +118,13 @@ def declare(
     for data in (*_standard_files(), file.SerializeToString(), own.SerializeToString()):
         pool.AddSerializedFile(data)
     extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), declarations.extension()]
-    return cel.NewEnv(pool, variables={**kinds, **types}, extensions=extensions)
+    return cel.NewEnv(pool, _macros(), variables={**kinds, **types}, extensions=extensions)
+
+
+@cache
+def _macros() -> Any:
+    """Comprehensions with two variables, which the library has no module for but knows by name."""
+    return cel.NewEnvConfigFromYaml("name: kubernetes\nextensions:\n  - name: two-var-comprehensions\n")
 
 
 _WORD = re.compile(r"\w+")

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fakeapi.cel import ast, library
+from fakeapi.cel import ast
 from fakeapi.cel.ast import Node
+from fakeapi.cel.library import standard
+from fakeapi.cel.library.arguments import is_valid
 from fakeapi.schema import patterns
 
 Issue = tuple[int, str]
@@ -44,8 +46,8 @@ def _is_pattern(text: Any) -> bool:
 
 _CHECKED: dict[str, tuple[int, Callable[[Any], bool]]] = {
     "matches": (1, _is_pattern),
-    "duration": (0, library.is_valid(library.duration)),
-    "timestamp": (0, library.is_valid(library.timestamp)),
+    "duration": (0, is_valid(standard.duration)),
+    "timestamp": (0, is_valid(standard.timestamp)),
 }
 
 

@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from fakeapi import errors
-from fakeapi.cel import environment, eval, library
+from fakeapi.cel import environment, eval
 from fakeapi.cel.compilation import Compiled, CompileError, expression
 from fakeapi.cel.environment import escape, kind_of
+from fakeapi.cel.library import standard
 from fakeapi.cel.values import CelError, MapList, Optional, SetList
 from fakeapi.errors import FieldError
 from fakeapi.schema.validation import NOTHING, correlate, same
@@ -235,9 +236,9 @@ def _convert_text(value: str, kind: str) -> Any:
         if kind == "bytes":
             return base64.b64decode(value, validate=True)
         if kind == "duration":
-            return library.duration(value)
+            return standard.duration(value)
         if kind == "timestamp":
-            return library.timestamp(value if "T" in value else f"{value}T00:00:00Z")
+            return standard.timestamp(value if "T" in value else f"{value}T00:00:00Z")
     except (CelError, binascii.Error, ValueError):
         return value
     return value

@@ -14,6 +14,7 @@ OBJECT = {
     "properties": {"a": {"type": "integer"}, "b-c": {"type": "string"}, "d": {"type": "string", "format": "date-time"}},
 }
 STRINGS = {"type": "array", "items": {"type": "string"}}
+TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 def outcome(rule: str, schema: dict[str, Any], value: Any, old: Any = None, **more: Any) -> str:
@@ -48,6 +49,14 @@ def outcome(rule: str, schema: dict[str, Any], value: Any, old: Any = None, **mo
         ("'%s %d %.1f %x'.format(['a', 1, 1.0, b'a']) == 'a 1 1.0 61'", OBJECT, {}),
         ("[dyn(1), 'a'].size() == 2 && [[], [1]].size() == 2", OBJECT, {}),
         ("type(self) == string", {"x-kubernetes-int-or-string": True}, "x"),
+        ("self.all(i, v, i < 1 || v == 'b') && self.exists(i, v, i == 1 && v == 'b')", STRINGS, ["a", "b"]),
+        ("self.existsOne(i, v, v == 'b') && !self.existsOne(i, v, i >= 0)", STRINGS, ["a", "b"]),
+        ("self.transformList(i, v, v + string(i)) == ['a0', 'b1']", STRINGS, ["a", "b"]),
+        ("self.transformList(i, v, i > 0, v) == ['b']", STRINGS, ["a", "b"]),
+        ("self.transformMap(k, v, v + k) == {'a': 'xa', 'b': 'yb'}", TEXTS, {"a": "x", "b": "y"}),
+        ("self.transformMap(k, v, k != 'a', v) == {'b': 'y'}", TEXTS, {"a": "x", "b": "y"}),
+        ("self.transformMapEntry(k, v, {v: k}) == {'x': 'a', 'y': 'b'}", TEXTS, {"a": "x", "b": "y"}),
+        ("self.all(k, v, k < v)", TEXTS, {"a": "x", "b": "y"}),
     ],
 )
 def test_rules_that_hold(rule: str, schema: dict[str, Any], value: Any) -> None:
@@ -65,6 +74,12 @@ def test_rules_that_hold(rule: str, schema: dict[str, Any], value: Any) -> None:
             "no such key: k evaluating rule: self['k'] == 'v'",
         ),
         ("self[1] == 'a'", STRINGS, ["a"], "index out of bounds: 1 evaluating rule: self[1] == 'a'"),
+        (
+            "self.transformMapEntry(k, v, {v: k}).size() == 2",
+            TEXTS,
+            {"a": "x", "b": "x"},
+            "insert failed: key x already exists evaluating rule: self.transformMapEntry(k, v, {v: k}).size() == 2",
+        ),
         ("1 / self == 1", {"type": "integer"}, 0, "division by zero evaluating rule: 1 / self == 1"),
     ],
 )
