@@ -1,7 +1,7 @@
 """Leader election on a Lease: of several that run for it, one leads.
 
 Stands for client-go's tools/leaderelection with its defaults (15 s, 10 s, 2 s). A holder is judged by when this process
-last saw the record change, never by the clock of another machine.
+last saw the record change, and by how long the record says that it holds, never by the clock of another machine.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from fakeapi.clock import Clock, rfc3339_micro
 from fakenodes.client.base import Client, ClientError, Obj
@@ -17,7 +18,28 @@ from fakenodes.events import EventRecorder
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS = 15.0, 10.0, 2.0
+JITTER = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """In seconds: how long a lease holds, how long its holder goes on trying to renew it before it stops working, and
+    how often everybody tries. ValueError when two could lead at once.
+    """
+
+    lease: float = 15.0
+    renew: float = 10.0
+    retry: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.lease <= self.renew:
+            raise ValueError("leaseDuration must be greater than renewDeadline")
+        if self.renew <= self.retry * JITTER:
+            raise ValueError("renewDeadline must be greater than retryPeriod*JitterFactor")
+        if self.lease < 1:
+            raise ValueError("leaseDuration must be at least one second")
+        if self.retry <= 0:
+            raise ValueError("retryPeriod must be greater than zero")
 
 
 class Elector:
@@ -31,6 +53,7 @@ class Elector:
         name: str,
         identity: str,
         recorder: EventRecorder | None = None,
+        timing: Timing | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -38,6 +61,7 @@ class Elector:
         self._name = name
         self._identity = identity
         self._recorder = recorder
+        self._timing = timing or Timing()
         self._seen: tuple[str, float] = ("", 0.0)
         self.leading = False
 
@@ -45,7 +69,7 @@ class Elector:
         """Wait to become the leader, then run `lead` until it ends or the Lease cannot be renewed in time; it is
         cancelled then. Gives the Lease up in the end."""
         while not await self._try():
-            await self._clock.sleep(RETRY_SECONDS)
+            await self._clock.sleep(self._timing.retry)
         self.leading = True
         task = asyncio.ensure_future(lead())
         try:
@@ -61,7 +85,7 @@ class Elector:
         renewed = self._clock.monotonic()
         while not task.done():
             woken = asyncio.Event()
-            timer = self._clock.call_later(RETRY_SECONDS, woken.set)
+            timer = self._clock.call_later(self._timing.retry, woken.set)
             task.add_done_callback(lambda _, woken=woken: woken.set())  # type: ignore[misc]
             try:
                 await woken.wait()
@@ -70,11 +94,23 @@ class Elector:
             if task.done():
                 task.result()
                 return
-            if await self._try():
-                renewed = self._clock.monotonic()
-            elif self._clock.monotonic() - renewed > RENEW_SECONDS:
+            began = self._clock.monotonic()
+            if await self._try_within(renewed + self._timing.renew - began):
+                renewed = began
+            elif self._clock.monotonic() - renewed >= self._timing.renew:
                 log.warning("%s: lost the lease %s", self._identity, self._name)
                 return
+
+    async def _try_within(self, seconds: float) -> bool:
+        """An answer that does not come must not let the lease run out while the work goes on."""
+        attempt = asyncio.ensure_future(self._try())
+        timer = self._clock.call_later(seconds, attempt.cancel)
+        try:
+            await asyncio.wait([attempt])
+            return not attempt.cancelled() and attempt.result()
+        finally:
+            timer.cancel()
+            attempt.cancel()
 
     async def _try(self) -> bool:
         """Take or renew the Lease; False when another holds it or the server does not answer."""
@@ -103,13 +139,14 @@ class Elector:
                 self._namespace,
             )
             return True
-        version, holder = lease["metadata"]["resourceVersion"], (lease.get("spec") or {}).get("holderIdentity", "")
+        spec = lease.get("spec") or {}
+        version, holder = lease["metadata"]["resourceVersion"], spec.get("holderIdentity", "")
         if version != self._seen[0]:
             self._seen = (version, self._clock.monotonic())
-        expired = self._clock.monotonic() - self._seen[1] >= LEASE_SECONDS
+        expired = self._clock.monotonic() - self._seen[1] >= spec.get("leaseDurationSeconds", 0)
         if holder and holder != self._identity and not expired:
             return False
-        changed = await self._client.update(LEASES, {**lease, "spec": self._spec(lease.get("spec") or {}, now)})
+        changed = await self._client.update(LEASES, {**lease, "spec": self._spec(spec, now)})
         self._seen = (changed["metadata"]["resourceVersion"], self._clock.monotonic())
         if holder != self._identity and self._recorder is not None:
             self._recorder.record(changed, "Normal", "LeaderElection", f"{self._identity} became leader")
@@ -120,7 +157,7 @@ class Elector:
         stamp = rfc3339_micro(now)
         return {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": int(LEASE_SECONDS),
+            "leaseDurationSeconds": int(self._timing.lease),
             "renewTime": stamp,
             "acquireTime": old.get("acquireTime", stamp) if same else stamp,
             "leaseTransitions": old.get("leaseTransitions", 0) + (0 if same or not old else 1),

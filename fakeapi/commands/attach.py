@@ -10,11 +10,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fakeapi.commands.common import UserError, boolean, cidr, count, run, say, unless
+from fakeapi.commands.common import UserError, boolean, cidr, count, duration, run, say, unless
 from fakeapi.commands.runtimes import add_runtime_flag, runtime_of
 
 AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
 NAMESPACE = "kube-system"
+_LEASE_FLAGS = (
+    ("lease-duration", "15s", "how long a leader is waited for that does not renew its lease"),
+    ("renew-deadline", "10s", "how long a leader that cannot renew goes on working; less than the lease duration"),
+    ("retry-period", "2s", "how often to renew the lease, or to try to get it"),
+)
 # Options' key material -> the flag that names its file.
 _FILES = {
     "root_ca": "--root-ca-file",
@@ -86,6 +91,14 @@ def register(commands: Any) -> None:
             metavar="BOOL",
             help="work only while holding the lease (default true)",
         )
+        for part, default, help in _LEASE_FLAGS:
+            parser.add_argument(
+                f"--leader-elect-{part}",
+                type=duration,
+                default=duration(default),
+                metavar="DURATION",
+                help=f"{help} (default {default})",
+            )
 
 
 def _add(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
@@ -179,7 +192,7 @@ async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:
 
     try:
         elect = getattr(options, "leader_elect", False)
-        await unless(stop, _leading(client_of, AGENTS[options.component], work, parts.stop) if elect else work())
+        await unless(stop, _leading(client_of, options, work, parts.stop) if elect else work())
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from None
     finally:
@@ -190,13 +203,18 @@ async def _attach(options: argparse.Namespace, stop: asyncio.Event) -> int:
 
 
 async def _leading(
-    client_of: Callable[[str], Any], name: str, work: Callable[[], Awaitable[None]], end: Callable[[], Awaitable[None]]
+    client_of: Callable[[str], Any],
+    options: argparse.Namespace,
+    work: Callable[[], Awaitable[None]],
+    end: Callable[[], Awaitable[None]],
 ) -> None:
     """Do the work while the lease is ours, and end it before the lease is given up. UserError when it is lost."""
     from fakeapi.clock import RealClock
     from fakenodes.events import EventRecorder
-    from fakenodes.leases import Elector
+    from fakenodes.leases import Elector, Timing
 
+    name = AGENTS[options.component]
+    timing = Timing(*(getattr(options, f"leader_elect_{part.replace('-', '_')}") for part, _, _ in _LEASE_FLAGS))
     clock = RealClock()
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
     client = client_of(f"system:{name}")
@@ -209,7 +227,7 @@ async def _leading(
             await end()
 
     try:
-        await Elector(client, clock, NAMESPACE, name, identity, recorder).run(lead)
+        await Elector(client, clock, NAMESPACE, name, identity, recorder, timing).run(lead)
     finally:
         await recorder.stop()
     raise UserError("leader election lost")

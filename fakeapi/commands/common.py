@@ -7,6 +7,7 @@ import asyncio
 import gc
 import ipaddress
 import logging
+import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -55,6 +56,17 @@ def cidr(text: str) -> str:
         return str(ipaddress.ip_network(text)) if text else ""
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a range of addresses like 198.51.100.0/24") from None
+
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = r"(\d+(?:\.\d*)?|\.\d+)(ns|us|ms|s|m|h)"
+
+
+def duration(text: str) -> float:
+    """argparse type of Go's durations, in seconds: `1m30s`, `500ms`."""
+    if not re.fullmatch(f"({_PART})+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration like 15s or 1m30s")
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
 
 
 def boolean(text: str) -> bool:
