@@ -1,7 +1,8 @@
 """ReplicaSets and ReplicationControllers keep their number of pods.
 
 Stands for kube-controller-manager's replicaset and, with the other descriptor, replication controllers. Adopts and
-releases pods, creates in batches of growing size, deletes by rank. Leaves out metrics.
+releases pods, creates in batches of growing size, deletes by rank. Leaves out metrics. Of upstream's client-side limit
+of requests (--kube-api-qps and -burst) it keeps what stops a runaway: failed pods are replaced at that rate.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from fakenodes.controllers.pods import (
     is_active,
     is_available,
     is_ready,
+    is_terminated,
     is_terminating,
 )
+from fakenodes.flowcontrol import TokenBucket
 from fakenodes.owners import by_controller, controller_reference, controller_uid
 
 BURST = 500
+# kube-controller-manager's --kube-api-qps and --kube-api-burst.
+QPS, QPS_BURST = 20.0, 30
 NOTHING = LabelSelector(never=True)
 
 
@@ -40,6 +45,13 @@ class Plan:
     delete: list[Obj] = field(default_factory=list)
     status: Obj = field(default_factory=dict)
     again: float | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """What limits the making of pods that may fail as those before them did."""
+
+    replacements: TokenBucket = field(default_factory=lambda: TokenBucket(QPS, QPS_BURST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,8 @@ def _reconciler(flavour: Flavour) -> Reconcile:
         pods = [p for p in mine if is_active(p)]
         terminating = sum(map(is_terminating, mine)) if flavour.terminating else -1
         found = plan(owner, pods, terminating, _related(work, owner, pods), work.clock.now())
+        if found.create and any(map(is_terminated, mine)):
+            _slow_down(work, found)
         error = await _manage(work, owner, flavour, found)
         status = with_failure(found.status, len(pods) < owner["spec"].get("replicas", 1), error, work.clock.now())
         if status != owner.get("status"):
@@ -147,6 +161,15 @@ def _reconciler(flavour: Flavour) -> Reconcile:
         return found.again
 
     return reconcile
+
+
+def _slow_down(work: Work, found: Plan) -> None:
+    """A kubelet that refuses every pod at once must not be sent hundreds a second."""
+    bucket: TokenBucket = work.state.replacements
+    given = bucket.take(found.create, work.clock.monotonic())
+    if given < found.create:
+        found.create = given
+        found.again = min(found.again or bucket.wait, bucket.wait)
 
 
 async def _write_status(work: Work, owner: Obj, flavour: Flavour, status: Obj) -> None:
@@ -228,7 +251,7 @@ def _descriptor(name: str, alias: str, user: str, component: str, flavour: Flavo
         PODS, to_owner(flavour.owner, selecting(flavour.owner.gvr, selector_of)), {"controller": by_controller}
     )
     return Controller(
-        name, alias, service_account(user), (Watch(flavour.owner.gvr), pods), _reconciler(flavour), component
+        name, alias, service_account(user), (Watch(flavour.owner.gvr), pods), _reconciler(flavour), component, State
     )
 
 
