@@ -266,8 +266,9 @@ async def reconcile(work: Work) -> float | None:
     selector = selector_of(owner)
     pods = await claim_all(work, owner, OWNER, selector, PODS)
     revisions = await claim_all(work, owner, OWNER, selector, CONTROLLER_REVISIONS)
-    wanted = revision_of(owner, "apps/v1", "DaemonSet", 1, 0, REVISION_LABEL)
-    current, _ = await sync(work, owner, revisions, wanted)
+    current, collisions = await sync(
+        work, owner, revisions, lambda count: revision_of(owner, "apps/v1", "DaemonSet", 1, count, REVISION_LABEL)
+    )
     revision = current["metadata"]["labels"][REVISION_LABEL]
     found = plan(owner, list(work.list(NODES)), pods, revision, work.clock.now())
     found.failed = _due(work, owner, found)
@@ -283,7 +284,9 @@ async def reconcile(work: Work) -> float | None:
         *(_create(work, owner, n, revision) for n in found.create),
         *(_delete(work, owner, p) for p in (*found.failed, *found.delete)),
     )
-    kept = {k: v for k, v in (owner.get("status") or {}).items() if k in ("collisionCount", "conditions")}
+    kept = {k: v for k, v in (owner.get("status") or {}).items() if k == "conditions"}
+    if collisions:
+        kept["collisionCount"] = collisions
     if {**found.status, **kept} != owner.get("status"):
         await work.update(DAEMON_SETS, {**owner, "status": {**found.status, **kept}}, "status")
     used = {f"{owner['metadata']['name']}-{revision_label(p)}" for p in pods} | {current["metadata"]["name"]}

@@ -5,7 +5,7 @@ Stands for kube-controller-manager's pkg/controller/history. Pure but for sync()
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 
@@ -13,7 +13,7 @@ from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import CONTROLLER_REVISIONS
 from fakenodes.controllers.base import Work
 from fakenodes.hashing import fnv_name
-from fakenodes.owners import controller_reference, controller_uid
+from fakenodes.owners import controller_reference
 
 HASH_LABEL = "controller.kubernetes.io/hash"
 REVISION_LABEL = "controller-revision-hash"
@@ -27,7 +27,8 @@ def patch_of(owner: Obj) -> Obj:
 def revision_of(owner: Obj, api_version: str, kind: str, number: int, collisions: int, label: str = HASH_LABEL) -> Obj:
     """A new revision of the owner's template. label: where its hash is kept."""
     data = patch_of(owner)
-    digest = fnv_name(orjson.dumps(data, option=orjson.OPT_SORT_KEYS) + str(collisions).encode())
+    # With the kind: a StatefulSet and a DaemonSet may have one name and one template.
+    digest = fnv_name(orjson.dumps(data, option=orjson.OPT_SORT_KEYS) + f"{kind}{collisions}".encode())
     meta = owner["metadata"]
     labels = {**((owner["spec"]["template"].get("metadata") or {}).get("labels") or {}), label: digest}
     found: Obj = {
@@ -54,9 +55,12 @@ def by_number(revisions: Sequence[Obj]) -> list[Obj]:
     )
 
 
-async def sync(work: Work, owner: Obj, revisions: Sequence[Obj], wanted: Obj) -> tuple[Obj, int]:
-    """The stored revision with wanted's data (found, renumbered or created), and the collisions counted so far."""
+async def sync(work: Work, owner: Obj, revisions: Sequence[Obj], make: Callable[[int], Obj]) -> tuple[Obj, int]:
+    """The stored revision with the owner's template (found, renumbered or created), and the collisions counted so far.
+    make: a new revision as it is after so many.
+    """
     collisions = int((owner.get("status") or {}).get("collisionCount") or 0)
+    wanted = make(collisions)
     ordered = by_number(revisions)
     equal = [r for r in ordered if r.get("data") == wanted["data"]]
     if equal and equal[-1] is ordered[-1]:
@@ -64,16 +68,18 @@ async def sync(work: Work, owner: Obj, revisions: Sequence[Obj], wanted: Obj) ->
     number = ordered[-1]["revision"] + 1 if ordered else 1
     if equal:
         return await work.update(CONTROLLER_REVISIONS, {**equal[-1], "revision": number}), collisions
-    try:
-        return await work.create(CONTROLLER_REVISIONS, {**wanted, "revision": number}), collisions
-    except ClientError as error:
-        if error.reason != "AlreadyExists":
-            raise
-    meta = wanted["metadata"]
-    there = await work.client.get(CONTROLLER_REVISIONS, meta["name"], meta["namespace"])
-    if there.get("data") == wanted["data"] and controller_uid(there) == owner["metadata"]["uid"]:
-        return there, collisions
-    raise OSError(f"controller revision {meta['name']} is another's")
+    while True:
+        try:
+            return await work.create(CONTROLLER_REVISIONS, {**wanted, "revision": number}), collisions
+        except ClientError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        meta = wanted["metadata"]
+        there = await work.client.get(CONTROLLER_REVISIONS, meta["name"], meta["namespace"])
+        if there.get("data") == wanted["data"]:
+            return there, collisions
+        collisions += 1
+        wanted = make(collisions)
 
 
 async def truncate(work: Work, owner: Obj, revisions: Sequence[Obj], live: set[str]) -> None:

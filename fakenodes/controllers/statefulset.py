@@ -222,7 +222,9 @@ async def reconcile(work: Work) -> float | None:
     selector = selector_of(owner)
     pods = [p for p in await claim_all(work, owner, OWNER, selector, PODS) if ordinal(owner, p) >= 0]
     revisions = await claim_all(work, owner, OWNER, selector, CONTROLLER_REVISIONS)
-    update, collisions = await sync(work, owner, revisions, revision_of(owner, "apps/v1", "StatefulSet", 1, 0))
+    update, collisions = await sync(
+        work, owner, revisions, lambda count: revision_of(owner, "apps/v1", "StatefulSet", 1, count)
+    )
     known = {r["metadata"]["name"]: r for r in (*revisions, update)}
     name = update["metadata"]["name"]
     status = owner.get("status") or {}

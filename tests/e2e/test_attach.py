@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from tests.e2e.processes import Kubectl, cluster, eventually, fakekube
 
 def test_a_deployment_of_100_replicas_on_50_nodes(kubectl_path: str, kubectl_cache: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        kubeconfig = stack.enter_context(cluster(tmp_path, command="serve"))
-        for part in (["controllers"], ["scheduler"], ["nodes", "--count", "50"]):
+        kubeconfig = stack.enter_context(cluster(tmp_path, "--authorization-mode", "Node,RBAC", command="serve"))
+        apart = "--use-service-account-credentials"
+        for part in (["controllers", apart], ["scheduler"], ["nodes", "--count", "50"]):
             stack.enter_context(fakekube(*part, "--kubeconfig", str(kubeconfig), log=tmp_path / f"{part[0]}.log"))
         kubectl = Kubectl(kubectl_path, kubeconfig, "default", kubectl_cache)
         eventually(lambda: kubectl("get", "nodes", "--no-headers").stdout.count(" Ready ") == 50, "50 ready nodes")
@@ -22,3 +24,7 @@ def test_a_deployment_of_100_replicas_on_50_nodes(kubectl_path: str, kubectl_cac
         assert kubectl.jsonpath("deployment/web", "{.status.availableReplicas}") == "100"
         used = kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}").stdout.split()
         assert len(set(used)) == 50
+        asked = json.loads(kubectl("get", "--raw", "/fakekube/requests").stdout)["requests"]
+        accounts = [r for r in asked if r["user"].startswith("system:serviceaccount:kube-system:")]
+        assert {r["user"].rpartition(":")[2] for r in accounts} >= {"deployment-controller", "replicaset-controller"}
+        assert not [r for r in accounts if r["status"] == 403]

@@ -15,6 +15,7 @@ from fakeapi.running import Running
 from fakenodes.client.base import GVR, ClientError, Obj
 from fakenodes.client.inprocess import InProcessClient
 from fakenodes.components import Plan
+from fakenodes.controllers.base import Options
 from tests.fakenodes.servers import in_process
 
 T = TypeVar("T")
@@ -70,18 +71,23 @@ class World:
         return {x["metadata"]["name"] for x in (await self.client.list(gvr, namespace)).items}
 
 
-async def make_world(controllers: str, nodes: int = 0, config: Config | None = None) -> World:
+async def make_world(
+    controllers: str, nodes: int = 0, config: Config | None = None, options: Options | None = None
+) -> World:
     """Controllers by their flag, `nodes` with a scheduler when there are any; stop() its `running` in the end."""
-    plan = Plan(controllers=f"{NEEDED},{controllers}", scheduler=nodes > 0, nodes=nodes, seed=1)
+    chosen = f"{NEEDED},{controllers}"
+    plan = Plan(controllers=chosen, scheduler=nodes > 0, nodes=nodes, options=options or Options(), seed=1)
     found = World(await Running.start(config or Config(), plan, VirtualClock()))
     found.freeze()
     return found
 
 
 @asynccontextmanager
-async def world(controllers: str, nodes: int = 0, config: Config | None = None) -> AsyncIterator[World]:
+async def world(
+    controllers: str, nodes: int = 0, config: Config | None = None, options: Options | None = None
+) -> AsyncIterator[World]:
     """A World that ends with the block."""
-    found = await make_world(controllers, nodes, config)
+    found = await make_world(controllers, nodes, config, options)
     try:
         yield found
     finally:
