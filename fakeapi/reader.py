@@ -30,6 +30,9 @@ class Reader(Protocol):
     async def select(self, group: str, resource: str, field: str, value: str) -> builtins.list[Obj]:
         """Those that an exact field selector finds."""
 
+    def vacant(self, group: str, resource: str) -> bool:
+        """Whether a resource is known to have no objects: nearly free, for what is asked on every request."""
+
     async def parsed(self, group: str, resource: str, parse: Callable[[Obj], T]) -> Mapping[tuple[str, str], T]:
         """parse(obj) of every object by (namespace, name), in key order. The same mapping as long as nothing has
         changed;
@@ -72,6 +75,11 @@ class CacheReader:
         cache = await self._cache(group, resource)
         predicate = Predicate(fields=FieldSelector((FieldTerm(field, value),)))
         return [item.load() for item in cache.list("", predicate).items] if cache else []
+
+    def vacant(self, group: str, resource: str) -> bool:
+        """Whether a resource is known to have no objects; one that nobody has asked for yet is not known."""
+        found = self._server.registries.get((group, resource, ""))
+        return found is not None and not len(found.cache)
 
     async def parsed(self, group: str, resource: str, parse: Callable[[Obj], T]) -> Mapping[tuple[str, str], T]:
         """parse(obj) of every object by (namespace, name): see Reader."""

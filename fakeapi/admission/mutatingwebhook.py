@@ -34,6 +34,8 @@ class MutatingAdmissionWebhook:
 
     async def admit(self, attributes: Attributes) -> None:
         """ApiError: what a webhook that denies says, or 500 for one that cannot be asked."""
+        if self._webhooks.idle:
+            return
         again = attributes.again
         memory = again.of(NAME)
         if again.running and memory.output is not None and memory.output != _frozen(attributes):

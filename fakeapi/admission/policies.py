@@ -66,6 +66,8 @@ class Policies:
 
     async def applying(self, attributes: Attributes) -> list[Invocation]:
         """The invocations that a request calls for, in the order of the policies' names."""
+        if self._host.reader.vacant(GROUP, self._resources[1]):
+            return []
         pairs = await self._all()
         if not pairs or matching.exempt(attributes):
             return []

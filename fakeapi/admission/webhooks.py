@@ -65,6 +65,11 @@ class Webhooks:
         self._conditions = Conditions(host)
         self.versions = Versions(host)
 
+    @property
+    def idle(self) -> bool:
+        """Whether there are none, so that no request needs to be looked at."""
+        return self._host.reader.vacant(GROUP, self._resource)
+
     async def relevant(self, attributes: Attributes) -> AsyncIterator[tuple[Hook, str]]:
         """The webhooks to call, each with the version that it wants the object in. ApiError 403, 404."""
         parsed: Mapping[tuple[str, str], list[Hook]] = await self._host.reader.parsed(GROUP, self._resource, hooks_of)

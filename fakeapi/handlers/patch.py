@@ -96,11 +96,14 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
     """The object after a JSON, merge or strategic patch, decoded again by type. ApiError 4xx."""
     if kind == STRATEGIC:
         body = read_object(data, prefix="")
-        merged = strategic_merge(old, body, type_)
+        aside = _set_aside(scope, request, old, body)
+        merged = strategic_merge({k: v for k, v in old.items() if k not in aside}, body, type_)
         _complain(duplicate_fields(data, body), request, lambda: go_map(read_object(data, prefix="")))
-        return _decoded(
+        found = _decoded(
             scope, merged, old, request, type_, lambda: go_map(read_object(data, prefix="")), converted=True
         )
+        both = {**found, **aside}
+        return {name: both[name] for name in type_.fields if name in both} if aside else found
 
     def run(doc: Obj) -> Any:
         apply = merge_patch if kind == MERGE else json_patch
@@ -115,6 +118,15 @@ def patched(scope: Scope, request: Request, old: Obj, data: bytes, kind: str, ty
     complaints = [f"json patch {text}" for text in repeated] + unknown_members(data) if kind == JSON else repeated
     _complain(complaints, request, shown)
     return _decoded(scope, merged, old, request, type_, shown)
+
+
+def _set_aside(scope: Scope, request: Request, old: Obj, body: Obj) -> Obj:
+    """The fields that a patch of the status does not name: the old object's whatever comes, and so not read again."""
+    rules = scope.rules(request.info.subresource)
+    if rules is None or not rules.only:
+        return {}
+    own = {"kind", "apiVersion", "metadata", rules.only}
+    return {k: v for k, v in old.items() if k not in own and not any(key.endswith(k) for key in body)}
 
 
 def _complain(found: list[str], request: Request, shown: Callable[[], str]) -> None:
