@@ -12,9 +12,9 @@ from typing import Any
 
 from fakeapi import errors
 from fakeapi.gofmt import go_map, go_quote
-from fakeapi.gojson import kind_of
 from fakeapi.patch import rejected
 from fakeapi.plain import copied
+from fakeapi.schema.restore import go_kind
 from fakeapi.schema.types import Type
 
 Obj = dict[str, Any]
@@ -55,66 +55,6 @@ def strategic_merge(doc: Obj, patch: Obj, type: Type) -> Obj:
         raise rejected() from None
     except _Failed as error:
         raise errors.plain_500(str(error)) from None
-
-
-def restore_error(value: Any, type: Type) -> str:
-    """Why the merged document does not fit the Go type, in the words of runtime.FromUnstructured; "" when it does.
-
-    Upstream puts strategic merges into structs by that converter and not by decoding JSON. What else is wrong with
-    types that read themselves (quantities, times, int-or-string), and unknown fields, are left to the decoder."""
-    if value is None:
-        return ""
-    if type.kind in _SELF_READING:
-        fitting, go = _SELF_READING[type.kind]
-        return (
-            f"json: cannot unmarshal {_json_kind(value)} into Go value of type {go}" if _unread(value, fitting) else ""
-        )
-    kind = _GO_KINDS.get(value.__class__, "interface")
-    if type.kind in ("object", "map"):
-        if not isinstance(value, dict):
-            return f"cannot restore {'struct from:' if type.kind == 'object' else 'map from'} {kind}"
-        fields = type.fields if type.kind == "object" else dict.fromkeys(value, type.element or type)
-        return next(filter(None, (restore_error(v, fields[k]) for k, v in value.items() if k in fields)), "")
-    if type.kind == "list":
-        if not isinstance(value, list):
-            return f"cannot restore slice from {kind}"
-        return next(filter(None, (restore_error(item, type.element or type) for item in value)), "")
-    if value.__class__ in _SCALARS.get(type.kind, ()) or (
-        type.kind == "integer" and kind == "float64" and value.is_integer()
-    ):
-        return ""
-    if (kind, type.kind) in _CONVERTIBLE:
-        return f"cannot convert {kind} to {type.go or _go_kind(type)}"
-    return f"unrecognized type: {type.go if type.kind == 'integer' else _go_kind(type)}"
-
-
-# Types that read themselves: what they take of JSON (() for anything), and into which Go type they try to read it.
-_SELF_READING: dict[str, tuple[tuple[type, ...], str]] = {
-    "any": ((), ""),
-    "bytes": ((), ""),
-    "quantity": ((), ""),
-    "int-or-string": ((str, int), "int32"),
-    "time": ((str,), "string"),
-    "micro-time": ((str,), "string"),
-}
-_GO_KINDS = {dict: "map", list: "slice", str: "string", int: "int64", float: "float64", bool: "bool"}
-# Go could convert these, so that the converter words their refusal otherwise.
-_CONVERTIBLE = frozenset({("int64", "string"), ("float64", "integer")})
-_SCALARS: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-}
-
-
-def _unread(value: Any, fitting: tuple[type, ...]) -> bool:
-    return bool(fitting) and value.__class__ not in fitting
-
-
-def _json_kind(value: Any) -> str:
-    """What encoding/json calls the value in an error; a fraction is shown."""
-    return f"number {value}" if isinstance(value, float) else kind_of(value)
 
 
 def _merge_map(original: Obj, patch: Obj, type: Type) -> Obj:
@@ -408,7 +348,7 @@ def _discard_nulls(value: Any) -> None:
 
 def _field_type(type: Type, key: str) -> Type:
     if type.kind != "object" and type.kind != "any":
-        raise _Failed(f"merging an object in json but data type is not struct, instead is: {_go_kind(type)}")
+        raise _Failed(f"merging an object in json but data type is not struct, instead is: {go_kind(type)}")
     found = type.fields.get(key)
     if found is None:
         name = type.go.rpartition(".")[2]
@@ -419,15 +359,8 @@ def _field_type(type: Type, key: str) -> Type:
 def _list_type(type: Type, key: str) -> Type:
     found = _field_type(type, key)
     if found.kind != "list":
-        raise _Failed(f"expected slice or array type, but got: {_go_kind(type)}")
+        raise _Failed(f"expected slice or array type, but got: {go_kind(type)}")
     return found
-
-
-def _go_kind(type: Type) -> str:
-    return _KINDS.get(type.kind, type.kind)
-
-
-_KINDS = {"object": "struct", "any": "struct", "list": "slice", "boolean": "bool", "number": "float64"}
 
 
 _GO_TYPES = {"dict": "map[string]interface {}", "list": "[]interface {}", "str": "string", "int": "int64"}

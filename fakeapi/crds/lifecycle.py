@@ -52,7 +52,7 @@ def advance(definition: Obj, others: Iterable[Obj], now: str) -> Obj | None:
 def _accept_names(definition: Obj, others: Iterable[Obj], now: str) -> Obj | None:
     wanted, status = definition["spec"]["names"], definition["status"]
     accepted = status.get("acceptedNames") or {}
-    if _same_names(wanted, accepted) and condition_of(status, "NamesAccepted") is not None:
+    if _same_names(wanted, accepted):
         return None
     taken, kinds = _taken([*others, definition])
     names, problem = _calculate(wanted, accepted, taken, kinds)

@@ -20,12 +20,13 @@ from fakeapi.handlers.get import check_name
 from fakeapi.handlers.scope import MAX_BODY, Scope, check_options, is_dry_run, typed
 from fakeapi.handlers.update import Steps
 from fakeapi.handlers.update import check_name as check_object_name
-from fakeapi.managedfields import manager
+from fakeapi.managedfields import conflicts, manager
 from fakeapi.patch import in_go_order, json_patch, merge_patch, read_object, unknown_members
 from fakeapi.request import Answer, Request
 from fakeapi.schema.duplicates import duplicate_fields
+from fakeapi.schema.restore import restore_error
 from fakeapi.schema.types import Type
-from fakeapi.strategicmerge import restore_error, strategic_merge
+from fakeapi.strategicmerge import strategic_merge
 from fakeapi.strategies.base import Obj
 
 JSON, MERGE, STRATEGIC, APPLY = (
@@ -191,27 +192,31 @@ class Applier:
             now=rfc3339(request.now),
             reset=strategy.status_reset if request.info.subresource == "status" else strategy.main_reset,
         )
-        return typed(
+        custom = self.scope.custom(self.type)
+
+        def refuse(why: str) -> ApiError:
+            target = conflicts.kind_text(self.api_version, self.kind)
+            why = f"unable to convert unstructured object to {target}: {restore_error(merged, self.type) or why}"
+            name = conflicts.object_text(body, self.api_version)
+            return errors.plain_500(f"failed to convert new object ({name}) to proper version: {why}")
+
+        obj = typed(
             merged,
             self.type,
             request,
             found_kind=self.kind,
             version=self.api_version,
-            custom=self.scope.custom(self.type),
+            wrap=None if custom is not None else refuse,
+            custom=custom,
         )
+        self._complain_of_repetitions(data)
+        return obj
 
     def _parse(self, data: bytes) -> Obj:
-        mode = self.request.option("fieldValidation") or "Warn"
         try:
             value = gojson.parse_yaml(data)
-            repeated = gojson.yaml_duplicates(data) if mode != "Ignore" else []
         except gojson.JsonError as error:
             raise errors.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
-        if repeated:
-            text = gojson.unmarshal_errors(repeated)
-            if mode == "Strict":
-                raise errors.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {text}")
-            self.request.warnings += repeated
         if value is None:
             return {}
         if not isinstance(value, dict):
@@ -219,3 +224,14 @@ class Applier:
             text = f"json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
             raise errors.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {text}")
         return value
+
+    def _complain_of_repetitions(self, data: bytes) -> None:
+        """Keys that are there twice are told of once everything else is well. ApiError 400 in Strict mode."""
+        mode = self.request.option("fieldValidation") or "Warn"
+        repeated = gojson.yaml_duplicates(data) if mode != "Ignore" else []
+        if not repeated:
+            return
+        if mode == "Strict":
+            text = gojson.unmarshal_errors(repeated)
+            raise errors.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {text}")
+        self.request.warnings += repeated

@@ -50,6 +50,5 @@ def object_text(obj: dict[str, Any], api_version: str) -> str:
     """How messages name an object: `namespace/name; group/version, Kind=kind`."""
     metadata = obj.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    where = metadata.get("namespace") or ""
-    name = metadata.get("name") or ""
+    where, name = (v if isinstance(v := metadata.get(key), str) else "" for key in ("namespace", "name"))
     return f"{where}/{name}; {kind_text(api_version, obj.get('kind'))}"

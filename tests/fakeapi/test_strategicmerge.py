@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from fakeapi.errors import ApiError
 from fakeapi.schema import definitions
-from fakeapi.strategicmerge import restore_error, strategic_merge
+from fakeapi.schema.restore import restore_error
+from fakeapi.strategicmerge import strategic_merge
+from tests.fakeapi.inprocess import in_process
 
 Obj = dict[str, Any]
 
@@ -233,3 +235,15 @@ def test_random_patches_succeed_or_are_refused(names: list[str], value: Any) -> 
     except ApiError as error:
         code = error.code
     assert code in (200, 400, 422, 500)
+
+
+def test_an_apply_that_does_not_fit_the_go_type_is_a_plain_500() -> None:
+    with in_process() as api:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "binaryData": {"a": "!"}}
+        path = "/api/v1/namespaces/default/configmaps/c?fieldManager=m"
+        refused = api.ask("PATCH", path, body, content_type="application/apply-patch+yaml")
+    assert (refused.status, refused.message) == (
+        500,
+        "failed to convert new object (/c; /v1, Kind=ConfigMap) to proper version: unable to convert unstructured"
+        " object to /v1, Kind=ConfigMap: error decoding from json: illegal base64 data at input byte 0",
+    )
