@@ -9,13 +9,17 @@ from collections.abc import Sequence
 
 from fakeapi.admission.base import Attributes, Host, Obj, forbidden
 from fakeapi.admission.expressions import Expressions, Found, Inputs
+from fakeapi.cel.limits import PER_MATCH
 
 
 def holding(conditions: Sequence[Obj], inputs: Inputs) -> Found:
     """True where all hold; one that is false settles it, whatever errors the others have."""
     failed = []
+    inputs.allow(PER_MATCH)
     for condition in conditions:
         found = inputs.evaluate(condition.get("expression", ""))
+        if found.exhausted:
+            return found
         if found.error:
             failed.append(found.error)
         elif found.value is False:

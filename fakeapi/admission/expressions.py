@@ -15,15 +15,17 @@ from fakeapi.admission.policies import Invocation
 from fakeapi.admission.versions import Versions
 from fakeapi.authorization.base import Attributes as Asked
 from fakeapi.authorization.base import Decision
+from fakeapi.cel.limits import OUT_OF_BUDGET, PER_OBJECT
 from fakeapi.request import User
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The value of an expression, or why there is none."""
+    """The value of an expression, or why there is none; exhausted: nor will there be one of those that follow."""
 
     value: Any = None
     error: str = ""
+    exhausted: bool = False
 
 
 class Expressions:
@@ -87,17 +89,28 @@ class Inputs:
         except policies.PolicyError as error:
             made, self._error = (), str(error)
         self._variables = tuple(v for v, _ in made)
-        env["variables"] = policies.Composed({v.name: p for v, p in made}, env)
+        self._composed = env["variables"] = policies.Composed({v.name: p for v, p in made}, env)
+        self._left = PER_OBJECT
+
+    def allow(self, budget: int) -> Inputs:
+        """What the expressions that follow may cost together."""
+        self._left = budget
+        return self
 
     def evaluate(self, expression: str, patching: bool = False) -> Found:
-        """The expression's value."""
+        """The expression's value; variables count when they are first asked for."""
         if self._error:
             return Found(error=f"compilation error: {self._error}")
         try:
             program = self._cel.compile(expression, params=self._params, variables=self._variables, patching=patching)
         except self._cel.PolicyError as error:
             return Found(error=f"compilation error: {error}")
-        return Found(*self._cel.evaluate(program, self._env))
+        found = Found(*self._cel.evaluate(program, self._env))
+        self._left -= program.run.spent + self._composed.spent
+        self._composed.spent = 0
+        if self._left < 0:
+            return Found(error=OUT_OF_BUDGET, exhausted=True)
+        return found
 
 
 def request_of(attributes: Attributes, version: str = "") -> Obj:

@@ -12,6 +12,7 @@ from fakeapi.admission.base import Attributes, Host, Obj, forbidden
 from fakeapi.admission.conditions import holding
 from fakeapi.admission.expressions import Expressions, Inputs
 from fakeapi.admission.policies import Invocation, Policies
+from fakeapi.cel.limits import PER_OBJECT
 from fakeapi.errors import ApiError
 
 NAME = "ValidatingAdmissionPolicy"
@@ -74,12 +75,16 @@ class ValidatingAdmissionPolicy:
         if not holds.value:
             return []
         denials: list[Denial] = []
+        inputs.allow(PER_OBJECT)
         for validation in spec.get("validations") or ():
             found = inputs.evaluate(validation.get("expression", ""))
+            if found.exhausted:
+                return [] if invocation.ignores_failures else [Denial(found.error)]
             if found.error:
                 denials += [] if invocation.ignores_failures else [Denial(found.error)]
             elif found.value is not True:
                 denials.append(Denial(_message(validation, inputs), validation.get("reason") or "Invalid"))
+        inputs.allow(PER_OBJECT)
         for annotation in spec.get("auditAnnotations") or ():
             found = inputs.evaluate(annotation.get("valueExpression", ""))
             if found.error and not invocation.ignores_failures:
@@ -91,7 +96,10 @@ def _message(validation: Obj, inputs: Inputs) -> str:
     """What a failed validation says: its messageExpression where that gives one line, else its message, else itself."""
     text: Any = ""
     if validation.get("messageExpression"):
-        text = inputs.evaluate(validation["messageExpression"]).value
+        found = inputs.evaluate(validation["messageExpression"])
+        if found.exhausted:
+            return f"failed messageExpression: {found.error}"
+        text = found.value
         text = text.strip() if isinstance(text, str) else ""
         if "\n" in text or len(text.encode()) > _MAX_MESSAGE:
             text = ""

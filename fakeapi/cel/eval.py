@@ -1,6 +1,7 @@
 """Checked expressions made into Python functions: compile(node) -> program; program(variables) -> value or CelError.
 
-Stands for cel-go's interpreter. Logical operators and loops absorb errors as CEL's specification says.
+Stands for cel-go's interpreter. Logical operators and loops absorb errors as CEL's specification says. Each step pays
+its price to a meter, which ends what costs too much.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from typing import Any
 from fakeapi.cel import values
 from fakeapi.cel.ast import Node
 from fakeapi.cel.library import FUNCTIONS
+from fakeapi.cel.meter import LIST, MAP, NAME, PRICES, Meter
 from fakeapi.cel.values import CelError, Optional
 
 Env = dict[str, Any]
 Program = Callable[[Env], Any]
+Spend = Callable[[int], None]
 
 _TYPE_NAMES = frozenset(
     (
@@ -34,20 +37,42 @@ _TYPE_NAMES = frozenset(
 )
 
 
-def compile(node: Node) -> Program:
+class Metered:
+    """A program that counts what its last run has cost. Called with variables; CelError, Cancelled."""
+
+    def __init__(self, node: Node) -> None:
+        self._meter = Meter()
+        self._run = _made(node, self._meter.spend)
+
+    def __call__(self, env: Env) -> Any:
+        self._meter.spent = 0
+        return self._run(env)
+
+    @property
+    def spent(self) -> int:
+        """The last run's cost."""
+        return self._meter.spent
+
+
+def compile(node: Node) -> Metered:
     """The function of an expression."""
-    return _MAKERS[node.kind](node)
+    return Metered(node)
 
 
-def _const(node: Node) -> Program:
+def _made(node: Node, spend: Spend) -> Program:
+    return _MAKERS[node.kind](node, spend)
+
+
+def _const(node: Node, spend: Spend) -> Program:
     value = node.value
     return lambda env: value
 
 
-def _ident(node: Node) -> Program:
+def _ident(node: Node, spend: Spend) -> Program:
     name = node.name
 
     def run(env: Env) -> Any:
+        spend(NAME)
         if name not in env:
             if name in _TYPE_NAMES:
                 return values.TypeOf(name)
@@ -60,16 +85,23 @@ def _ident(node: Node) -> Program:
     return run
 
 
-def _select(node: Node) -> Program:
-    operand, name = compile(node.parts[0]), node.name
-    return lambda env: values.select(operand(env), name)
+def _select(node: Node, spend: Spend) -> Program:
+    operand, name = _made(node.parts[0], spend), node.name
+
+    def run(env: Env) -> Any:
+        holder = operand(env)
+        spend(NAME)
+        return values.select(holder, name)
+
+    return run
 
 
-def _test(node: Node) -> Program:
-    operand, name = compile(node.parts[0]), node.name
+def _test(node: Node, spend: Spend) -> Program:
+    operand, name = _made(node.parts[0], spend), node.name
 
     def run(env: Env) -> bool:
         holder = operand(env)
+        spend(NAME)
         if isinstance(holder, Optional):
             holder = holder.value if holder.present else {}
         if not isinstance(holder, dict):
@@ -79,8 +111,8 @@ def _test(node: Node) -> Program:
     return run
 
 
-def _list(node: Node) -> Program:
-    parts, optional = [compile(part) for part in node.parts], node.optional
+def _list(node: Node, spend: Spend) -> Program:
+    parts, optional = [_made(part, spend) for part in node.parts], node.optional
 
     def run(env: Env) -> list[Any]:
         made = []
@@ -90,13 +122,14 @@ def _list(node: Node) -> Program:
                 made.append(value)
             elif value.present:
                 made.append(value.value)
+        spend(LIST)
         return made
 
     return run
 
 
-def _struct(node: Node) -> Program:
-    parts, optional = [compile(part) for part in node.parts], node.optional
+def _struct(node: Node, spend: Spend) -> Program:
+    parts, optional = [_made(part, spend) for part in node.parts], node.optional
 
     def run(env: Env) -> dict[Any, Any]:
         made = {}
@@ -106,6 +139,7 @@ def _struct(node: Node) -> Program:
                 made[key] = value
             elif value.present:
                 made[key] = value.value
+        spend(MAP)
         return made
 
     return run
@@ -196,25 +230,39 @@ _LAZY: Mapping[str, Callable[[list[Program]], Program]] = {
 }
 
 
-def _call(node: Node) -> Program:
+# Of those that do not look at all their arguments, what is a call to cel-go and no branching.
+_NOT_FREE = frozenset(("@not_strictly_false", "__not_strictly_false__"))
+
+
+def _paid(program: Program, spend: Spend) -> Program:
+    def run(env: Env) -> Any:
+        spend(1)
+        return program(env)
+
+    return run
+
+
+def _call(node: Node, spend: Spend) -> Program:
     name = node.name
     qualified = _qualified(node)
     if qualified in FUNCTIONS:
-        name, parts = qualified, [compile(part) for part in node.parts[1:]]
+        name, parts = qualified, [_made(part, spend) for part in node.parts[1:]]
     else:
-        parts = [compile(part) for part in node.parts]
+        parts = [_made(part, spend) for part in node.parts]
     if name in _LAZY:
-        return _LAZY[name](parts)
+        return _paid(_LAZY[name](parts), spend) if name in _NOT_FREE else _LAZY[name](parts)
     function = FUNCTIONS.get(name)
     if function is None:
         raise CelError(f"no such overload: {name}")
-    if len(parts) == 1:
-        only = parts[0]
-        return lambda env: function(only(env))
-    if len(parts) == 2:
-        one, two = parts
-        return lambda env: function(one(env), two(env))
-    return lambda env: function(*[part(env) for part in parts])
+    price = PRICES.get(name)
+
+    def run(env: Env) -> Any:
+        arguments = [part(env) for part in parts]
+        result = function(*arguments)
+        spend(1 if price is None else price(arguments, result))
+        return result
+
+    return run
 
 
 def _qualified(node: Node) -> str:
@@ -224,8 +272,8 @@ def _qualified(node: Node) -> str:
     return f"{node.parts[0].name}.{node.name}"
 
 
-def _loop(node: Node) -> Program:
-    range_, init, condition, step, result = (compile(part) for part in node.parts)
+def _loop(node: Node, spend: Spend) -> Program:
+    range_, init, condition, step, result = (_made(part, spend) for part in node.parts)
     one, two, accumulator = node.names
 
     def run(env: Env) -> Any:
@@ -252,7 +300,7 @@ def _loop(node: Node) -> Program:
     return run
 
 
-_MAKERS: dict[str, Callable[[Node], Program]] = {
+_MAKERS: dict[str, Callable[[Node, Spend], Program]] = {
     "const": _const,
     "ident": _ident,
     "select": _select,

@@ -1,19 +1,20 @@
 """Expressions of admission policies and webhooks: which variables they know, whether they compile, and running them.
 
 Stands for apiserver's pkg/admission/plugin/cel (compile, composition, activation). `Object{...}` and `JSONPatch{...}`,
-which upstream resolves on the fly, become message types made for the expression at hand. Leaves out cost budgets.
+which upstream resolves on the fly, become message types made for the expression at hand.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from fakeapi.cel import ast, declarations, environment, literals
 from fakeapi.cel import eval as running
+from fakeapi.cel.meter import Cancelled
 from fakeapi.cel.values import CelError
 
 Schema = Mapping[str, Any]
@@ -97,7 +98,7 @@ class Program:
 
     text: str
     type: str
-    run: Callable[[dict[str, Any]], Any]
+    run: running.Metered
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,22 +207,25 @@ def compile_variables(variables: Sequence[Mapping[str, Any]], params: bool) -> t
 
 
 class Composed(dict[str, Any]):
-    """`variables`: each is evaluated when it is first asked for."""
+    """`variables`: each is evaluated when it is first asked for. spent: what that cost, to be reset by its reader."""
 
     def __init__(self, programs: Mapping[str, Program], env: dict[str, Any]) -> None:
         super().__init__()
         self._programs = programs
         self._env = env
+        self.spent = 0
 
     def __contains__(self, name: object) -> bool:
         return name in self._programs
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.keys():
+            program = self._programs[name]
             try:
-                self[name] = self._programs[name].run(self._env)
-            except CelError as error:
+                self[name] = program.run(self._env)
+            except (CelError, Cancelled) as error:
                 self[name] = CelError(f'composited variable "{name}" fails to evaluate: {error}')
+            self.spent += program.run.spent
         found = super().__getitem__(name)
         if isinstance(found, CelError):
             raise found
@@ -232,5 +236,5 @@ def evaluate(program: Program, env: dict[str, Any]) -> tuple[Any, str]:
     """(value, "") or (None, what went wrong)."""
     try:
         return program.run(env), ""
-    except CelError as error:
+    except (CelError, Cancelled) as error:
         return None, f"expression '{program.text}' resulted in error: {error}"

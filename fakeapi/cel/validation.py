@@ -1,7 +1,7 @@
 """x-kubernetes-validations of a schema, evaluated on objects.
 
-Stands for apiextensions' apiserver/schema/cel/validation.go: order, messages, transition rules, ratcheting. Left out:
-the run-time cost budget; what a definition lets in was estimated when it was created.
+Stands for apiextensions' apiserver/schema/cel/validation.go: order, messages, transition rules, ratcheting, and
+the budget that all rules of an object share.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +18,39 @@ from fakeapi.cel import environment, eval
 from fakeapi.cel.compilation import Compiled, CompileError, expression
 from fakeapi.cel.environment import escape, kind_of
 from fakeapi.cel.library import standard
+from fakeapi.cel.limits import OUT_OF_BUDGET, PER_OBJECT
+from fakeapi.cel.meter import Cancelled
 from fakeapi.cel.values import CelError, MapList, Optional, SetList
 from fakeapi.errors import FieldError
+from fakeapi.gofmt import go_quote
 from fakeapi.schema.validation import NOTHING, correlate, same
 
 Schema = Mapping[str, Any]
 Found = tuple[list[FieldError], list[str]]
+
+
+@dataclass(slots=True)
+class _Round:
+    """One validation of an object. left: of its budget; negative when nothing further is evaluated."""
+
+    errors: list[FieldError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    left: int = PER_OBJECT
+
+    def pay(self, program: eval.Metered) -> None:
+        """The price of what has just run. OverBudget."""
+        self.left -= program.spent
+        if self.left < 0:
+            raise OverBudget(OUT_OF_BUDGET)
+
+    def end(self, error: FieldError) -> None:
+        """This error is the last."""
+        self.errors.append(error)
+        self.left = -1
+
+
+class OverBudget(Exception):
+    """The object's rules have cost what they may together; str() is what is told."""
 
 
 @dataclass(slots=True)
@@ -32,8 +59,8 @@ class Rule:
 
     given: Schema
     compiled: Compiled | None
-    program: eval.Program | None
-    message: eval.Program | None
+    program: eval.Metered | None
+    message: eval.Metered | None
     problem: str = ""
 
     @property
@@ -79,14 +106,14 @@ class Rules:
     def _all_given(self) -> Iterator[Schema]:
         yield from self.schema.get("x-kubernetes-validations") or ()
 
-    def validate(self, value: Any, old: Any = NOTHING, path: str = "") -> Found:
-        """(errors, warnings about what was wrong before and has not changed)."""
-        found: Found = ([], [])
+    def validate(self, value: Any, old: Any = NOTHING, path: str = "", budget: int = PER_OBJECT) -> Found:
+        """(errors, warnings about what was wrong before and has not changed). budget: what all may cost together."""
+        found = _Round(left=budget)
         self._validate(value, old, path, found)
-        return found
+        return found.errors, found.warnings
 
-    def _validate(self, value: Any, old: Any, path: str, found: Found) -> None:
-        if value is None:
+    def _validate(self, value: Any, old: Any, path: str, found: _Round) -> None:
+        if value is None or found.left < 0:
             return
         if self.schema.get("x-kubernetes-validations"):
             self._evaluate(value, old, path, found)
@@ -102,15 +129,18 @@ class Rules:
             for index, counterpart in enumerate(correlate(self.schema, value, old)):
                 self._items._validate(value[index], counterpart, f"{path}[{index}]", found)
 
-    def _evaluate(self, value: Any, old: Any, path: str, found: Found) -> None:
+    def _evaluate(self, value: Any, old: Any, path: str, found: _Round) -> None:
+        kind, at = self.schema.get("type") or "", path or "<nil>"
+        if found.left == 0:
+            found.end(errors.invalid(at, kind, OUT_OF_BUDGET))
+            return
         schema = environment.resource_if(self.schema, self._root)
-        kind = self.schema.get("type") or ""
         absent = old is NOTHING or old is None
         variables = {"self": convert(value, schema)}
         before = None if absent else convert(old, schema)
         for rule in self._own:
             if rule.program is None or rule.compiled is None:
-                found[0].append(errors.invalid(path or "<nil>", kind, f"rule compile error: {rule.problem}"))
+                found.errors.append(errors.invalid(at, kind, f"rule compile error: {rule.problem}"))
                 continue
             optional = bool(rule.given.get("optionalOldSelf"))
             if rule.compiled.uses_old and absent and not optional:
@@ -119,23 +149,47 @@ class Rules:
             try:
                 passed = rule.program(variables)
             except CelError as error:
-                found[0].append(errors.invalid(path or "<nil>", kind, _evaluation_error(str(error), rule.label)))
-                continue
-            if passed is not True:
-                failure = self._failure(rule, value, variables, path)
-                if not rule.compiled.uses_old and old is not NOTHING and same(value, old):
-                    found[1].append(str(failure))
-                else:
-                    found[0].append(failure)
+                found.errors.append(errors.invalid(at, kind, _evaluation_error(str(error), rule.label)))
+                passed = True
+            except Cancelled as error:
+                what = "no further validation rules will be run due to call cost exceeds limit for rule"
+                found.end(errors.invalid(at, kind, f"'{error}': {what}: {rule.label}"))
+                return
+            try:
+                found.pay(rule.program)
+            except OverBudget as error:
+                found.end(errors.invalid(at, kind, str(error)))
+                return
+            if passed is not True and not self._fail(rule, value, old, variables, path, found):
+                return
 
-    def _failure(self, rule: Rule, value: Any, variables: Mapping[str, Any], path: str) -> FieldError:
+    def _fail(self, rule: Rule, value: Any, old: Any, variables: Mapping[str, Any], path: str, found: _Round) -> bool:
+        """Tell of a rule that does not hold: as a warning where nothing has changed. Whether to go on."""
+        try:
+            made = _message(rule, variables, found)
+        except OverBudget as error:
+            failure, found.left = errors.invalid(self._at(rule, path), self.schema.get("type") or "", str(error)), -1
+        else:
+            failure = self._failure(rule, value, made, path)
+        assert rule.compiled is not None
+        if not rule.compiled.uses_old and old is not NOTHING and same(value, old):
+            found.warnings.append(str(failure))
+        else:
+            found.errors.append(failure)
+        return found.left >= 0
+
+    def _at(self, rule: Rule, path: str) -> str:
+        """Where the error is told, which a fieldPath says."""
+        field_ = rule.given.get("fieldPath") or ""
+        if field_:
+            path = f"{path}{_normal(field_)}" if path else _normal(field_).removeprefix(".")
+        return path or "<nil>"
+
+    def _failure(self, rule: Rule, value: Any, made: str, path: str) -> FieldError:
         given = rule.given
-        field = given.get("fieldPath") or ""
-        if field:
-            path = f"{path}{_normal(field)}" if path else _normal(field).removeprefix(".")
-        detail = _message(rule, variables) or (given.get("message") or "").strip() or f"failed rule: {rule.label}"
+        detail = made or (given.get("message") or "").strip() or f"failed rule: {rule.label}"
         plain = (self.schema.get("type") or "") not in ("object", "array")
-        return _reasoned(given.get("reason"), path or "<nil>", value, detail, plain)
+        return _reasoned(given.get("reason"), self._at(rule, path), value, detail, plain)
 
 
 def _normal(field: str) -> str:
@@ -165,14 +219,21 @@ def _evaluation_error(text: str, label: str) -> str:
     return f"{text} evaluating rule: {label}"
 
 
-def _message(rule: Rule, variables: Mapping[str, Any]) -> str:
-    """What messageExpression makes; "" where it fails or makes nothing that can be shown."""
+def _message(rule: Rule, variables: Mapping[str, Any], found: _Round) -> str:
+    """What messageExpression makes; "" where it fails or makes nothing that can be shown. OverBudget."""
     if rule.message is None:
         return ""
     try:
         text = rule.message(dict(variables))
     except CelError:
-        return ""
+        text = ""
+    except Cancelled:
+        what = "no further validation rules will be run due to call cost exceeds limit for messageExpression"
+        raise OverBudget(f"{what}: {go_quote(rule.given['messageExpression'])}") from None
+    found.left -= rule.message.spent
+    if found.left < 0:
+        what = "messageExpression evaluation failed due to running out of cost budget"
+        raise OverBudget(f"{what}, no further validation rules will be run")
     if not isinstance(text, str) or "\n" in text or len(text) > 5 * 1024:
         return ""
     return text.strip()

@@ -347,3 +347,36 @@ def test_refused_at_once(place: Place, kind: str, spec: dict[str, Any], field: s
 def test_a_binding_names_its_parameters_in_one_way(place: Place) -> None:
     answer = place.bind("mutating", paramRef={"name": "p", "selector": {}, "parameterNotFoundAction": "Deny"})
     assert [c["field"] for c in answer.body["details"]["causes"]] == ["spec.paramRef.name", "spec.paramRef.selector"]
+
+
+# What two walks over a text cost, multiplied: 4,000,000 for 20,000 characters, 250,000 for 5,000.
+DEAR = "object.data.text.contains(object.data.text)"
+OVER = "operation cancelled: actual cost limit exceeded"
+BROKE = "validation failed due to running out of cost budget, no further validation rules will be run"
+
+
+def test_an_expression_that_costs_too_much_is_ended(place: Place) -> None:
+    place.validating({"validations": [{"expression": DEAR}]})
+    assert place.create(text="a" * 20_000).message.endswith(f"expression '{DEAR}' resulted in error: {OVER}")
+
+
+def test_a_variable_that_costs_too_much_fails(place: Place) -> None:
+    variables = [{"name": "dear", "expression": DEAR}]
+    place.validating({"variables": variables, "validations": [{"expression": "variables.dear"}]})
+    told = place.create(text="a" * 20_000).message
+    assert told.endswith(f'composited variable "dear" fails to evaluate: {OVER}')
+
+
+@pytest.mark.parametrize(
+    ("spec", "passes"),
+    [
+        ({"validations": [{"expression": DEAR}] * 39}, True),
+        ({"validations": [{"expression": DEAR}] * 40}, False),
+        ({"matchConditions": [{"name": f"n{i}", "expression": DEAR} for i in range(9)]}, True),
+        ({"matchConditions": [{"name": f"n{i}", "expression": DEAR} for i in range(10)]}, False),
+    ],
+)
+def test_expressions_share_a_budget(place: Place, spec: dict[str, Any], passes: bool) -> None:
+    place.validating({"validations": [{"expression": "true"}], **spec})
+    made = place.create(text="a" * 5_000)
+    assert (made.status == 201, BROKE in made.message) == (passes, not passes)

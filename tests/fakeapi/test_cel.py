@@ -157,3 +157,76 @@ def test_cost_grows_with_what_the_schema_allows() -> None:
 )
 def test_names_are_escaped(name: str, escaped: str) -> None:
     assert environment.escape(name) == escaped
+
+
+def price(rule: str, schema: dict[str, Any], value: Any) -> int:
+    """What evaluating a rule costs."""
+    ruled = {**schema, "x-kubernetes-validations": [{"rule": rule}]}
+    (own,) = Rules(ruled)._own
+    assert own.program is not None
+    own.program({"self": value})
+    return own.program.spent
+
+
+@pytest.mark.parametrize(
+    ("rule", "schema", "value", "cost"),
+    [
+        ("true", OBJECT, {}, 0),
+        ("self == 1", {"type": "integer"}, 1, 2),
+        ("self.a < 3", OBJECT, {"a": 1}, 3),
+        ("self == 'x'", {"type": "string"}, "a" * 100, 2),
+        ("self == self", {"type": "string"}, "a" * 100, 12),
+        ("self.contains('0123456789a')", {"type": "string"}, "a" * 100, 21),
+        ("self.startsWith('0123456789a')", {"type": "string"}, "", 3),
+        ("self.matches('abcde')", {"type": "string"}, "a" * 99, 21),
+        ("(self + 'x') != ''", {"type": "string"}, "a" * 99, 11),
+        ("self.size() == 2", STRINGS, ["a", "b"], 3),
+        ("'x' in self", STRINGS, ["a", "b", "c"], 4),
+        ("[1, 2].size() == 2", OBJECT, {}, 12),
+        ("{'a': 1}.size() == 1", OBJECT, {}, 32),
+        # A loop pays for its condition, its step and what it reads: here 2 and 5 for each of two items.
+        ("self.all(e, e != 'x')", STRINGS, ["a", "b"], 1 + 2 * (2 + 3) + 1),
+        ("true || self.all(e, e == 'x')", STRINGS, ["a", "b"], 0),
+        ("true ? true : self == 'x'", {"type": "string"}, "a", 0),
+    ],
+)
+def test_what_running_costs(rule: str, schema: dict[str, Any], value: Any, cost: int) -> None:
+    assert price(rule, schema, value) == cost
+
+
+# The product of what two walks over it cost.
+DEAR, LONG = "self.contains(self)", "a" * 20_000
+
+
+def test_an_expensive_rule_is_ended_and_nothing_follows() -> None:
+    ruled = {"type": "string", "x-kubernetes-validations": [{"rule": DEAR}, {"rule": "false"}]}
+    rules = Rules.of(ruled, False)
+    assert rules is not None
+    found, _ = rules.validate(LONG)
+    assert [error.detail for error in found] == [
+        "'operation cancelled: actual cost limit exceeded': no further validation rules will be run due to call cost "
+        f"exceeds limit for rule: {DEAR}"
+    ]
+
+
+def test_the_rules_of_an_object_share_a_budget() -> None:
+    ruled = {"type": "integer", "x-kubernetes-validations": [{"rule": "self > 0"}]}
+    rules = Rules.of({"type": "array", "items": ruled}, False)
+    assert rules is not None
+    assert rules.validate([1] * 12, budget=25)[0] == []
+    told = "validation failed due to running out of cost budget, no further validation rules will be run"
+    (error,) = rules.validate([1] * 20, budget=25)[0]
+    assert (error.field, error.detail) == ("[12]", told)
+    (error,) = rules.validate([1] * 20, budget=24)[0]
+    assert (error.field, error.detail) == ("[12]", told)
+
+
+def test_a_message_that_costs_too_much_is_the_last_word() -> None:
+    rule = {"rule": "false", "messageExpression": f"string({DEAR})"}
+    rules = Rules.of({"type": "string", "x-kubernetes-validations": [rule, rule]}, False)
+    assert rules is not None
+    found, _ = rules.validate(LONG)
+    assert [error.detail for error in found] == [
+        "no further validation rules will be run due to call cost exceeds limit for messageExpression: "
+        f'"string({DEAR})"'
+    ]
