@@ -356,6 +356,8 @@ class Informer:
             # Deleted and made anew while nobody looked: two objects, so two events.
             self._delete(key, None)
             old = None
+        if old is not None:
+            _share(old, obj)
         self.store.put(key, obj, raw)
         for handlers in self._handlers:
             if old is None:
@@ -419,6 +421,14 @@ class InformerFactory:
 
 class _RelistError(Exception):
     """The history that the watch needs is gone."""
+
+
+def _share(old: Obj, new: Obj) -> None:
+    """Let an object have the parts of the version before it that are equal: some keep both for long, and who compares
+    them is told by identity. Both are read-only."""
+    for name, value in new.items():
+        if isinstance(value, dict) and value == old.get(name):
+            new[name] = old[name]
 
 
 def _uid(obj: Obj) -> str:

@@ -266,6 +266,7 @@ class HollowNodes:
             before = worker.obj
             worker.obj = obj
             if before is not None and _same_wish(before, obj):
+                worker.reflect()
                 return  # only what we told ourselves has come back
         if name not in self.stopped:
             self._queue.add(uid)

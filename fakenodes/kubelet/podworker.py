@@ -100,6 +100,15 @@ class PodWorker:
             wake = min(now + RESIZE_SECONDS, wake or now + RESIZE_SECONDS)
         return None if wake is None else max(wake - clock.now(), 0.0)
 
+    def reflect(self) -> None:
+        """Nothing is to be done for the newest version: forget what it makes superfluous, the one before it and the
+        status that it shows."""
+        assert self.obj is not None
+        if self.pod is not None:
+            self.pod.obj = self.obj
+        if self._told == self.obj.get("status"):
+            self._told = {}
+
     def evict(self, message: str, now: float) -> None:
         """End the pod because its node is under pressure."""
         assert self.pod is not None
