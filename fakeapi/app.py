@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fakeapi import admission, asgi, authorization, codec, discovery, errors, openapi, poststart
+from fakeapi import admission, asgi, authorization, codec, deadline, discovery, errors, openapi, poststart
 from fakeapi.accounts import Accounts, PublicKey
 from fakeapi.addresses import Addresses
 from fakeapi.addressrepair import AddressRepair
@@ -230,6 +230,7 @@ class ApiServer:
         if request.info.error:
             return paths.unreadable(request)
         try:
+            deadline.check(request)
             request.user = await self.authenticator.authenticate(request)
         except ApiError as error:
             answer = self.refuse(error, request)
