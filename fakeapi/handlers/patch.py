@@ -17,12 +17,13 @@ from fakeapi.errors import ApiError
 from fakeapi.gofmt import go_map
 from fakeapi.handlers.create import field_manager, place
 from fakeapi.handlers.get import check_name
-from fakeapi.handlers.scope import MAX_BODY, Scope, check_options, is_dry_run, typed
+from fakeapi.handlers.scope import MAX_BODY, Scope, check_options, is_dry_run, typed, unknown_conversion
 from fakeapi.handlers.update import Steps
 from fakeapi.handlers.update import check_name as check_object_name
 from fakeapi.managedfields import conflicts, manager
 from fakeapi.patch import in_go_order, json_patch, merge_patch, read_object, unknown_members
 from fakeapi.request import Answer, Request
+from fakeapi.schema.decode import DecodeError, decode
 from fakeapi.schema.duplicates import duplicate_fields
 from fakeapi.schema.restore import restore_error
 from fakeapi.schema.types import Type
@@ -68,6 +69,9 @@ async def patch(scope: Scope, request: Request) -> Answer:
     async def transform(old: Obj | None) -> Obj:
         if applier is not None:
             new = applier.apply(scope.from_hub(old) if old is not None else None, data)
+            if old is None and (uid := new["metadata"].get("uid")):
+                why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                raise errors.conflict(scope.row.group, scope.row.plural, info.name, why)
         else:
             assert old is not None
             new = patched(scope, request, scope.from_hub(old), data, kind, scope.type)
@@ -164,9 +168,21 @@ def _decoded(
         raise refuse(f"json: cannot unmarshal {gojson.kind_of(merged)} into Go value of type {type_.go}")
     merged = {"kind": kind, "apiVersion": api_version} | merged
     if (merged["kind"], merged["apiVersion"]) != (kind, api_version) and not scope.custom(type_):
-        found = merged["kind"], merged["apiVersion"]
-        raise refuse(f'no kind "{found[0]}" is registered for version "{found[1]}" in scheme "{codec.SCHEME}"')
+        raise refuse(_other_kind(scope, merged))
     return typed(merged, type_, request, found_kind="", version="", wrap=refuse, custom=scope.custom(type_))
+
+
+def _other_kind(scope: Scope, merged: Obj) -> str:
+    """What is wrong with a patch that makes an object one of another kind: it is read as such, and goes nowhere."""
+    kind, api_version = str(merged["kind"]), str(merged["apiVersion"])
+    definition = scope.definition_of(api_version, kind)
+    if definition is None:
+        return f'no kind "{kind}" is registered for version "{api_version}" in scheme "{codec.SCHEME}"'
+    try:
+        decode(merged, scope.server.definitions.type(definition))
+    except DecodeError as error:
+        return str(error)
+    return unknown_conversion(api_version, kind, scope.row.group, scope.row.kind)
 
 
 class Applier:

@@ -237,17 +237,22 @@ def check_kind(scope: Scope, value: Obj, kind: str, group: str, version: str) ->
 
 def _kind_error(scope: Scope, given_kind: str, given_version: str, kind: str, group: str, version: str) -> ApiError:
     found_group, found_version = codec.split_version(given_version)
-    target = f"{codec.go_package(group)}.{kind}"
     if not _registered(scope, found_group, found_version, given_kind):
         why = f'no kind "{given_kind}" is registered for version "{given_version}" in scheme "{codec.SCHEME}"'
         return codec.cannot_handle(given_kind, found_version, kind, why)
     if given_kind != kind or found_group != group:
-        why = f"converting ({found_version}.{given_kind}) to ({target}): unknown conversion"
+        why = unknown_conversion(given_version, given_kind, group, kind)
         return codec.cannot_handle(given_kind, found_version, kind, why)
     expected = f"{group}/{version}" if group else version
     return errors.bad_request(
         f"the API version in the data ({given_version}) does not match the expected API version ({expected})"
     )
+
+
+def unknown_conversion(given_version: str, given_kind: str, group: str, kind: str) -> str:
+    """What is said of a kind that is no other version of the wanted one."""
+    version = codec.split_version(given_version)[1]
+    return f"converting ({version}.{given_kind}) to ({codec.go_package(group)}.{kind}): unknown conversion"
 
 
 # In a scheme still, though no path serves it any more.
