@@ -1,8 +1,7 @@
 """HorizontalPodAutoscalers set the scale of their targets by metrics.
 
 Stands for kube-controller-manager's podautoscaler/horizontal.go: autoscaling.py computes, metrics.py asks. Every 15
-s, and at once when an autoscaler is made or changed (upstream waits for the next round). Leaves out the check for
-several autoscalers of the same pods.
+s, and at once when an autoscaler is made or changed (upstream waits for the next round).
 """
 
 from __future__ import annotations
@@ -28,9 +27,10 @@ ABOVE = "Current number of replicas above Spec.MaxReplicas"
 
 @dataclass(slots=True)
 class State:
-    """What autoscalers remember, by key, and what the server offers."""
+    """What autoscalers remember and select, by key, and what the server offers."""
 
     memories: dict[str, Memory] = field(default_factory=dict)
+    selectors: dict[str, LabelSelector] = field(default_factory=dict)
     resources: Resources | None = None
 
 
@@ -92,6 +92,7 @@ async def reconcile(work: Work) -> float | None:
     hpa = work.get(AUTOSCALERS, work.key)
     if hpa is None:
         state.memories.pop(work.key, None)
+        state.selectors.pop(work.key, None)
         return None
     sync = _Sync(work, hpa, dict(hpa.get("status") or {}))
     await _run(sync, state.memories.setdefault(work.key, Memory()))
@@ -194,6 +195,7 @@ async def _by_metrics(sync: _Sync) -> tuple[int, str, list[Obj]]:
     chosen = _parsed(sync, text)
     space = sync.hpa["metadata"]["namespace"]
     sync.pods = [p for p in sync.work.list(PODS, space) if chosen.matches(p["metadata"].get("labels") or {})]
+    _refuse_rivals(sync, chosen)
     best: Proposed | None = None
     values: list[Obj] = []
     failures: list[tuple[str, str, str]] = []
@@ -227,6 +229,22 @@ def _parsed(sync: _Sync, text: str) -> LabelSelector:
         sync.tell("Warning", "InvalidSelector", why)
         sync.condition("ScalingActive", "False", "InvalidSelector", why)
         raise MetricError(why) from None
+
+
+def _refuse_rivals(sync: _Sync, chosen: LabelSelector) -> None:
+    """Of several autoscalers of a pod none works. MetricError."""
+    selectors = sync.work.state.selectors
+    selectors[sync.work.key] = chosen
+    space = sync.hpa["metadata"]["namespace"]
+    labels = [p["metadata"].get("labels") or {} for p in sync.pods]
+    rivals = sorted(
+        key for key, other in selectors.items() if key.startswith(f"{space}/") and any(map(other.matches, labels))
+    )
+    if len(rivals) > 1:
+        why = f"pods by selector {sync.selector} are controlled by multiple HPAs: [{' '.join(rivals)}]"
+        sync.tell("Warning", "AmbiguousSelector", why)
+        sync.condition("ScalingActive", "False", "AmbiguousSelector", why)
+        raise MetricError(why)
 
 
 def _named(metric: Obj) -> tuple[str]:

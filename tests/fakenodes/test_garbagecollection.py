@@ -10,9 +10,8 @@ import pytest
 
 from fakenodes.client.base import GVR, JSON_PATCH, Obj
 from fakenodes.client.gvrs import CONFIG_MAPS, NAMESPACES, SECRETS
-from tests.fakenodes.world import World, world
+from tests.fakenodes.world import EVENTS, World, world
 
-EVENTS = GVR("", "v1", "events")
 DEFINITIONS = GVR("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 WIDGETS = GVR("example.com", "v1", "widgets")
 ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles", namespaced=False)

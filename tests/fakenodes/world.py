@@ -18,6 +18,7 @@ from fakenodes.components import Plan
 from fakenodes.controllers.base import Options
 from tests.fakenodes.servers import in_process
 
+EVENTS = GVR("", "v1", "events")
 T = TypeVar("T")
 NEEDED = "serviceaccount"
 

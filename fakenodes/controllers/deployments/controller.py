@@ -1,6 +1,6 @@
 """Deployments: carries out rollout.plan and writes the status.
 
-Stands for kube-controller-manager's deployment_controller.go. Leaves out rollback by annotation.
+Stands for kube-controller-manager's deployment_controller.go.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import DEPLOYMENTS, PODS, REPLICA_SETS
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, service_account
 from fakenodes.controllers.claiming import OwnerKind, claim_all, owner_key, selecting, to_owner
+from fakenodes.controllers.deployments.rollback import plan_rollback
 from fakenodes.controllers.deployments.rollout import Plan, plan
 from fakenodes.controllers.deployments.sets import REVISION, annotations_of, find_new, rolling, same_template
 from fakenodes.controllers.deployments.status import deadline_in, set_condition, status_of
@@ -37,6 +38,8 @@ async def reconcile(work: Work) -> float | None:
     if deployment is None:
         return None
     sets = await claim_all(work, deployment, OWNER, selector_of(deployment), REPLICA_SETS)
+    if await _rolled_back(work, deployment, sets):
+        return None
     found = plan(deployment, sets, not rolling(deployment) and _old_pods_running(work, deployment, sets))
     for name, changed in found.update.items():
         await work.update(REPLICA_SETS, changed)
@@ -47,6 +50,18 @@ async def reconcile(work: Work) -> float | None:
     for old in found.delete:
         await work.delete(REPLICA_SETS, old)
     return await _write(work, deployment, found)
+
+
+async def _rolled_back(work: Work, deployment: Obj, sets: Sequence[Obj]) -> bool:
+    """Put an older template back if that is asked for; the rollout follows from the change."""
+    if deployment["metadata"].get("deletionTimestamp") or deployment["spec"].get("paused"):
+        return False
+    rollback = plan_rollback(deployment, sets)
+    if rollback is None:
+        return False
+    await work.update(DEPLOYMENTS, rollback.deployment)
+    work.event(deployment, *rollback.event)
+    return True
 
 
 async def _write(work: Work, deployment: Obj, found: Plan) -> float | None:

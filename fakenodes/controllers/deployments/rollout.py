@@ -1,8 +1,7 @@
 """What to do about a Deployment now: a pure plan of creations, sizes, deletions and annotations.
 
 Stands for kube-controller-manager's deployment sync.go, rolling.go, recreate.go. A plan goes one step:
-the new set grows, or else old ones shrink, and the next look comes with the events of that. Leaves out the rollback
-annotation of extensions/v1beta1.
+the new set grows, or else old ones shrink, and the next look comes with the events of that.
 """
 
 from __future__ import annotations

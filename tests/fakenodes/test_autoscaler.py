@@ -1,0 +1,43 @@
+"""The autoscaler on a running cluster."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fakenodes.client.base import Obj
+from fakenodes.client.gvrs import AUTOSCALERS, DEPLOYMENTS
+from tests.fakenodes.test_deployment import deployment
+from tests.fakenodes.world import EVENTS, world
+
+
+def autoscaler(name: str) -> Obj:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    return {"metadata": {"name": name}, "spec": {"maxReplicas": 5, "scaleTargetRef": target}}
+
+
+def test_of_several_autoscalers_of_a_pod_none_works() -> None:
+    async def run() -> None:
+        async with world("deployment,replicaset,horizontalpodautoscaling", nodes=1) as w:
+            await w.client.create(DEPLOYMENTS, deployment(2), "default")
+            await w.advance(2)
+            for name in ("b", "a"):
+                await w.client.create(AUTOSCALERS, autoscaler(name), "default")
+            await w.advance(20)
+            why = "pods by selector app=web are controlled by multiple HPAs: [default/a default/b]"
+            for name in ("a", "b"):
+                found = await w.find(AUTOSCALERS, name)
+                assert found is not None
+                active = next(c for c in found["status"]["conditions"] if c["type"] == "ScalingActive")
+                assert (active["status"], active["reason"], active["message"]) == ("False", "AmbiguousSelector", why)
+            told = (await w.client.list(EVENTS, "default")).items
+            assert {e["reason"] for e in told if e["message"] == why} == {
+                "AmbiguousSelector",
+                "FailedComputeMetricsReplicas",
+            }
+            await w.client.delete(AUTOSCALERS, "b", "default")
+            await w.advance(20)
+            left = await w.find(AUTOSCALERS, "a")
+            assert left is not None
+            assert all(c.get("reason") != "AmbiguousSelector" for c in left["status"]["conditions"])
+
+    asyncio.run(run())
