@@ -8,6 +8,7 @@ events.k8s.io/v1 events with series). Sending never blocks the component; leaves
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ SIMILAR, SIMILAR_SECONDS = 10, 600.0
 COMBINED = "(combined from similar events): "
 PENDING = 1000
 SERIES_SECONDS = 360.0
+_SERIALS = itertools.count()
 
 
 def reference(obj: Obj, field_path: str = "") -> Obj:
@@ -119,7 +121,6 @@ class _Recorder:
         self._clock = clock
         self._sink = _Sink(clock)
         self._sent = _Bounded()
-        self._serial = 0
 
     @property
     def drained(self) -> bool:
@@ -131,9 +132,9 @@ class _Recorder:
         await self._sink.stop()
 
     def _name(self, name: str, now: float) -> str:
-        # Nanoseconds on a real machine; a virtual clock may stand still, and names must differ.
-        self._serial += 1
-        return f"{name}.{int(now * 1_000_000) * 1000 + self._serial % 1000:x}"
+        # Nanoseconds on a real machine; a virtual clock may stand still, and names must differ, those of another
+        # recorder's events about an object of that name too.
+        return f"{name}.{int(now * 1_000_000) * 1000 + next(_SERIALS) % 1000:x}"
 
 
 class EventRecorder(_Recorder):

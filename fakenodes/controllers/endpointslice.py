@@ -1,19 +1,21 @@
 """EndpointSlices of Services with a selector.
 
 Stands for kube-controller-manager's endpointslice controller and its reconciler. Slices of one Service, address family
-and set of ports are filled up to 100 endpoints. Hints are those of spec.trafficDistribution; leaves out the older ones
-of the annotation service.kubernetes.io/topology-mode, which count CPUs.
+and set of ports are filled up to 100 endpoints. Hints are those of spec.trafficDistribution, or, when the annotation
+service.kubernetes.io/topology-mode asks for them, those of topologyhints.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import ENDPOINT_SLICES, NODES, PODS, SERVICES
+from fakenodes.controllers import topologyhints
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, service_account
-from fakenodes.controllers.pods import is_ready
+from fakenodes.controllers.pods import condition, is_ready
 from fakenodes.controllers.serving import (
     HEADLESS,
     SERVICE_NAME,
@@ -29,16 +31,34 @@ from fakenodes.controllers.serving import (
     target_port,
     target_ref,
 )
+from fakenodes.controllers.topologyhints import ZONE
+from fakenodes.informer import key_of
 from fakenodes.owners import controller_reference
 
 MANAGED = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
-ZONE = "topology.kubernetes.io/zone"
 CAPACITY = 100
 
 # name, protocol, number, appProtocol
 Port = tuple[str, str, int, str]
 Group = tuple[str, tuple[Port, ...]]
+
+
+@dataclass(slots=True)
+class State:
+    """What is remembered of services: the times of their changes, and which have hints by zones' CPUs."""
+
+    triggers: Triggers = field(default_factory=Triggers)
+    hinted: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Plan:
+    """Slices to make (by group), to update as they should be, and to delete."""
+
+    create: list[tuple[Group, list[Obj]]] = field(default_factory=list)
+    update: list[Obj] = field(default_factory=list)
+    delete: list[Obj] = field(default_factory=list)
 
 
 def endpoint(service: Obj, pod: Obj, family: str, zone: str) -> Obj:
@@ -56,15 +76,15 @@ def endpoint(service: Obj, pod: Obj, family: str, zone: str) -> Obj:
         found["nodeName"] = pod["spec"]["nodeName"]
     if zone:
         found["zone"] = zone
-    hints = _hints(service["spec"].get("trafficDistribution", ""), found) if ready else {}
-    if hints:
+    if ready and (hints := _hints(service, found)):
         found["hints"] = hints
     return found
 
 
-def _hints(preference: str, found: Obj) -> Obj:
-    """trafficdist.go: whom the endpoint is for, by zone and, when asked for, by node too."""
+def _hints(service: Obj, found: Obj) -> Obj:
+    """trafficdist.go: whom the endpoint is for, by zone and, when asked for, by node too. The annotation goes first."""
     hints: Obj = {}
+    preference = "" if topologyhints.asked(service) else service["spec"].get("trafficDistribution", "")
     if preference and found.get("zone"):
         hints["forZones"] = [{"name": found["zone"]}]
     if preference == "PreferSameNode" and found.get("nodeName"):
@@ -103,11 +123,8 @@ def group_of(found: Obj) -> Group:
     return found["addressType"], ports
 
 
-def plan(
-    groups: Mapping[Group, list[Obj]], slices: Sequence[Obj], labels: Mapping[str, str]
-) -> tuple[list[tuple[Group, list[Obj]]], list[Obj], list[Obj]]:
-    """(slices to make, slices to update as they should be, slices to delete). Endpoints stay in the slice they are in
-    while it exists; new ones go where there is room."""
+def plan(groups: Mapping[Group, list[Obj]], slices: Sequence[Obj], labels: Mapping[str, str]) -> Plan:
+    """Endpoints stay in the slice they are in while it exists; new ones go where there is room."""
     update, delete = [], []
     left = {g: {_identity(e): e for e in endpoints} for g, endpoints in groups.items()}
     kept: dict[Group, list[tuple[Obj, list[Obj]]]] = {g: [] for g in groups}
@@ -133,7 +150,32 @@ def plan(
                 delete.append(each)
             elif stay != (each.get("endpoints") or []) or dict(labels) != each["metadata"].get("labels"):
                 update.append({**each, "endpoints": stay or None, "metadata": {**each["metadata"], "labels": labels}})
-    return create, update, delete
+    return Plan(create, update, delete)
+
+
+def with_hints(found: Plan, slices: Sequence[Obj], parts: topologyhints.Shares, family: str) -> tuple[Plan, str]:
+    """The plan with hints by zones' CPUs in one family's slices, and why there are none ("": there are)."""
+    changed = {x["metadata"]["name"] for x in (*found.update, *found.delete)}
+    kept = [s for s in slices if s["addressType"] == family and s["metadata"]["name"] not in changed]
+    create = [(g, e) for g, e in found.create if g[0] == family]
+    update = [x for x in found.update if x["addressType"] == family]
+    fresh = [e for _, e in create] + [x.get("endpoints") or [] for x in update]
+    hinted = topologyhints.add(parts, fresh, [s.get("endpoints") or [] for s in kept])
+    made = zip(create, hinted.fresh, strict=False)
+    written = zip(update, hinted.fresh[len(create) :], strict=True)
+    again = ((kept[i], endpoints) for i, endpoints in hinted.rewritten.items())
+    return Plan(
+        [(g, e) for g, e in found.create if g[0] != family] + [(group, e) for (group, _), e in made],
+        [x for x in found.update if x["addressType"] != family]
+        + [{**x, "endpoints": endpoints or None} for x, endpoints in (*written, *again)],
+        found.delete,
+    ), hinted.problem
+
+
+def _bare(found: Obj) -> Obj:
+    """The slice without hints: whether they may stay is decided when all else is."""
+    endpoints = [{k: v for k, v in e.items() if k != "hints"} for e in found.get("endpoints") or ()]
+    return {**found, "endpoints": endpoints}
 
 
 def _identity(found: Obj) -> str:
@@ -144,13 +186,13 @@ def _identity(found: Obj) -> str:
 async def reconcile(work: Work) -> float | None:
     """Make, change and delete slices until they are as planned."""
     service = work.get(SERVICES, work.key)
-    triggers: Triggers = work.state
+    state: State = work.state
     if service is None or not maintained(service):
-        triggers.forget(work.key)
+        state.triggers.forget(work.key)
+        state.hinted.discard(work.key)
         return None
     meta = service["metadata"]
     pods = [p for p in work.list(PODS, meta["namespace"]) if selects(service, p)]
-    groups = wanted(service, pods, _zones(work, pods))
     slices = [
         s
         for s in work.find(ENDPOINT_SLICES, "service", work.key)
@@ -160,14 +202,43 @@ async def reconcile(work: Work) -> float | None:
     labels |= {MANAGED: MANAGER, SERVICE_NAME: meta["name"]}
     if is_headless(service):
         labels[HEADLESS] = ""
-    trigger = triggers.compute(work.key, service, pods)
-    create, update, delete = plan(groups, slices, labels)
+    trigger = state.triggers.compute(work.key, service, pods)
+    found = _planned(work, service, wanted(service, pods, _zones(work, pods)), slices, labels)
     await asyncio.gather(
-        *(_make(work, service, g, e, labels, trigger) for g, e in create),
-        *(work.update(ENDPOINT_SLICES, _marked(x, trigger)) for x in update),
-        *(work.delete(ENDPOINT_SLICES, x) for x in delete),
+        *(_make(work, service, g, e, labels, trigger) for g, e in found.create),
+        *(work.update(ENDPOINT_SLICES, _marked(x, trigger)) for x in found.update),
+        *(work.delete(ENDPOINT_SLICES, x) for x in found.delete),
     )
     return None
+
+
+def _planned(
+    work: Work, service: Obj, groups: Mapping[Group, list[Obj]], slices: Sequence[Obj], labels: Mapping[str, str]
+) -> Plan:
+    """The plan with whatever hints are due, which are told of."""
+    hinted, families = work.state.hinted, sorted({family for family, _ in groups})
+    if not topologyhints.asked(service):
+        if work.key in hinted:
+            hinted.discard(work.key)
+            _tell(work, service, topologyhints.DISABLED, families[:1])
+        return plan(groups, slices, labels)
+    found = plan(groups, list(map(_bare, slices)), labels)
+    parts = topologyhints.shares(work.list(NODES))
+    for family in families:
+        found, problem = with_hints(found, slices, parts, family)
+        if problem:
+            hinted.discard(work.key)
+            _tell(work, service, problem, [family])
+        elif work.key not in hinted:
+            hinted.add(work.key)
+            _tell(work, service, topologyhints.ENABLED, [family])
+    return found
+
+
+def _tell(work: Work, service: Obj, text: str, families: Sequence[str]) -> None:
+    type, reason = ("Normal", "Enabled") if text == topologyhints.ENABLED else ("Warning", "Disabled")
+    for family in families:
+        work.event(service, type, f"TopologyAwareHints{reason}", f"{text}, addressType: {family}")
 
 
 def _zones(work: Work, pods: Sequence[Obj]) -> dict[str, str]:
@@ -225,6 +296,20 @@ def _slice_changed(_: Watching, old: Obj | None, new: Obj | None) -> list[str]:
     return sorted({key for x in (old, new) if x is not None for key in _by_service(x)}) if old is not None else []
 
 
+def _node_changed(watching: Watching, old: Obj | None, new: Obj | None) -> list[str]:
+    """The services of whose hints some zone has too few since its CPUs have changed."""
+    if old is not None and new is not None and _offered(old) == _offered(new):
+        return []
+    services = [s for s in watching.list(SERVICES) if topologyhints.asked(s)]
+    parts = topologyhints.shares(watching.list(NODES)) if services else {}
+    keys = map(key_of, services)
+    return [k for k in keys if topologyhints.overloaded(parts, watching.find(ENDPOINT_SLICES, "service", k))]
+
+
+def _offered(node: Obj) -> object:
+    return topologyhints.capacity(node), (condition(node, "Ready") or {}).get("status")
+
+
 ENDPOINT_SLICE = Controller(
     "endpointslice-controller",
     "endpointslice",
@@ -232,10 +317,10 @@ ENDPOINT_SLICE = Controller(
     (
         Watch(SERVICES),
         Watch(PODS, services_of_pod),
-        Watch(NODES, None),
+        Watch(NODES, _node_changed),
         Watch(ENDPOINT_SLICES, _slice_changed, {"service": _by_service}),
     ),
     reconcile,
     "endpoint-slice-controller",
-    Triggers,
+    State,
 )
