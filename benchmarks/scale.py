@@ -116,19 +116,24 @@ def memory_mb(pid: int) -> float:
 def measure(pid: int, kubeconfig: Path, options: argparse.Namespace) -> bool:
     """Load the cluster, print the figures, and say whether the targets are met."""
     api = Api(kubeconfig)
-    print(f"memory with {options.nodes} nodes {memory_mb(pid):17.0f} MB", flush=True)
-    begin = time.monotonic()
+    empty = memory_mb(pid)
+    print(f"memory with {options.nodes} nodes {empty:17.0f} MB", flush=True)
+    begin, before = time.monotonic(), cpu_seconds(pid)
     for number in range(options.pods // REPLICAS):
         api.call("POST", "/apis/apps/v1/namespaces/default/deployments", deployment(number, REPLICAS))
     wait_ready(api, options.pods // REPLICAS * REPLICAS)
-    took = time.monotonic() - begin
-    print(f"{options.pods} pods ready {took:27.1f} s   {options.pods / took:.0f} a second")
-    print(f"memory with pods {memory_mb(pid):27.0f} MB")
+    took, busy = time.monotonic() - begin, cpu_seconds(pid) - before
+    pods = options.pods // REPLICAS * REPLICAS
+    print(
+        f"{pods} pods ready {took:27.1f} s   {pods / took:.0f} a second, {busy / pods * 1000:.1f} ms of processor each"
+    )
+    full = memory_mb(pid)
+    print(f"memory with pods {full:27.0f} MB   {(full - empty) * 1024 / pods:.0f} kB a pod", flush=True)
     time.sleep(5)
     before = cpu_seconds(pid)
     time.sleep(options.seconds)
     idle = (cpu_seconds(pid) - before) / options.seconds * 100
-    print(f"idle CPU {idle:35.1f} % of a core   target {IDLE_TARGET} %")
+    print(f"idle CPU {idle:35.1f} % of a core   target {IDLE_TARGET} %", flush=True)
     times = sorted(new_pod(api, number) for number in range(PROBES))
     p99 = times[int(PROBES * 0.99) - 1]
     print(f"new pod Running, median {times[PROBES // 2]:20.3f} s")

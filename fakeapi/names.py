@@ -295,6 +295,7 @@ def _without_zeros(value: str) -> str:
     return head + colon + ".".join(o.lstrip("0") or "0" for o in octets)
 
 
+@lru_cache(maxsize=4096)
 def parse_ip(value: str) -> Address | None:
     """ParseIPSloppy: None when it is no address; IPv4-mapped IPv6 addresses come out as IPv4, as in Go."""
     if "%" in value:

@@ -256,6 +256,7 @@ def _deduplicated(items: list[Any]) -> list[Any]:
 
 def _partition(items: list[Any], by: list[Any], merge_key: str) -> tuple[list[Any], list[Any]]:
     """Those items that `by` has too, and the rest."""
+    known = _keys(by, merge_key)
     named: list[Any] = []
     others: list[Any] = []
     for item in items:
@@ -264,8 +265,7 @@ def _partition(items: list[Any], by: list[Any], merge_key: str) -> tuple[list[An
                 raise _bad_argument("map[string]interface {}", item)
             if merge_key not in item:
                 raise _no_key(item, merge_key)
-        known = any(_key(item, merge_key) == _key(x, merge_key) for x in by)
-        (named if known else others).append(item)
+        (named if _key(item, merge_key) in known else others).append(item)
     return named, others
 
 
@@ -275,9 +275,10 @@ def _in_order(
     """Named items in `order`, the others in the server's; a named item that the server lacks goes first."""
     key = merge_key if of_maps else ""
     named, others = _sorted_by(named, order, key), _sorted_by(others, server_order, key)
+    server_keys = _keys(server_order, key)
     out, i, j = [], 0, 0
     while i < len(others) and j < len(named):
-        left, right = _position(server_order, others[i], key), _position(server_order, named[j], key)
+        left, right = _position(server_keys, others[i], key), _position(server_keys, named[j], key)
         if 0 <= left < right:
             out.append(others[i])
             i += 1
@@ -296,18 +297,27 @@ def _sorted_by(items: list[Any], order: list[Any], key: str) -> list[Any]:
                 raise _no_key(item, key)
     deleted = [x for x in items if key and x.get(_PATCH) == "delete"]
     kept = [x for x in items if not (key and x.get(_PATCH) == "delete")]
-    return sorted(kept, key=lambda x: _position(order, x, key)) + deleted
+    keys = _keys(order, key)
+    return sorted(kept, key=lambda x: _position(keys, x, key)) + deleted
 
 
-def _position(items: list[Any], item: Any, key: str) -> int:
+def _position(keys: list[_Key], item: Any, key: str) -> int:
+    """Where an item of that key stands among those with these keys; -1 when it does not."""
     wanted = _key(item, key)
-    return next((i for i, x in enumerate(items) if _key(x, key) == wanted), -1)
+    return keys.index(wanted) if wanted in keys else -1
 
 
-def _key(item: Any, merge_key: str) -> tuple[str, Any]:
+_Key = tuple[type, Any]
+
+
+def _key(item: Any, merge_key: str) -> _Key:
     """What items are compared by: the type counts too, as in Go."""
     value = item.get(merge_key) if merge_key and isinstance(item, dict) else item
-    return _go_type(value), value
+    return value.__class__, value
+
+
+def _keys(items: list[Any], merge_key: str) -> list[_Key]:
+    return [_key(item, merge_key) for item in items]
 
 
 def _equal(a: Any, b: Any) -> bool:

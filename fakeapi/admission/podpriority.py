@@ -66,8 +66,8 @@ class Priority:
             if found is None:
                 raise forbidden(attributes, f"no PriorityClass with name {name} was found")
             return found
-        classes = await self._reader.list("scheduling.k8s.io", "priorityclasses")
-        defaults = [c for c in classes if c.get("globalDefault")]
+        classes = await self._reader.parsed("scheduling.k8s.io", "priorityclasses", _whole)
+        defaults = [c for c in classes.values() if c.get("globalDefault")]
         return min(defaults, key=lambda c: c.get("value", 0)) if defaults else None
 
     async def validate(self, attributes: Attributes) -> None:
@@ -81,3 +81,7 @@ class Priority:
                     " exist"
                 )
                 raise forbidden(attributes, text)
+
+
+def _whole(obj: Obj) -> Obj:
+    return obj

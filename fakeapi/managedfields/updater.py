@@ -8,7 +8,6 @@ managers.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -133,8 +132,14 @@ def _by_version(managed: Managed) -> dict[str, FieldSet]:
 def _versions(live: Obj, new: Obj, write: Write) -> _Versions:
     """How new differs from live, in any version, without the fields that this write resets; None: no such version."""
 
-    @functools.cache
+    known: dict[str, Comparison | None] = {}
+
     def in_version(version: str) -> Comparison | None:
+        if version not in known:
+            known[version] = compared(version)
+        return known[version]
+
+    def compared(version: str) -> Comparison | None:
         if version == write.api_version:
             found = compare(live, new, write.type)
         else:
