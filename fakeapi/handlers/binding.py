@@ -11,9 +11,9 @@ from fakeapi import errors, selectors
 from fakeapi.admission.base import CREATE
 from fakeapi.deletion import DeleteOptions, check_preconditions
 from fakeapi.errors import ApiError
-from fakeapi.handlers.create import admission_attributes
+from fakeapi.handlers.create import admission_attributes, place
 from fakeapi.handlers.delete import options_from
-from fakeapi.handlers.scope import Scope, accepted, is_dry_run, loads, read_object
+from fakeapi.handlers.scope import Scope, accepted, check_options, is_dry_run, loads, read_object
 from fakeapi.request import Answer, Request
 from fakeapi.strategies.base import Context, Obj
 from fakeapi.watchevents import splice
@@ -30,9 +30,11 @@ def created() -> Obj:
 async def bind(scope: Scope, request: Request) -> Answer:
     """Assign a Pod to a node; the node need not exist. ApiError 4xx, or a plain 500 for a bad target."""
     form = accepted(request)
+    check_options(request, "CreateOptions")
     body = await read_object(
         scope, request, "Binding", "", "v1", scope.server.definitions.type("io.k8s.api.core.v1.Binding")
     )
+    place(scope, request, body)
     name = body["metadata"].get("name", "")
     if request.info.name and name != request.info.name:
         raise errors.bad_request("name in URL does not match name in Binding object")
@@ -44,6 +46,8 @@ async def bind(scope: Scope, request: Request) -> Answer:
     found = check_binding(body)
     if found:
         raise errors.plain_500(str(found[0]) if len(found) == 1 else f"[{', '.join(map(str, found))}]")
+    if not name:
+        raise errors.bad_request("Name parameter required.")
     pods = await scope.server.registry_of("", "pods")
     await pods.change(request.info.namespace, name, ctx, lambda pod: assign(pod, body, ctx))
     return Answer(201, form.encode(created()), form.media)
@@ -114,6 +118,7 @@ def _scheduled(pod: Obj, ctx: Context) -> None:
 async def evict(scope: Scope, request: Request) -> Answer:
     """Delete a Pod if its disruption budget has room. ApiError 429 when it has none."""
     form = accepted(request)
+    check_options(request, "CreateOptions")
     definitions = scope.server.definitions
     body = await read_object(
         scope,
@@ -124,6 +129,7 @@ async def evict(scope: Scope, request: Request) -> Answer:
         definitions.type("io.k8s.api.policy.v1.Eviction"),
         versions=("policy/v1beta1",),
     )
+    place(scope, request, body)
     info = request.info
     if body["metadata"].get("name", "") != info.name:
         raise errors.bad_request("name in URL does not match name in Eviction object")

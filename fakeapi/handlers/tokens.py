@@ -14,7 +14,7 @@ from fakeapi.admission.base import CREATE
 from fakeapi.clock import rfc3339
 from fakeapi.codec import PLAIN
 from fakeapi.errors import FieldError
-from fakeapi.handlers.create import admission_attributes, field_manager
+from fakeapi.handlers.create import admission_attributes, field_manager, place
 from fakeapi.handlers.reviews import form_of
 from fakeapi.handlers.scope import Scope, check_options, is_dry_run, read_object
 from fakeapi.managedfields import manager
@@ -38,13 +38,15 @@ async def create(scope: Scope, request: Request) -> Answer:
     form = form_of(request)
     check_options(request, "CreateOptions")
     definitions = scope.server.definitions
-    body = _own(scope, request, await read_object(scope, request, KIND, GROUP, VERSION, definitions.type(DEFINITION)))
+    body = await read_object(scope, request, KIND, GROUP, VERSION, definitions.type(DEFINITION))
+    place(scope, request, body)
+    body = _own(scope, request, body)
     ctx = scope.context(request, is_dry_run(request))
     attributes = admission_attributes(scope, request, ctx, CREATE, body, None)
     attributes.kind = KIND
     await scope.server.admission.admit(attributes)
     info = request.info
-    _check_place(body, info.namespace, info.name)
+    _check_name(body, info.name)
     account = await scope.registry.current(info.namespace, info.name)
     found = _check(body)
     if found:
@@ -71,14 +73,12 @@ def _own(scope: Scope, request: Request, body: Obj) -> Obj:
     )
 
 
-def _check_place(body: Obj, namespace: str, name: str) -> None:
-    """Name and namespace of the body, where it has them, are the URL's. ApiError 422."""
-    metadata = body["metadata"]
-    for field, wanted in (("name", name), ("namespace", namespace)):
-        given = metadata.get(field)
-        if given and given != wanted:
-            what = f"must match the service account {field} if specified"
-            raise errors.invalid_object(GROUP, KIND, name, [errors.invalid(f"metadata.{field}", given, what)])
+def _check_name(body: Obj, name: str) -> None:
+    """The name of the body, where it has one, is the URL's. ApiError 422."""
+    given = body["metadata"].get("name")
+    if given and given != name:
+        found = errors.invalid("metadata.name", given, "must match the service account name if specified")
+        raise errors.invalid_object(GROUP, KIND, name, [found])
 
 
 def _check(body: Obj) -> list[FieldError]:
@@ -134,6 +134,8 @@ async def _bound(scope: Scope, request: Request, reference: Obj | None) -> tuple
     if plural is None:
         group, _, bare = version.rpartition("/")
         raise errors.bad_request(f"cannot bind token to object of type {group}/{bare}, Kind={kind}")
+    if not name:
+        raise errors.bad_request("Name parameter required.")
     reader, namespace = scope.server.reader, "" if kind == "Node" else request.info.namespace
     found = await reader.get("", plural, namespace, name)
     if found is None:
