@@ -31,6 +31,7 @@ from fakeapi.requestlog import RequestLog
 from fakeapi.running import Running
 from fakeapi.waiting import Target
 from fakenodes.components import Plan
+from fakenodes.kubelet.hollow import Hollow
 from kubeconfig import model
 
 if TYPE_CHECKING:
@@ -144,22 +145,46 @@ class Nodes:
 
         async def work() -> None:
             nodes = self._hollow()
-            nodes.add_node(name, labels, capacity)
+            nodes.add_node(Hollow(name, labels or {}, capacity or {}))
             await nodes.start_node(name)
 
         self._thread.run(work())
 
     def stop(self, name: str) -> None:
-        """Let the node's kubelet fall silent; its containers run on unseen."""
+        """End the node's kubelet; its containers run on unseen. start() brings it back."""
         self._thread.call(lambda: self._hollow().stop_node(name))
 
+    def pause(self, name: str) -> None:
+        """Let the node's kubelet stand still, with all who talk to it, until start()."""
+        self._thread.call(lambda: self._hollow().pause_node(name))
+
     def start(self, name: str) -> None:
-        """Let a silent kubelet come back."""
+        """Let a kubelet that was stopped, paused or crashed come back."""
         self._thread.run(self._hollow().resume_node(name))
+
+    def slow(self, name: str, seconds: float) -> None:
+        """Let all that the node's kubelet does come so much later; 0 is as fast as ever."""
+        self._thread.call(lambda: self._hollow().slow_node(name, seconds))
+
+    def partition(self, name: str, on: bool = True) -> None:
+        """Take the node off the network, or put it back; its kubelet and containers go on meanwhile."""
+        self._thread.run(self._hollow().cut_node(name, on))
 
     def crash(self, name: str) -> None:
         """Cut the node's power: its kubelet falls silent, its containers end. start() brings it back."""
         self._thread.call(lambda: self._hollow().crash_node(name))
+
+    def add_static(self, name: str, manifest: Mapping[str, Any]) -> str:
+        """Run a static pod on the node; the name of its mirror pod. The same name again replaces it. ManifestError."""
+
+        def put() -> str:
+            return self._hollow().put_static(name, str((manifest.get("metadata") or {}).get("name")), dict(manifest))
+
+        return self._thread.call(put)
+
+    def remove_static(self, name: str, pod: str) -> None:
+        """End the node's static pod of that name (the manifest's, without the node's). KeyError."""
+        self._thread.call(lambda: self._hollow().remove_static(name, pod))
 
     def pressure(self, name: str, condition: str = "MemoryPressure", on: bool = True) -> None:
         """Put the node under MemoryPressure, DiskPressure or PIDPressure, which evicts its pods, or relieve it."""

@@ -21,6 +21,7 @@ from fakenodes.controllers.runner import Manager, choose
 from fakenodes.informer import InformerFactory
 from fakenodes.kubelet.faults import Fault, play
 from fakenodes.kubelet.hollow import Hollow, HollowNodes
+from fakenodes.kubelet.manifests import ManifestPath, follow
 from fakenodes.kubelet.node import Endpoint
 from fakenodes.kubelet.runtime.runtime import Runtime
 from fakenodes.kubelet.server import KubeletServer
@@ -56,6 +57,7 @@ class Plan:
     runtime: Runtime | None = None
     endpoint: Endpoint | None = None
     faults: tuple[Fault, ...] = ()
+    manifests: tuple[ManifestPath, ...] = ()
     seed: int | None = None
 
 
@@ -104,9 +106,7 @@ class Components:
             self._clients, self._clock, rng=self._rng, runtime=plan.runtime, endpoint=plan.endpoint, quiet=plan.quiet
         )
         for hollow in roster:
-            self.nodes.add_node(hollow.name, hollow.labels, hollow.capacity)
-            if hollow.stopped:
-                self.nodes.stop_node(hollow.name)
+            self.nodes.add_node(hollow)
 
     @property
     def drained(self) -> bool:
@@ -181,7 +181,10 @@ class Components:
 
     async def _run_nodes(self) -> None:
         assert self.nodes is not None
-        playing = [asyncio.ensure_future(play(self.nodes, fault, self._clock)) for fault in self.plan.faults]
+        names = list(self.nodes.kubelets)
+        beside = [play(self.nodes, fault, self._clock) for fault in self.plan.faults]
+        beside += [follow(self.nodes, names, where, self._clock) for where in self.plan.manifests]
+        playing = [asyncio.ensure_future(work) for work in beside]
         try:
             await self.nodes.run(self._informers())
         finally:

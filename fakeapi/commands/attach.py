@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fakeapi.commands.common import UserError, boolean, cidr, count, duration, run, say, unless
-from fakeapi.commands.runtimes import add_runtime_flag, runtime_of
+from fakeapi.commands.runtimes import add_manifest_flag, add_runtime_flag, runtime_of
 
 AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
 NAMESPACE = "kube-system"
@@ -37,14 +37,15 @@ def register(commands: Any) -> None:
         "--prefix", default="node-", metavar="TEXT", help="their names are this and a number (default node-)"
     )
     add_runtime_flag(nodes)
+    add_manifest_flag(nodes)
     nodes.add_argument(
         "--fault",
         action="append",
         default=[],
-        metavar="NODE:KIND[@SECONDS][+SECONDS]",
+        metavar="NODE:KIND[=SECONDS][@SECONDS][+SECONDS]",
         help=(
-            "let a node fail after so long for so long: stop, crash, memory-pressure, disk-pressure, pid-pressure; may"
-            " be repeated"
+            "let a node fail after so long for so long: stop, pause, slow (=SECONDS), partition, crash,"
+            " memory-pressure, disk-pressure, pid-pressure; may be repeated"
         ),
     )
     scheduler = _add(commands, "scheduler", "the scheduler")
@@ -123,6 +124,7 @@ def _run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> Any:
     from fakenodes.components import Plan
     from fakenodes.kubelet.faults import parse_fault
+    from fakenodes.kubelet.manifests import parse_path
 
     plans = {
         "nodes": lambda: Plan(
@@ -131,6 +133,7 @@ def _plan(options: argparse.Namespace) -> Any:
             nodes=options.count,
             node_prefix=options.prefix,
             faults=tuple(map(parse_fault, options.fault)),
+            manifests=tuple(map(parse_path, options.pod_manifest_path)),
             runtime=runtime_of(options.runtime),
         ),
         "scheduler": lambda: Plan(controllers="", scheduler=True, nodes=0),

@@ -1,4 +1,6 @@
-"""--runtime, for the commands that run nodes: what containers of which images do."""
+"""--runtime and --pod-manifest-path, for the commands that run nodes: what containers do, and pods that nodes have of
+their own.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,17 @@ def add_runtime_flag(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="FILE",
         help="YAML that says what containers of which images do (docs/runtime.md)",
+    )
+
+
+def add_manifest_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --pod-manifest-path DIR."""
+    parser.add_argument(
+        "--pod-manifest-path",
+        action="append",
+        default=[],
+        metavar="[NODE=]DIR",
+        help="run the Pods whose manifests lie there as static pods, on this node or on all; may be repeated",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fakeapi.commands.common import UserError, cidr, count, port, run, say, unless
-from fakeapi.commands.runtimes import add_runtime_flag, runtime_of
+from fakeapi.commands.runtimes import add_manifest_flag, add_runtime_flag, runtime_of
 from fakeapi.commands.serve import add_server_flags, config_of
 
 EPILOG = """\
@@ -34,6 +34,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--port", type=port, default=6443, help="where to listen; 0 is any free port (default 6443)")
     parser.add_argument("--nodes", type=count, default=3, metavar="N", help="how many hollow nodes (default 3)")
     add_runtime_flag(parser)
+    add_manifest_flag(parser)
     parser.add_argument("--etcd", default="", metavar="URL", help="the same as --etcd-servers")
     parser.add_argument(
         "--controllers",
@@ -75,11 +76,16 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from fakeapi.running import Running
     from fakenodes.components import Plan
     from fakenodes.controllers.base import Options
+    from fakenodes.kubelet.manifests import parse_path
     from kubeconfig import model
 
     cloud = Options(load_balancers=options.load_balancer_cidr or "")
     plan = Plan(
-        controllers=options.controllers, nodes=options.nodes, runtime=runtime_of(options.runtime), options=cloud
+        controllers=options.controllers,
+        nodes=options.nodes,
+        runtime=runtime_of(options.runtime),
+        options=cloud,
+        manifests=tuple(map(parse_path, options.pod_manifest_path)),
     )
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]

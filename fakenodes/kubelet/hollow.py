@@ -7,22 +7,25 @@ sent by one task.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakeapi.clock import Clock, rfc3339_micro
-from fakenodes.client.base import GVR, Client, ClientError
+from fakeapi.clock import Clock
+from fakenodes.client.base import Client, ClientError
 from fakenodes.events import EventRecorder
 from fakenodes.informer import InformerFactory
-from fakenodes.kubelet import eviction, termination
+from fakenodes.kubelet import eviction, registration, termination
 from fakenodes.kubelet import node as nodes
+from fakenodes.kubelet.ailments import Ailments, line
+from fakenodes.kubelet.heartbeats import Heartbeats
 from fakenodes.kubelet.node import Endpoint, Node
 from fakenodes.kubelet.podworker import PODS, Kubelet, PodWorker
+from fakenodes.kubelet.registration import event_target
 from fakenodes.kubelet.runtime.runtime import Runtime
+from fakenodes.kubelet.static import StaticPods, is_mirror
 from fakenodes.scheduler.snapshot import PodInfo
 from fakenodes.workqueue import WorkQueue
 
@@ -30,8 +33,6 @@ log = logging.getLogger(__name__)
 
 Obj = dict[str, Any]
 
-NODES = GVR("", "v1", "nodes", namespaced=False)
-LEASES = GVR("coordination.k8s.io", "v1", "leases")
 WORKERS = 16
 REGISTRARS = 8
 BUSY = 64  # pods that wait to be looked at, beyond which short-lived statuses are left out
@@ -40,12 +41,13 @@ RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Hollow:
-    """One node to run. stopped: its kubelet is silent."""
+    """One node to run: what is wrong with it, and its static pods as (source, manifest)."""
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(default_factory=dict)
-    stopped: bool = False
+    ailments: Ailments = field(default_factory=Ailments)
+    static: tuple[tuple[str, Obj], ...] = ()
 
 
 class HollowNodes:
@@ -74,35 +76,38 @@ class HollowNodes:
         self._endpoint = endpoint or Endpoint()
         self._queue: WorkQueue[str] = WorkQueue(clock, base=0.05, cap=60.0)
         self._on_node: dict[str, set[str]] = {}
-        self._beats: list[tuple[float, int, str, str]] = []
-        self._serial = 0
+        self._beats = Heartbeats(clock, self._send)
         self._number = 0
-        self._lag = asyncio.Event()
-        self.stopped: set[str] = set()
+        self._unseen: dict[str, dict[str, Obj | None]] = {}
+        self._better = asyncio.Event()
+        self._static = StaticPods(self._run_worker, self.look)
 
     @property
     def drained(self) -> bool:
         """No pod is to be looked at now, and every event is told."""
         return self._queue.drained and all(k.recorder.drained for k in self.kubelets.values())
 
-    def add_node(self, name: str, labels: Mapping[str, str] | None = None,
-                 capacity: Mapping[str, str] | None = None) -> Node:  # fmt: skip
-        """A further node, to be registered by start_node() or run()."""
-        node = Node(name, self._number, labels or {}, {**nodes.CAPACITY, **(capacity or {})}, self._endpoint)
+    def add_node(self, hollow: Hollow) -> Node:
+        """A further node, to be registered by start_node() or run(). ManifestError."""
+        name, ailments = hollow.name, hollow.ailments.copy()
+        capacity = {**nodes.CAPACITY, **hollow.capacity}
+        node = Node(name, self._number, hollow.labels, capacity, self._endpoint, ailments)
         self._number += 1
-        client = self._client_for(node.user)
+        client = line(self._client_for(node.user), ailments)
         recorder = EventRecorder(client, self._clock, "kubelet", name)
         self._on_node[name] = set()
         self.kubelets[name] = Kubelet(
             node, client, recorder, self._clock, self.runtime, lambda uid: self._neighbours(name, uid)
         )
+        for source, manifest in hollow.static:
+            self._static.put(self.kubelets[name], source, manifest)
         return node
 
     def roster(self) -> tuple[Hollow, ...]:
         """The nodes as they are now, for another HollowNodes to take over."""
         return tuple(
-            Hollow(k.node.name, k.node.labels, k.node.capacity, k.node.name in self.stopped)
-            for k in self.kubelets.values()
+            Hollow(n.name, n.labels, n.capacity, n.ailments.copy(), self._static.manifests(n.name))
+            for n in (kubelet.node for kubelet in self.kubelets.values())
         )
 
     async def run(self, informers: InformerFactory) -> None:
@@ -114,7 +119,7 @@ class HollowNodes:
             pods.add_handler(self._set_pod, lambda old, new: self._set_pod(new), self._drop_pod)
             loop = asyncio.get_running_loop()
             tasks = [loop.create_task(self._work(), name="kubelet pods") for _ in range(WORKERS)]
-            tasks.append(loop.create_task(self._heartbeats(), name="kubelet heartbeats"))
+            tasks.append(loop.create_task(self._beats.run(), name="kubelet heartbeats"))
             await informers.start()
             await asyncio.gather(*tasks)
         finally:
@@ -132,7 +137,7 @@ class HollowNodes:
 
         async def registrar(some: Iterator[Kubelet]) -> None:
             for kubelet in some:
-                if kubelet.node.name not in self.stopped:
+                if not kubelet.node.ailments.silent:
                     await self.start_node(kubelet.node.name, quiet=self._quiet)
 
         await asyncio.gather(*(registrar(waiting) for _ in range(REGISTRARS)))
@@ -140,115 +145,52 @@ class HollowNodes:
     async def start_node(self, name: str, *, quiet: bool = False) -> None:
         """Register the node, with patience, and begin its heartbeats. quiet: one that is there stays as it is."""
         kubelet = self.kubelets[name]
-        while True:
+        taken = False
+        while not kubelet.node.ailments.cut:
             try:
-                taken = quiet and await self._take_over(kubelet)
+                taken = quiet and await registration.take_over(kubelet)
                 if not taken:
-                    await self._register(kubelet)
+                    kubelet.recorder.record(event_target(name), "Normal", "Starting", "Starting kubelet.")
+                    await registration.register(kubelet)
                 break
             except (ClientError, OSError) as error:
                 log.info("node %s: %s", name, error)
                 await self._clock.sleep(RETRY_SECONDS)
-        self.stopped.discard(name)
-        if not taken:
-            kubelet.recorder.record(_event_target(name), "Normal", "Starting", "Starting kubelet.")
-            message = f"Node {name} status is now: NodeReady"
-            kubelet.recorder.record(_event_target(name), "Normal", "NodeReady", message)
-        now = self._clock.monotonic()
-        self._beat(now + self._rng.uniform(0, nodes.RENEW_SECONDS), name, "lease")
-        self._beat(now + self._rng.uniform(0.5, 1.0) * nodes.STATUS_SECONDS, name, "status")
+        self._begin_beats(kubelet.node)
 
-    async def _take_over(self, kubelet: Kubelet) -> bool:
-        """Whether the server has the node; it is this kubelet's from now on."""
-        try:
-            kubelet.node.obj = await kubelet.client.get(NODES, kubelet.node.name)
-        except ClientError as error:
-            if error.code != 404:
-                raise
-            return False
-        return True
+    def _begin_beats(self, node: Node) -> None:
+        self._beats.begin(node.name)
+        self._beats.plan(node.name, "lease", self._rng.uniform(0, nodes.RENEW_SECONDS))
+        self._beats.plan(node.name, "status", self._rng.uniform(0.5, 1.0) * nodes.STATUS_SECONDS)
+        if node.ailments.pressures:
+            self._beats.plan(node.name, "evict", 0.0)
 
-    async def _register(self, kubelet: Kubelet) -> None:
-        node, client, now = kubelet.node, kubelet.client, self._clock.now()
-        wanted = nodes.node_object(node, now)
-        try:
-            node.obj = await client.create(NODES, wanted)
-        except ClientError as error:
-            if error.reason != "AlreadyExists":
-                raise
-            # It was there before: the kubelet was away and takes its node over again.
-            body = {"metadata": {"labels": wanted["metadata"]["labels"]}}
-            await client.patch(NODES, node.name, body)
-            node.obj = None
-        if node.obj is None or (node.obj.get("status") or {}).get("allocatable") != wanted["status"]["allocatable"]:
-            node.obj = await client.patch(NODES, node.name, {"status": wanted["status"]}, subresource="status")
-        await self._renew(kubelet)
-
-    async def _renew(self, kubelet: Kubelet) -> None:
-        node, client = kubelet.node, kubelet.client
-        now = self._clock.now()
-        if node.lease is None:
-            try:
-                node.lease = await client.create(LEASES, nodes.lease_object(node, now), nodes.LEASE_NAMESPACE)
-                return
-            except ClientError as error:
-                if error.reason != "AlreadyExists":
-                    raise
-                node.lease = await client.get(LEASES, node.name, nodes.LEASE_NAMESPACE)
-        node.lease["spec"]["renewTime"] = rfc3339_micro(now)
-        try:
-            node.lease = await client.update(LEASES, node.lease)
-        except ClientError as error:
-            if error.code not in (404, 409):
-                raise
-            node.lease = None
-
-    def _beat(self, due: float, name: str, what: str) -> None:
-        self._serial += 1
-        heapq.heappush(self._beats, (due, self._serial, name, what))
-        self._lag.set()
-
-    async def _heartbeats(self) -> None:
-        """Send what is due; all nodes take turns."""
-        while True:
-            now = self._clock.monotonic()
-            due, _, name, what = self._beats[0] if self._beats else (None, 0, "", "")
-            if due is None or due > now:
-                self._lag.clear()
-                timer = self._clock.call_later(due - now, self._lag.set) if due is not None else None
-                await self._lag.wait()
-                if timer is not None:
-                    timer.cancel()
-                continue
-            heapq.heappop(self._beats)
-            if name not in self.kubelets or name in self.stopped:
-                continue
-            kubelet = self.kubelets[name]
-            if what == "evict":
-                if self._evict(name):
-                    self._beat(now + eviction.EVERY_SECONDS, name, what)
-                continue
-            seconds = nodes.RENEW_SECONDS if what == "lease" else nodes.STATUS_SECONDS
-            try:
-                if what == "lease":
-                    await self._renew(kubelet)
-                else:
-                    await self.report(name)
-            except (ClientError, OSError) as error:
-                log.info("heartbeat of node %s: %s", name, error)
-                seconds = min(seconds, RETRY_SECONDS)
-            self._beat(now + seconds, name, what)
-
-    async def report(self, name: str) -> None:
-        """Send the node's status now."""
+    async def _send(self, name: str, what: str) -> float | None:
+        """One heartbeat; seconds until the next of its kind, None for none."""
         kubelet = self.kubelets[name]
-        body = nodes.heartbeat(kubelet.node, self._clock.now())
+        ailments = kubelet.node.ailments
+        if ailments.silent:
+            return None
+        if what == "evict":
+            return eviction.EVERY_SECONDS if self._evict(name) else None
+        lease = what == "lease"
+        seconds = nodes.RENEW_SECONDS if lease else nodes.STATUS_SECONDS
         try:
-            kubelet.node.obj = await kubelet.client.patch(NODES, name, body, subresource="status")
-        except ClientError as error:
-            if error.code != 404:
-                raise
-            await self._register(kubelet)  # somebody deleted the node: a kubelet comes back
+            await (registration.renew(kubelet) if lease else registration.report(kubelet))
+        except (ClientError, OSError) as error:
+            log.info("heartbeat of node %s: %s", name, error)
+            seconds = min(seconds, RETRY_SECONDS)
+        return seconds + ailments.delay
+
+    # Static pods
+
+    def put_static(self, name: str, source: str, manifest: Obj) -> str:
+        """Run a static pod on the node, in place of the source's last; the pod's name. KeyError, ManifestError."""
+        return self._static.put(self.kubelets[name], source, manifest)
+
+    def remove_static(self, name: str, source: str) -> None:
+        """End the source's static pod. KeyError."""
+        self._static.remove(self.kubelets[name], source)
 
     # Pods
 
@@ -258,28 +200,50 @@ class HollowNodes:
         if kubelet is None:
             return
         uid = obj["metadata"]["uid"]
+        if kubelet.node.ailments.cut:
+            self._unseen.setdefault(kubelet.node.name, {})[uid] = obj
+            return
         worker = self.workers.get(uid)
-        if worker is None:
-            self.workers[uid] = PodWorker(kubelet, obj)
-            self._on_node[name].add(uid)
+        if is_mirror(obj) and worker is None:
+            self._static.seen(kubelet, obj)
+        elif worker is None:
+            self._run_worker(PodWorker(kubelet, obj))
         else:
             before = worker.obj
             worker.obj = obj
             if before is not None and _same_wish(before, obj):
                 worker.reflect()
                 return  # only what we told ourselves has come back
-        if name not in self.stopped:
-            self._queue.add(uid)
+            self.look(uid)
+
+    def _run_worker(self, worker: PodWorker) -> None:
+        self.workers[worker.uid] = worker
+        self._on_node[worker.kubelet.node.name].add(worker.uid)
+        self.look(worker.uid)
 
     def _drop_pod(self, obj: Obj) -> None:
-        worker = self.workers.get(obj["metadata"]["uid"])
+        name, uid = obj["spec"].get("nodeName"), obj["metadata"]["uid"]
+        kubelet = self.kubelets.get(name) if name else None
+        if kubelet is None:
+            return
+        if kubelet.node.ailments.cut:
+            self._unseen.setdefault(kubelet.node.name, {})[uid] = None
+            return
+        self._drop(uid)
+        if is_mirror(obj):
+            self._static.dropped(kubelet.node.name, obj)
+
+    def _drop(self, uid: str) -> None:
+        worker = self.workers.get(uid)
         if worker is not None:
             worker.obj = None
-            self._queue.add(worker.uid)
+            self.look(uid)
 
     def look(self, uid: str) -> None:
-        """Something has happened in the pod's containers: look at it again."""
-        self._queue.add(uid)
+        """Something has happened in the pod or its containers: look at it again, as soon as its node does anything."""
+        worker = self.workers.get(uid)
+        if worker is not None and not worker.kubelet.node.ailments.silent:
+            self._queue.add_after(uid, worker.kubelet.node.ailments.delay)
 
     def _neighbours(self, name: str, uid: str) -> Iterator[PodInfo]:
         for other in self._on_node[name]:
@@ -299,13 +263,15 @@ class HollowNodes:
 
     async def _look(self, uid: str) -> None:
         worker = self.workers.get(uid)
-        if worker is None or worker.kubelet.node.name in self.stopped:
+        if worker is None or worker.kubelet.node.ailments.silent:
             return
         try:
             wake = await worker.sync(hurried=len(self._queue) > BUSY)
         except (ClientError, OSError) as error:
             log.info("pod %s: %s", uid, error)
             self._queue.add_rate_limited(uid)
+            if worker.wake is not None:  # its containers go on, whether the API server hears of it or not
+                self._queue.add_after(uid, max(worker.wake - self._clock.now(), 0.001))
             return
         except Exception:
             log.exception("pod %s", uid)
@@ -315,53 +281,117 @@ class HollowNodes:
         if worker.obj is None:
             self.workers.pop(uid, None)
             self._on_node[worker.kubelet.node.name].discard(uid)
+            self._static.over(worker)
         elif wake is not None:
-            self._queue.add_after(uid, wake)
+            self._queue.add_after(uid, wake + worker.kubelet.node.ailments.delay)
 
     # Faults
 
     def stop_node(self, name: str) -> None:
-        """The node's kubelet falls silent: no heartbeats, no statuses; its containers run on unseen. KeyError."""
-        self.stopped.add(self.kubelets[name].node.name)
+        """The node's kubelet ends: no heartbeats, no statuses; its containers run on unseen. KeyError."""
+        self.kubelets[name].node.ailments.stopped = True
+
+    def pause_node(self, name: str) -> None:
+        """The kubelet stands still, until resume_node(); who asks it for something waits. KeyError."""
+        self.kubelets[name].node.ailments.paused = True
 
     def crash_node(self, name: str) -> None:
         """The node loses power: its kubelet falls silent and its containers end. KeyError."""
         self.stop_node(name)
+        self.kubelets[name].node.boots += 1
         for worker in self._on(name):
             if worker.pod is not None:
                 termination.crash(worker.pod, self._clock.now())
 
     async def resume_node(self, name: str) -> None:
         """The kubelet is back and catches up. KeyError."""
-        await self.start_node(name)
-        for uid in self._on_node[name]:
-            self._queue.add(uid)
+        ailments = self.kubelets[name].node.ailments
+        ended, ailments.stopped, ailments.paused = ailments.stopped, False, False
+        if ended:
+            await self.start_node(name)
+        else:
+            self._begin_beats(self.kubelets[name].node)
+            await self._report(self.kubelets[name])
+        self._recover(name)
+
+    async def cut_node(self, name: str, on: bool) -> None:
+        """Take the node off the network, or put it back. Its kubelet and containers go on meanwhile. KeyError."""
+        kubelet = self.kubelets[name]
+        node = kubelet.node
+        if node.ailments.cut == on:
+            return
+        node.ailments.cut = on
+        if on:
+            return
+        if not node.ailments.silent:
+            await (self.start_node(name) if node.obj is None else self._report(kubelet))
+        missed = self._unseen.pop(name, {})
+        for uid, obj in missed.items():
+            if obj is not None:
+                self._set_pod(obj)
+            else:
+                self._drop(uid)
+        self._recover(name)
+
+    def slow_node(self, name: str, seconds: float) -> None:
+        """Let all that the node's kubelet does come so much later; 0 is as fast as ever. KeyError."""
+        self.kubelets[name].node.ailments.delay = seconds
+        self._recover(name)
 
     async def set_pressure(self, name: str, condition: str, on: bool) -> None:
         """Put the node under MemoryPressure, DiskPressure or PIDPressure, or relieve it. KeyError."""
         kubelet = self.kubelets[name]
+        ailments = kubelet.node.ailments
         _, _, begun, over = eviction.PRESSURES[condition]
-        if (condition in kubelet.node.pressures) == on:
+        if (condition in ailments.pressures) == on:
             return
-        (kubelet.node.pressures.add if on else kubelet.node.pressures.discard)(condition)
+        (ailments.pressures.add if on else ailments.pressures.discard)(condition)
         reason = begun if on else over
-        kubelet.recorder.record(_event_target(name), "Normal", reason, f"Node {name} status is now: {reason}")
-        if name not in self.stopped:
-            await self.report(name)
-        if on:
-            self._beat(self._clock.monotonic(), name, "evict")
+        kubelet.recorder.record(event_target(name), "Normal", reason, f"Node {name} status is now: {reason}")
+        await self._report(kubelet)
+        if on and len(ailments.pressures) == 1:
+            self._beats.plan(name, "evict", 0.0)
+
+    async def _report(self, kubelet: Kubelet) -> None:
+        """Tell of a change at once, if anybody can be told."""
+        if kubelet.node.ailments.silent:
+            return
+        try:
+            await registration.report(kubelet)
+        except (ClientError, OSError) as error:
+            log.info("status of node %s: %s", kubelet.node.name, error)
+
+    async def answers(self, name: str) -> bool:
+        """Whether the node's kubelet can be talked to; takes as long as it takes the kubelet to answer."""
+        kubelet = self.kubelets.get(name)
+        if kubelet is None:
+            return True
+        ailments = kubelet.node.ailments
+        if ailments.delay:
+            await self._clock.sleep(ailments.delay)
+        while ailments.paused:
+            await self._better.wait()
+        return not (ailments.stopped or ailments.cut)
+
+    def _recover(self, name: str) -> None:
+        """Look at everything again, and let those go on who wait for the node."""
+        self._better.set()
+        self._better = asyncio.Event()
+        for uid in self._on_node[name]:
+            self.look(uid)
 
     def _on(self, name: str) -> list[PodWorker]:
         return [self.workers[uid] for uid in self._on_node[name]]
 
     def _evict(self, name: str) -> bool:
         """Evict the next pod, if pressure still asks for it; whether to look again."""
-        for condition in sorted(self.kubelets[name].node.pressures):
+        pressures = self.kubelets[name].node.ailments.pressures
+        for condition in sorted(pressures):
             victims = eviction.rank(self._on(name), eviction.PRESSURES[condition][0])
             if victims:
                 victims[0].evict(eviction.message(victims[0], condition), self._clock.now())
-                self._queue.add(victims[0].uid)
-        return bool(self.kubelets[name].node.pressures)
+                self.look(victims[0].uid)
+        return bool(pressures)
 
 
 def _same_wish(old: Obj, new: Obj) -> bool:
@@ -379,26 +409,3 @@ def _same_wish(old: Obj, new: Obj) -> bool:
 def _gates(obj: Obj, names: set[str]) -> dict[str, str]:
     found = (obj.get("status") or {}).get("conditions") or ()
     return {c["type"]: c["status"] for c in found if c["type"] in names}
-
-
-def _event_target(name: str) -> Obj:
-    return {"kind": "Node", "metadata": {"name": name, "uid": name}}
-
-
-async def run_nodes(
-    client_for: Callable[[str], Client],
-    informers: InformerFactory,
-    clock: Clock,
-    count: int,
-    name_prefix: str = "node-",
-    *,
-    rng: random.Random | None = None,
-    runtime: Runtime | None = None,
-    endpoint: Endpoint | None = None,
-    capacity: Mapping[str, str] | None = None,
-) -> None:
-    """Run `count` hollow nodes until cancelled. client_for: user name to a client that acts as that user."""
-    hollow = HollowNodes(client_for, clock, rng=rng, runtime=runtime, endpoint=endpoint)
-    for i in range(count):
-        hollow.add_node(f"{name_prefix}{i}", capacity=capacity)
-    await hollow.run(informers)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakeapi.clock import rfc3339, rfc3339_micro
+from fakenodes.kubelet.ailments import Ailments
 from fakenodes.kubelet.runtime.imagenames import full_name, image_id, image_size
 from fakenodes.kubelet.runtime.script import Script
 
@@ -65,7 +66,8 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     capacity: Mapping[str, str] = field(default_factory=lambda: dict(CAPACITY))
     endpoint: Endpoint = Endpoint()
-    pressures: set[str] = field(default_factory=set)
+    ailments: Ailments = field(default_factory=Ailments)
+    boots: int = 1
     images: set[str] = field(default_factory=set)
     obj: Obj | None = None
     lease: Obj | None = None
@@ -114,7 +116,7 @@ def conditions(node: Node, now: float, old: Mapping[str, Obj] | None = None) -> 
     """The node's conditions; a transition time is kept while the status is the same."""
     found = []
     for name, status, reason, message in CONDITIONS:
-        if name in node.pressures:
+        if name in node.ailments.pressures:
             status = "True"
             reason, message = PRESSURES[name]
         before = (old or {}).get(name)
@@ -151,7 +153,7 @@ def node_object(node: Node, now: float) -> Obj:
             "nodeInfo": {
                 "machineID": _stable(node.name, "machine").replace("-", ""),
                 "systemUUID": _stable(node.name, "system"),
-                "bootID": _stable(node.name, "boot"),
+                "bootID": _stable(node.name, f"boot {node.boots}"),
                 "kernelVersion": "6.12.0-hollow",
                 "osImage": "fakekube hollow node",
                 "containerRuntimeVersion": "containerd://2.1.4",

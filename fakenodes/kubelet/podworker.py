@@ -47,7 +47,7 @@ class Kubelet:
 class PodWorker:
     """One pod. `obj` is the newest version seen, None once the API server has it no more."""
 
-    __slots__ = ("_checked", "_told", "kubelet", "obj", "pod", "refused", "uid")
+    __slots__ = ("_checked", "_told", "kubelet", "obj", "pod", "refused", "uid", "wake")
 
     def __init__(self, kubelet: Kubelet, obj: Obj) -> None:
         self.kubelet = kubelet
@@ -55,6 +55,7 @@ class PodWorker:
         self.uid: str = obj["metadata"]["uid"]
         self.pod: podstate.Pod | None = None
         self.refused: tuple[str, str] | None = None
+        self.wake: float | None = None  # when containers go on, told or not
         self._told: Obj = {}  # the status as the API server last answered
         self._checked = False
 
@@ -62,6 +63,15 @@ class PodWorker:
     def counts(self) -> bool:
         """Does the pod take room on its node?"""
         return self.pod is not None and not self.pod.finished
+
+    @property
+    def shown(self) -> Obj | None:
+        """The pod on the API server that shows the status."""
+        return self.obj
+
+    def forget(self) -> None:
+        """What was told is not there any more."""
+        self._told = {}
 
     async def sync(self, hurried: bool = False) -> float | None:
         """Bring the API server up to date; seconds until the next look, None when only a change calls for one.
@@ -88,7 +98,7 @@ class PodWorker:
             self._terminate(pod, obj, now)
         missing = await self._missing(obj) if not pod.ending and not pod.finished else frozenset()
         world = podstate.World(self.kubelet.node.images, missing, self._address(obj, pod))
-        wake = lifecycle.advance(pod, world, now)
+        self.wake = wake = lifecycle.advance(pod, world, now)
         for found in world.happened:
             self.kubelet.recorder.record(obj, found.type, found.reason, found.message, found.field_path)
         for serve, request in world.asked:
@@ -134,7 +144,7 @@ class PodWorker:
         if self.refused:
             reason, message = self.refused
             self.kubelet.recorder.record(obj, "Warning", reason, message)
-            await self._patch(obj, status.rejected(obj, reason, message, found, now))
+            await self._patch(status.rejected(obj, reason, message, found, now))
             return False
         since = parse_rfc3339(found["startTime"]) if found.get("startTime") else now
         self.pod = podstate.new_pod(obj, self.kubelet.runtime, since)
@@ -143,7 +153,7 @@ class PodWorker:
     async def _refusal(self, obj: Obj) -> tuple[str, str] | None:
         """Why the node does not take the pod. Our copy of the node may be old, so a no is checked against a new one."""
         node = self.kubelet.node
-        if (pressed := eviction.refusal(obj, node.pressures)) is not None:
+        if (pressed := eviction.refusal(obj, node.ailments.pressures)) is not None:
             return pressed
         if node.obj is None or refusal(obj, node.obj, self.kubelet.neighbours(self.uid)) is None:
             return None
@@ -185,30 +195,35 @@ class PodWorker:
 
     async def _tell(self, obj: Obj, now: float) -> None:
         assert self.pod is not None
-        old = self._told or obj.get("status") or {}
+        shown = self.shown
+        if shown is None:
+            return
+        old = self._told or shown.get("status") or {}
         node = self.kubelet.node
         address = old.get("podIP") or (self._address(obj, self.pod) if self.pod.sandbox else "")
-        foreign = obj.get("status") or {}
+        foreign = shown.get("status") or {}
         if self._told:  # conditions of others may have come since
             own = {c["type"]: c for c in old.get("conditions") or ()}
             others = [c for c in foreign.get("conditions") or () if c["type"] not in status.CONDITIONS]
             old = {**old, "conditions": [c for t, c in own.items() if t in status.CONDITIONS] + others}
-        await self._patch(obj, status.build(self.pod, old, (node.host_ip, address), now))
+        await self._patch(status.build(self.pod, old, (node.host_ip, address), now))
 
     def _address(self, obj: Obj, pod: podstate.Pod) -> str:
         """The pod's IP once it has a sandbox."""
         node = self.kubelet.node
         if obj["spec"].get("hostNetwork"):
             return node.host_ip
-        known: str = (obj.get("status") or {}).get("podIP", "")
+        known: str = ((self.shown or {}).get("status") or {}).get("podIP", "")
         return known or node.pod_ip(self.uid)
 
-    async def _patch(self, obj: Obj, wanted: Obj) -> None:
-        old = self._told or obj.get("status") or {}
-        body = status.patch(old, wanted, self.uid)
+    async def _patch(self, wanted: Obj) -> None:
+        shown = self.shown
+        if shown is None:
+            return
+        meta = shown["metadata"]
+        body = status.patch(self._told or shown.get("status") or {}, wanted, meta["uid"])
         if body is None:
             return
-        meta = obj["metadata"]
         try:
             answer = await self.kubelet.client.patch(
                 PODS, meta["name"], body, meta["namespace"], content_type=STRATEGIC_PATCH, subresource="status"

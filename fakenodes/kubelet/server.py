@@ -60,11 +60,9 @@ class KubeletServer:
         assert self._socket is not None, "open() comes first"
         self._nodes = hollow
         if self._server is not None:
-            return
-        if self._server is not None:
             return  # others have taken the listener over
         loop = asyncio.get_running_loop()
-        app = _until_cancelled(self._unless_stopped(self._app()))
+        app = _until_cancelled(self._if_it_answers(self._app()))
         config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
         config.load()
         self._server = await loop.create_server(
@@ -84,11 +82,11 @@ class KubeletServer:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
-    def _unless_stopped(self, app: ASGIApp) -> ASGIApp:
-        """The kubelet of a node that is stopped hangs up."""
+    def _if_it_answers(self, app: ASGIApp) -> ASGIApp:
+        """The kubelet of a node that cannot be talked to hangs up."""
 
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
-            if self._nodes is not None and _node(Request(scope)) in self._nodes.stopped:
+            if self._nodes is not None and not await self._nodes.answers(_node(Request(scope))):
                 _, writer = scope[TAKE]()
                 writer.close()
                 return

@@ -18,7 +18,7 @@ from fakeapi.request import User
 from fakenodes.client.base import GVR, ClientError
 from fakenodes.client.inprocess import InProcessClient
 from fakenodes.informer import InformerFactory
-from fakenodes.kubelet.hollow import HollowNodes
+from fakenodes.kubelet.hollow import Hollow, HollowNodes
 from fakenodes.kubelet.runtime.script import Script
 from fakenodes.kubelet.server import KubeletServer
 from fakenodes.scheduler.scheduler import Scheduler
@@ -93,7 +93,7 @@ async def cluster(count=2, script=None):
     if script:
         hollow.runtime.image("*", script)
     for number in range(count):
-        hollow.add_node(f"node-{number}")
+        hollow.add_node(Hollow(f"node-{number}"))
     await kubelets.start(hollow)
     brain = made.client("system:kube-scheduler", "system:masters", agent="kube-scheduler/v1.36.2")
     tasks = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -40,13 +42,16 @@ def state(cluster: Cluster, name: str) -> Any:
         ("node-1:stop", Fault("node-1", "stop")),
         ("node-1:crash@10", Fault("node-1", "crash", 10.0)),
         ("n.a:memory-pressure@1.5+30", Fault("n.a", "memory-pressure", 1.5, 30.0)),
+        ("node-1:slow=2.5@1", Fault("node-1", "slow", 1.0, None, 2.5)),
+        ("node-1:partition+9", Fault("node-1", "partition", 0.0, 9.0)),
+        ("node-1:pause", Fault("node-1", "pause")),
     ],
 )
 def test_a_fault_as_text(text: str, fault: Fault) -> None:
     assert parse_fault(text) == fault
 
 
-@pytest.mark.parametrize("text", ["node-1", "node-1:melt", "node-1:stop@soon", ":stop"])
+@pytest.mark.parametrize("text", ["node-1", "node-1:melt", "node-1:stop@soon", ":stop", "node-1:stop=3"])
 def test_what_is_no_fault(text: str) -> None:
     with pytest.raises(ValueError):
         parse_fault(text)
@@ -81,3 +86,103 @@ def test_a_crash_ends_containers_and_they_start_again(cluster: Cluster) -> None:
     cluster.wait("pod/a", lambda o: o["status"]["containerStatuses"][0]["restartCount"] == 1)
     last = state(cluster, "a").container_statuses[0].last_state.terminated
     assert (last.exit_code, last.reason) == (255, "Unknown")
+
+
+def conditions(cluster: Cluster) -> dict[str, str]:
+    """The Node's."""
+    found = client.CoreV1Api(cluster.api_client).read_node("node-0").status.conditions
+    return {c.type: c.status for c in found}
+
+
+def log(cluster: Cluster, name: str) -> Any:
+    """What its container has logged."""
+    return client.CoreV1Api(cluster.api_client).read_namespaced_pod_log(name, "default")
+
+
+def test_a_crashed_node_tells_that_it_was_rebooted(cluster: Cluster) -> None:
+    cluster.apply(pod("a"))
+    cluster.wait("pod/a", "Ready")
+    before = json.loads(cluster.kubectl("get", "node", "node-0", "-o", "json"))["status"]["nodeInfo"]["bootID"]
+    cluster.nodes.crash("node-0")
+    cluster.nodes.start("node-0")
+    after = json.loads(cluster.kubectl("get", "node", "node-0", "-o", "json"))["status"]["nodeInfo"]["bootID"]
+    assert before != after
+    cluster.wait("node/node-0", lambda o: "has been rebooted" in cluster.kubectl("events", "--all-namespaces"))
+    cluster.wait("pod/a", lambda o: "SandboxChanged" in cluster.kubectl("events", "--for", "pod/a"))
+
+
+def test_a_node_that_is_cut_off_works_on_and_tells_later(cluster: Cluster) -> None:
+    cluster.apply(pod("a", containers=[{"name": "main", "image": "app:1", "command": ["sleep", "60"]}]))
+    cluster.apply(pod("b", terminationGracePeriodSeconds=30))
+    for name in ("a", "b"):
+        cluster.wait(f"pod/{name}", "Ready")
+    cluster.nodes.partition("node-0")
+    with pytest.raises(client.ApiException, match=r"Get .*EOF"):
+        log(cluster, "b")
+    cluster.kubectl("delete", "pod", "b", "--wait=false")
+    cluster.apply(pod("late"))
+    cluster.clock.advance(90)
+    assert conditions(cluster)["Ready"] == "Unknown"
+    assert state(cluster, "a").container_statuses[0].restart_count == 0
+    assert state(cluster, "b").phase == "Running"
+    cluster.nodes.partition("node-0", on=False)
+    (found,) = cluster.wait("pod/a", lambda o: o["status"]["containerStatuses"][0]["restartCount"])
+    ended = found["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert ended["reason"] == "Completed"
+    cluster.wait("pod/b", "deleted")
+    cluster.wait("node/node-0", "Ready")
+    cluster.clock.advance(10)
+    cluster.wait("pod/late", "Ready")
+
+
+def test_a_slow_node_is_late_with_everything(cluster: Cluster) -> None:
+    cluster.clock.freeze()
+    cluster.nodes.slow("node-0", 20)
+    cluster.apply(pod("a"))
+    cluster.clock.advance(19)
+    assert state(cluster, "a").phase == "Pending"
+    assert not state(cluster, "a").container_statuses
+    cluster.clock.advance(2)
+    assert state(cluster, "a").phase == "Running"
+    cluster.nodes.slow("node-0", 0)
+    cluster.apply(pod("b"))
+    cluster.wait("pod/b", "Ready")
+
+
+def test_a_kubelet_that_stands_still_keeps_its_callers_waiting(cluster: Cluster) -> None:
+    cluster.apply(pod("a"))
+    cluster.wait("pod/a", "Ready")
+    cluster.nodes.pause("node-0")
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(log, cluster, "a")
+        cluster.clock.advance(60)
+        assert conditions(cluster)["Ready"] == "Unknown"
+        assert not asked.done()
+        cluster.nodes.start("node-0")
+        assert asked.result(timeout=20) == ""
+    cluster.wait("node/node-0", "Ready")
+
+
+def test_faults_are_part_of_a_snapshot(cluster: Cluster) -> None:
+    cluster.nodes.pressure("node-0", "DiskPressure")
+    cluster.nodes.slow("node-0", 5)
+    kept = cluster.snapshot()
+    cluster.nodes.pressure("node-0", "DiskPressure", on=False)
+    cluster.nodes.slow("node-0", 0)
+    cluster.wait("node/node-0", lambda o: conditions(cluster)["DiskPressure"] == "False")
+    cluster.restore(kept)
+    assert conditions(cluster)["DiskPressure"] == "True"
+    cluster.apply(pod("a", nodeName="node-0"))
+    cluster.clock.advance(6)
+    cluster.wait("pod/a", lambda o: o["status"].get("reason") == "Evicted")
+    cluster.nodes.pressure("node-0", "DiskPressure", on=False)
+    cluster.wait("node/node-0", lambda o: conditions(cluster)["DiskPressure"] == "False")
+
+
+def test_a_node_that_is_deleted_comes_back_with_its_kubelet(cluster: Cluster) -> None:
+    cluster.kubectl("delete", "node", "node-0")
+    cluster.clock.advance(minutes=11)
+    assert cluster.kubectl("get", "nodes").stderr.strip() == "No resources found"
+    cluster.nodes.stop("node-0")
+    cluster.nodes.start("node-0")
+    cluster.wait("node/node-0", "Ready")

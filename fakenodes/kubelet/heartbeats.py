@@ -1,0 +1,52 @@
+"""When which node is to send what: one task for all nodes of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
+
+from fakeapi.clock import Clock
+
+# Sends one thing of a node; seconds until the next of its kind, None for none.
+Send = Callable[[str, str], Awaitable[float | None]]
+
+
+class Heartbeats:
+    """The schedule. What a node was about to send before it began anew is void."""
+
+    def __init__(self, clock: Clock, send: Send) -> None:
+        self._clock = clock
+        self._send = send
+        self._due: list[tuple[float, int, int, str, str]] = []
+        self._epochs: dict[str, int] = {}
+        self._serial = 0
+        self._more = asyncio.Event()
+
+    def begin(self, name: str) -> None:
+        """Forget what the node was about to send."""
+        self._epochs[name] = self._epochs.get(name, 0) + 1
+
+    def plan(self, name: str, what: str, after: float) -> None:
+        """Let the node send it after so many seconds."""
+        self._serial += 1
+        due = self._clock.monotonic() + after
+        heapq.heappush(self._due, (due, self._serial, self._epochs.get(name, 0), name, what))
+        self._more.set()
+
+    async def run(self) -> None:
+        """Send what is due until cancelled; all nodes take turns."""
+        while True:
+            now = self._clock.monotonic()
+            if self._due and self._due[0][0] <= now:
+                _, _, epoch, name, what = heapq.heappop(self._due)
+                if epoch == self._epochs.get(name, 0):
+                    seconds = await self._send(name, what)
+                    if seconds is not None and epoch == self._epochs.get(name, 0):
+                        self.plan(name, what, seconds)
+                continue
+            self._more.clear()
+            timer = self._clock.call_later(self._due[0][0] - now, self._more.set) if self._due else None
+            await self._more.wait()
+            if timer is not None:
+                timer.cancel()
