@@ -105,6 +105,9 @@ class _Scanner:
 
     def fail(self, context: str) -> None:
         char = self.peek()
+        if not char.isascii():
+            # Go's scanner goes by bytes.
+            char = chr(char.encode("utf-8", "surrogateescape")[0])
         shown = {"'": "'\\''", '"': "'\"'"}.get(char) or f"'{go_quote(char)[1:-1]}'"
         raise JsonError(f"invalid character {shown} {context}")
 

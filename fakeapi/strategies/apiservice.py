@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-from fakeapi.errors import FieldError, invalid, required
+from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.names import check, is_dns1035_label, is_dns1123_subdomain, is_port_number, name_is_path_segment
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
+from fakeapi.strategies.volumeattachment import keep_spec_and_metadata
 from fakeapi.strategies.webhooks import default_service
+
+_STATUSES = ("True", "False", "Unknown")
 
 
 def _default(obj: Obj) -> None:
@@ -72,6 +75,12 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
     return found
 
 
+def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    conditions = enumerate((new.get("status") or {}).get("conditions") or ())
+    unknown = [(i, c.get("status") or "") for i, c in conditions if c.get("status") not in _STATUSES]
+    return [not_supported(f"status.conditions[{i}].status", status, _STATUSES) for i, status in unknown]
+
+
 def _reach(obj: Obj) -> str:
     service = obj["spec"].get("service")
     return f"{service.get('namespace', '')}/{service.get('name', '')}" if service else "Local"
@@ -93,6 +102,9 @@ STRATEGY = Strategy(
     prepare_create=_prepare_create,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),
+    prepare_status=keep_spec_and_metadata,
+    validate_status=_validate_status,
+    status_reset=("spec", "metadata"),
     name=name_is_path_segment,
     unconditional_update=False,
     printer=table(NAME, column("Service", _reach), column("Available", _available), AGE),

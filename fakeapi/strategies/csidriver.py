@@ -103,6 +103,7 @@ STRATEGY = Strategy(
     validate_update=_validate_update,
     warnings=_warnings,
     name=name_is_dns_subdomain,
+    unconditional_update=False,
     printer=table(
         NAME,
         column("AttachRequired", path("spec", "attachRequired", default=True), "boolean"),

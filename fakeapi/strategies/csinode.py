@@ -76,6 +76,7 @@ STRATEGY = Strategy(
     validate=_validate,
     validate_update=_validate_update,
     name=name_is_dns_subdomain,
+    unconditional_update=False,
     printer=table(NAME, column("Drivers", lambda o: len(_drivers(o)), "integer"), AGE),
     delete_returns_object=True,
 )

@@ -23,4 +23,6 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     return [e for f in fixed for e in check_immutable(f, new.get(f), old.get(f))]
 
 
-STRATEGY = Strategy(validate=_validate, validate_update=_validate_update, name=name_is_dns_subdomain)
+STRATEGY = Strategy(
+    validate=_validate, validate_update=_validate_update, name=name_is_dns_subdomain, unconditional_update=False
+)

@@ -111,6 +111,7 @@ _COUNTS = (
     "readyReplicas",
     "availableReplicas",
     "unavailableReplicas",
+    "terminatingReplicas",
     "collisionCount",
 )
 

@@ -5,13 +5,27 @@ Stands for pkg/apis/resource/validation and the defaults of pkg/apis/resource/v1
 
 from __future__ import annotations
 
-from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required, too_many
-from fakeapi.names import check, is_dns1123_label, is_dns1123_subdomain
+from fakeapi.errors import FieldError, invalid, not_supported, required, too_long
+from fakeapi.names import check, is_dns1123_subdomain
 from fakeapi.strategies.base import Obj
+from fakeapi.strategies.devicerules import (
+    Rule,
+    check_set,
+    check_slice,
+    fully_qualified_name,
+    label,
+    raw_object,
+    request_names,
+    request_reference,
+    toleration,
+)
 from fakeapi.strategies.podspec.volumes import check_driver
 
 _MODES = ("All", "ExactCount")
-_MAX_REQUESTS = 32
+_MAX_CHOICES = 8
+_MAX_EXPRESSION = _MAX_PARAMETERS = 10 * 1024
+_ONE_KIND = "exactly one of `exactly` or `firstAvailable` is required"
+_ONE_ATTRIBUTE = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
 _EXACT = (
     ("DeviceClassName", "deviceClassName", ""),
     ("Selectors", "selectors", None),
@@ -34,84 +48,98 @@ def default_spec(spec: Obj) -> None:
                 one["allocationMode"] = "ExactCount"
             if one["allocationMode"] == "ExactCount" and not one.get("count"):
                 one["count"] = 1
-            for toleration in one.get("tolerations") or ():
-                if not toleration.get("operator"):
-                    toleration["operator"] = "Equal"
+            for tolerated in one.get("tolerations") or ():
+                if not tolerated.get("operator"):
+                    tolerated["operator"] = "Equal"
+
+
+def _selector(at: str, selector: Obj) -> list[FieldError]:
+    if selector.get("cel") is None:
+        return [required(f"{at}.cel")]
+    expression = selector["cel"].get("expression") or ""
+    if len(expression) > _MAX_EXPRESSION:
+        return [too_long(f"{at}.cel.expression", _MAX_EXPRESSION)]
+    return [] if expression else [required(f"{at}.cel.expression")]
 
 
 def check_selectors(at: str, selectors: list[Obj]) -> list[FieldError]:
     """CEL selectors: each has an expression."""
-    found = [too_many(at, len(selectors), _MAX_REQUESTS)] if len(selectors) > _MAX_REQUESTS else []
-    for i, selector in enumerate(selectors):
-        if selector.get("cel") is None:
-            found.append(required(f"{at}[{i}].cel"))
-        elif not selector["cel"].get("expression"):
-            found.append(required(f"{at}[{i}].cel.expression"))
-    return found
+    return check_slice(at, selectors, _selector)
 
 
-def check_configs(at: str, configs: list[Obj]) -> list[FieldError]:
-    """Opaque configurations name a driver and have parameters."""
-    found: list[FieldError] = []
-    for i, config in enumerate(configs):
-        opaque = config.get("opaque")
-        if opaque is None:
-            found.append(required(f"{at}[{i}].opaque"))
-            continue
-        found += check_driver(f"{at}[{i}].opaque.driver", opaque.get("driver", ""))
-        if opaque.get("parameters") is None:
-            found.append(required(f"{at}[{i}].opaque.parameters"))
-        elif not isinstance(opaque["parameters"], dict):
-            found.append(invalid(f"{at}[{i}].opaque.parameters", "<value omitted>", "must be a valid JSON object"))
-    return found
+def check_config(at: str, config: Obj) -> list[FieldError]:
+    """validateDeviceConfiguration: opaque configurations name a driver and have parameters."""
+    opaque = config.get("opaque")
+    if opaque is None:
+        return [required(f"{at}.opaque")]
+    found = check_driver(f"{at}.opaque.driver", opaque.get("driver") or "")
+    return found + raw_object(f"{at}.opaque.parameters", opaque.get("parameters"), _MAX_PARAMETERS)
+
+
+def check_claim_config(known: set[str]) -> Rule:
+    """validateDeviceClaimConfiguration: what it is for, and what it says."""
+
+    def rule(at: str, config: Obj) -> list[FieldError]:
+        found = check_set(f"{at}.requests", config.get("requests") or [], request_reference(known), str)
+        return found + check_config(at, config)
+
+    return rule
 
 
 def _exact(at: str, request: Obj) -> list[FieldError]:
-    name, mode, count = request.get("deviceClassName", ""), request.get("allocationMode", ""), request.get("count", 0)
-    found = (
-        check(f"{at}.deviceClassName", name, is_dns1123_subdomain(name))
-        if name
-        else [required(f"{at}.deviceClassName")]
-    )
+    name, mode, count = request.get("deviceClassName") or "", request.get("allocationMode"), request.get("count") or 0
+    found = [required(f"{at}.deviceClassName")]
+    if name:
+        found = check(f"{at}.deviceClassName", name, is_dns1123_subdomain(name))
     found += check_selectors(f"{at}.selectors", request.get("selectors") or [])
-    if mode == "ExactCount":
-        if count <= 0:
-            found.append(invalid(f"{at}.count", count, "must be greater than zero"))
-    elif mode == "All":
-        if count:
-            found.append(invalid(f"{at}.count", count, "must not be specified when allocationMode is 'All'"))
-    else:
-        found.append(not_supported(f"{at}.allocationMode", mode, _MODES))
-    return found
+    if mode not in _MODES:
+        found.append(not_supported(f"{at}.allocationMode", mode or "", _MODES))
+    elif mode == "All" and count:
+        found.append(invalid(f"{at}.count", count, "must not be specified when allocationMode is 'All'"))
+    elif mode == "ExactCount" and count <= 0:
+        found.append(invalid(f"{at}.count", count, "must be greater than zero"))
+    given = enumerate(request.get("tolerations") or ())
+    return found + [e for i, t in given for e in toleration(f"{at}.tolerations[{i}]", t)]
+
+
+def _constraint(known: set[str]) -> Rule:
+    def rule(at: str, constraint: Obj) -> list[FieldError]:
+        found = check_set(f"{at}.requests", constraint.get("requests") or [], request_reference(known), str)
+        for field in ("matchAttribute", "distinctAttribute"):
+            if constraint.get(field) is not None:
+                return found + fully_qualified_name(f"{at}.{field}", constraint[field])
+        return [*found, required(at, _ONE_ATTRIBUTE)]
+
+    return rule
+
+
+def _choice(at: str, choice: Obj) -> list[FieldError]:
+    return label(f"{at}.name", choice.get("name") or "") + _exact(at, choice)
+
+
+def _request(at: str, request: Obj) -> list[FieldError]:
+    found = label(f"{at}.name", request.get("name") or "")
+    exact, choices = request.get("exactly"), request.get("firstAvailable") or []
+    if exact is None and not choices:
+        return [*found, required(at, _ONE_KIND)]
+    if exact is not None and choices:
+        return [*found, invalid(at, None, f"{_ONE_KIND}, but multiple fields are set")]
+    if exact is not None:
+        return found + _exact(f"{at}.exactly", exact)
+    return found + check_set(f"{at}.firstAvailable", choices, _choice, _name, _MAX_CHOICES)
+
+
+def _name(named: Obj) -> str:
+    return named.get("name") or ""
 
 
 def check_claim_spec(at: str, spec: Obj) -> list[FieldError]:
     """validateDeviceClaim."""
-    devices = spec.get("devices") or {}
-    own = f"{at}.devices"
-    requests = devices.get("requests") or []
-    found = [too_many(f"{own}.requests", len(requests), _MAX_REQUESTS)] if len(requests) > _MAX_REQUESTS else []
-    seen: set[str] = set()
-    for i, request in enumerate(requests):
-        path, name = f"{own}.requests[{i}]", request.get("name", "")
-        found += check(f"{path}.name", name, is_dns1123_label(name)) if name else [required(f"{path}.name")]
-        if name in seen:
-            found.append(duplicate(f"{path}.name", name))
-        seen.add(name)
-        exact, choices = request.get("exactly"), request.get("firstAvailable") or []
-        if exact is not None and choices:
-            text = "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set"
-            found.append(invalid(path, None, text))
-        elif exact is None and not choices:
-            found.append(required(path, "exactly one of `exactly` or `firstAvailable` is required"))
-        if exact is not None:
-            found += _exact(f"{path}.exactly", exact)
-        for j, choice in enumerate(choices):
-            sub = f"{path}.firstAvailable[{j}]"
-            given = choice.get("name", "")
-            found += check(f"{sub}.name", given, is_dns1123_label(given)) if given else [required(f"{sub}.name")]
-            found += _exact(sub, choice)
-    return found + check_configs(f"{own}.config", devices.get("config") or [])
+    devices, own = spec.get("devices") or {}, f"{at}.devices"
+    known = request_names(devices)
+    found = check_set(f"{own}.requests", devices.get("requests") or [], _request, _name)
+    found += check_slice(f"{own}.constraints", devices.get("constraints") or [], _constraint(known))
+    return found + check_slice(f"{own}.config", devices.get("config") or [], check_claim_config(known))
 
 
 def claim_to_go(spec: Obj) -> Obj:

@@ -12,6 +12,7 @@ from fakeapi.gofmt import GoText, go_value
 from fakeapi.names import NEGATIVE, check, check_label_selector, check_non_negative, is_percent, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
+from fakeapi.strategies.conditions import check_conditions
 
 _POLICIES = ("AlwaysAllow", "IfHealthyBudget")
 _COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
@@ -65,7 +66,8 @@ def _validate(obj: Obj, ctx: Context) -> list[FieldError]:
 
 def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
     status = new.get("status") or {}
-    return [e for f in _COUNTS for e in check_non_negative(f"status.{f}", status.get(f))]
+    found = check_conditions("status.conditions", status.get("conditions"))
+    return found + [e for f in _COUNTS for e in check_non_negative(f"status.{f}", status.get(f))]
 
 
 def _amount(field: str) -> Any:

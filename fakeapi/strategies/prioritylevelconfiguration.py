@@ -15,6 +15,7 @@ from fakeapi.names import name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
 from fakeapi.strategies.flowschema import check_conditions
+from fakeapi.strategies.volumeattachment import keep_spec_and_metadata
 
 _MAX_QUEUES = 10**7
 _HASH_BITS = 60
@@ -175,7 +176,9 @@ STRATEGY = Strategy(
     prepare_create=_prepare_create,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),
+    prepare_status=keep_spec_and_metadata,
     validate_status=check_conditions,
+    status_reset=("spec", "metadata"),
     name=name_is_dns_subdomain,
     generation=True,
     printer=table(

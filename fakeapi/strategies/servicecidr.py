@@ -10,6 +10,7 @@ from fakeapi.errors import FieldError, invalid, required
 from fakeapi.names import IMMUTABLE, check_cidr, is_ipv6, name_is_dns_subdomain, parse_cidr
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
+from fakeapi.strategies.volumeattachment import keep_spec_and_metadata
 
 _FAMILIES = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
 
@@ -45,6 +46,7 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 STRATEGY = Strategy(
     prepare_create=_prepare_create,
+    prepare_status=keep_spec_and_metadata,
     validate=_validate,
     validate_update=_validate_update,
     name=name_is_dns_subdomain,

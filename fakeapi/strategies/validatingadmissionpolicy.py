@@ -10,8 +10,9 @@ from fakeapi.names import check, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.admissionpolicies import check_common, default_policy, param_kind
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
+from fakeapi.strategies.conditions import check_conditions
 from fakeapi.strategies.expressions import Scope
-from fakeapi.strategies.volumeattachment import keep_metadata
+from fakeapi.strategies.volumeattachment import keep_spec_and_metadata
 from fakeapi.strategies.webhooks import check_enum
 
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
@@ -24,9 +25,15 @@ def _prepare_create(obj: Obj, ctx: Context) -> None:
     obj["status"] = {}
 
 
-def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
-    new["spec"] = old["spec"]
-    keep_metadata(new, old)
+def _validate_status(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
+    """validateTypeChecking, but for the syntax of the paths; and the conditions."""
+    status = new.get("status") or {}
+    found: list[FieldError] = []
+    for i, warning in enumerate((status.get("typeChecking") or {}).get("expressionWarnings") or ()):
+        at = f"status.typeChecking.expressionWarnings[{i}]"
+        found += [] if warning.get("warning") else [required(f"{at}.warning")]
+        found += [] if (warning.get("fieldRef") or "").strip() else [required(f"{at}.fieldRef")]
+    return found + check_conditions("status.conditions", status.get("conditions"))
 
 
 def _validation(at: str, validation: Obj, scope: Scope) -> list[FieldError]:
@@ -81,9 +88,10 @@ STRATEGY = Strategy(
     bare_finalizers=True,
     default=default_policy,
     prepare_create=_prepare_create,
-    prepare_status=_prepare_status,
+    prepare_status=keep_spec_and_metadata,
     validate=_validate,
     validate_update=lambda new, old, ctx: _validate(new, ctx),
+    validate_status=_validate_status,
     name=name_is_dns_subdomain,
     generation=True,
     unconditional_update=False,

@@ -32,8 +32,9 @@ def keep_metadata(new: Obj, old: Obj) -> None:
     new["metadata"] = {k: v for k, v in old["metadata"].items() if k != "managedFields"} | own
 
 
-def _prepare_status(new: Obj, old: Obj, ctx: Context) -> None:
-    new["spec"] = old["spec"]
+def keep_spec_and_metadata(new: Obj, old: Obj, ctx: Context) -> None:
+    """What most status strategies of cluster-scoped kinds do: only the status may change."""
+    new["spec"] = old.get("spec") or {}
     keep_metadata(new, old)
 
 
@@ -103,10 +104,11 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 STRATEGY = Strategy(
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    prepare_status=_prepare_status,
+    prepare_status=keep_spec_and_metadata,
     validate=_validate,
     validate_update=_validate_update,
     name=name_is_dns_subdomain,
+    unconditional_update=False,
     printer=table(
         NAME,
         (Column("Attacher", format="name", description="Who attaches"), path("spec", "attacher")),

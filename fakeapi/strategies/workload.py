@@ -136,7 +136,7 @@ _REPLICA_COUNTS = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
 def validate_replica_status(new: Obj, old: Obj, ctx: Context) -> Errors:
     """ValidateReplicaSetStatusUpdate and ValidateReplicationControllerStatusUpdate."""
     status = new.get("status") or {}
-    errors = check_counts(status, ("replicas", *_REPLICA_COUNTS, "observedGeneration"))
+    errors = check_counts(status, ("replicas", *_REPLICA_COUNTS, "terminatingReplicas", "observedGeneration"))
     return errors + check_replica_counts(status, _REPLICA_COUNTS)
 
 
