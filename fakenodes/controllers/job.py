@@ -1,53 +1,40 @@
 """Jobs: pods that run to their end, so many at a time, until so many have succeeded.
 
-Stands for kube-controller-manager's pkg/controller/job: suspension, deadlines, retries with back-off, indexes, pod
-failure policy, success policy, and the finalizer on pods with which each end is counted exactly once. Leaves out
-metrics and the orphan-pod finalizer sweep.
+Stands for kube-controller-manager's pkg/controller/job: jobplan.py decides, jobrules.py knows the policies; here pods
+are made and deleted, and counted exactly once with the help of their finalizer. Leaves out metrics.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from fakeapi.clock import parse_rfc3339, rfc3339
+from fakeapi.clock import rfc3339
 from fakeapi.selectors import LabelSelector, SelectorError, from_label_selector
 from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import JOBS, PODS
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, itself, service_account
 from fakenodes.controllers.claiming import OwnerKind, claim_all, owner_key, selecting, to_owner
-from fakenodes.controllers.jobrules import Indexes, condition_true, failure_action, index_of, success_rule
-from fakenodes.controllers.pods import from_template, is_ready, phase
+from fakenodes.controllers.jobplan import FINALIZER, Plan, indexed, per_index, plan, terminating, tracked
+from fakenodes.controllers.jobrules import (
+    FAILURES_MARK,
+    IGNORED_MARK,
+    INDEX_MARK,
+    condition_true,
+    count_of,
+    failure_action,
+)
+from fakenodes.controllers.pods import from_template, is_ready
 from fakenodes.informer import key_of
 from fakenodes.owners import by_controller, controller_reference
 
 OWNER = OwnerKind(JOBS, "batch/v1", "Job")
-FINALIZER = "batch.kubernetes.io/job-tracking"
-INDEX_MARK = "batch.kubernetes.io/job-completion-index"
-FAILURES_MARK = "batch.kubernetes.io/job-index-failure-count"
 # Queue keys of pods that have lost their Job.
 ORPHAN = "pod|"
-BACKOFF, BACKOFF_CAP = 10.0, 600.0
-
-
-@dataclass(slots=True)
-class Plan:
-    """What the pods amount to: those to count now, the target that has been reached (type, reason, message), pods to
-    create (indexes, or as many None) and to delete, and when to look again."""
-
-    succeeded: list[Obj] = field(default_factory=list)
-    failed: list[Obj] = field(default_factory=list)
-    ignored: list[Obj] = field(default_factory=list)
-    target: tuple[str, str, str] | None = None
-    create: list[int | None] = field(default_factory=list)
-    delete: list[Obj] = field(default_factory=list)
-    completed: Indexes = field(default_factory=Indexes)
-    failed_indexes: Indexes = field(default_factory=Indexes)
-    failures: dict[int, int] = field(default_factory=dict)
-    active: list[Obj] = field(default_factory=list)
-    again: float | None = None
-    version: str = ""
+_POINTERS = ("ready", "terminating", "failedIndexes")
+TOO_MANY = "Too many succeeded pods running after completion count reached"
+# names.MaxGeneratedNameLength
+NAME_CHARS = 58
 
 
 def selector_of(job: Obj) -> LabelSelector:
@@ -57,202 +44,6 @@ def selector_of(job: Obj) -> LabelSelector:
         return from_label_selector(selector) if selector else LabelSelector(never=True)
     except SelectorError:
         return LabelSelector(never=True)
-
-
-def indexed(job: Obj) -> bool:
-    """Whether every completion has a number."""
-    return bool(job["spec"].get("completionMode") == "Indexed")
-
-
-def tracked(pod: Obj) -> bool:
-    """Whether the pod's end has not been counted yet."""
-    return FINALIZER in (pod["metadata"].get("finalizers") or ())
-
-
-def _over(job: Obj, pod: Obj) -> bool:
-    """Whether the pod counts as failed: a pod that is being deleted does, unless only failed ones are replaced."""
-    if phase(pod) == "Failed":
-        return True
-    only_failed = job["spec"].get("podReplacementPolicy") == "Failed"
-    return bool(pod["metadata"].get("deletionTimestamp")) and phase(pod) != "Succeeded" and not only_failed
-
-
-def plan(job: Obj, pods: Sequence[Obj], now: float) -> Plan:
-    """What to do about a Job that is not finished."""
-    spec, status = job["spec"], job.get("status") or {}
-    found = Plan(
-        completed=Indexes.parse(status.get("completedIndexes", "")),
-        failed_indexes=Indexes.parse(status.get("failedIndexes", "")),
-    )
-    uncounted = status.get("uncountedTerminatedPods") or {}
-    seen = {*(uncounted.get("succeeded") or ()), *(uncounted.get("failed") or ())}
-    action = ""
-    for pod in pods:
-        if phase(pod) == "Succeeded":
-            if tracked(pod) and pod["metadata"]["uid"] not in seen:
-                found.succeeded.append(pod)
-        elif _over(job, pod):
-            if tracked(pod) and pod["metadata"]["uid"] not in seen:
-                action = _fail(found, job, pod) or action
-        elif not pod["metadata"].get("deletionTimestamp"):
-            found.active.append(pod)
-    if indexed(job):
-        size = spec.get("completions", 0)
-        found.completed.add(n for p in pods if phase(p) == "Succeeded" and 0 <= (n := index_of(p)) < size)
-    found.target = _target(found, job, action, now)
-    deadline = spec.get("activeDeadlineSeconds")
-    if deadline is not None and status.get("startTime") and not spec.get("suspend"):
-        found.again = max(parse_rfc3339(status["startTime"]) + deadline - now, 0.0)
-    if job["metadata"].get("deletionTimestamp"):
-        return found
-    if found.target is not None or spec.get("suspend"):
-        found.delete = list(found.active)
-        return found
-    _size(found, job, pods, now)
-    return found
-
-
-def _fail(found: Plan, job: Obj, pod: Obj) -> str:
-    """File a failed pod by the failure policy; the message when the policy fails the whole Job."""
-    action, message = failure_action(job, pod)
-    if action == "Ignore":
-        found.ignored.append(pod)
-        return ""
-    found.failed.append(pod)
-    limit = job["spec"].get("backoffLimitPerIndex")
-    if limit is not None and indexed(job):
-        number = index_of(pod)
-        count = int((pod["metadata"].get("annotations") or {}).get(FAILURES_MARK, "0")) + 1
-        found.failures[number] = max(found.failures.get(number, 0), count)
-        if action == "FailIndex" or count > limit:
-            found.failed_indexes.add([number])
-    return message if action == "FailJob" else ""
-
-
-def _target(found: Plan, job: Obj, failing: str, now: float) -> tuple[str, str, str] | None:
-    """What the Job has come to: FailureTarget or SuccessCriteriaMet with reason and message."""
-    spec, status = job["spec"], job.get("status") or {}
-    for type in ("FailureTarget", "SuccessCriteriaMet"):
-        kept = condition_true(job, type)
-        if kept is not None:
-            return type, kept.get("reason", ""), kept.get("message", "")
-    uncounted = status.get("uncountedTerminatedPods") or {}
-    failed = status.get("failed", 0) + len(found.failed) + len(uncounted.get("failed") or ())
-    succeeded = status.get("succeeded", 0) + len(found.succeeded) + len(uncounted.get("succeeded") or ())
-    if failing:
-        return "FailureTarget", "PodFailurePolicy", failing
-    if failed > spec.get("backoffLimit", 6):
-        return "FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit"
-    deadline = spec.get("activeDeadlineSeconds")
-    if (
-        deadline is not None
-        and status.get("startTime")
-        and not spec.get("suspend")
-        and (now - parse_rfc3339(status["startTime"]) >= deadline)
-    ):
-        return "FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline"
-    if indexed(job):
-        return _indexed_target(found, job)
-    completions = spec.get("completions")
-    if completions is None:
-        done = succeeded > 0 and not found.active
-    else:
-        done = succeeded >= completions
-    return ("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods") if done else None
-
-
-def _indexed_target(found: Plan, job: Obj) -> tuple[str, str, str] | None:
-    spec = job["spec"]
-    if spec.get("maxFailedIndexes") is not None and len(found.failed_indexes) > spec["maxFailedIndexes"]:
-        return (
-            "FailureTarget",
-            "MaxFailedIndexesExceeded",
-            "Job has exceeded the specified maximal number of failed indexes",
-        )
-    message = success_rule(job, found.completed)
-    if message:
-        return "SuccessCriteriaMet", "SuccessPolicy", message
-    size = spec.get("completions", 0)
-    if len(found.completed) + len(found.failed_indexes) >= size:
-        if len(found.failed_indexes):
-            return "FailureTarget", "FailedIndexes", "Job has failed indexes"
-        return "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods"
-    return None
-
-
-def _size(found: Plan, job: Obj, pods: Sequence[Obj], now: float) -> None:
-    """Bring the number of active pods to what parallelism and the remaining completions allow."""
-    spec, status = job["spec"], job.get("status") or {}
-    uncounted = status.get("uncountedTerminatedPods") or {}
-    succeeded = status.get("succeeded", 0) + len(found.succeeded) + len(uncounted.get("succeeded") or ())
-    parallelism, completions = spec.get("parallelism", 1), spec.get("completions")
-    going = [p for p in pods if p["metadata"].get("deletionTimestamp") and phase(p) not in ("Succeeded", "Failed")]
-    if completions is None:
-        wanted = len(found.active) if succeeded else parallelism
-        wanted = min(wanted, parallelism)
-    elif indexed(job):
-        wanted = min(parallelism, completions - len(found.completed) - len(found.failed_indexes))
-    else:
-        wanted = min(parallelism, completions - succeeded)
-    wanted = max(wanted, 0)
-    if len(found.active) > wanted:
-        order = sorted(
-            found.active,
-            key=lambda p: (bool(p["spec"].get("nodeName")), is_ready(p), p["metadata"]["creationTimestamp"]),
-        )
-        found.delete = order[: len(found.active) - wanted]
-        return
-    missing = wanted - len(found.active)
-    if spec.get("podReplacementPolicy") == "Failed":
-        missing -= len(going)
-    if missing <= 0:
-        return
-    wait = _back_off(job, pods, now)
-    if wait > 0:
-        found.again = wait if found.again is None else min(wait, found.again)
-        return
-    if not indexed(job):
-        found.create = [None] * missing
-        return
-    taken = {index_of(p) for p in found.active}
-    if spec.get("podReplacementPolicy") == "Failed":
-        taken |= {index_of(p) for p in going}
-    free = (
-        n
-        for n in range(completions or 0)
-        if n not in found.completed and n not in found.failed_indexes and n not in taken
-    )
-    found.create = [n for n, _ in zip(free, range(missing), strict=False)]
-
-
-def _back_off(job: Obj, pods: Sequence[Obj], now: float) -> float:
-    """Seconds until a pod may be made after failures: 10 s, doubled with each failure since the last success."""
-    ended = sorted(
-        (t, phase(p) == "Failed" or _over(job, p))
-        for p in pods
-        if (phase(p) in ("Failed", "Succeeded") or _over(job, p)) and (t := _end(p))
-    )
-    failures, last = 0, 0.0
-    for when, failed in ended:
-        failures, last = (failures + 1, when) if failed else (0, 0.0)
-    if not failures:
-        return 0.0
-    return last + min(BACKOFF * 2.0 ** (failures - 1), BACKOFF_CAP) - now
-
-
-def _end(pod: Obj) -> float:
-    stamps = [
-        s["state"]["terminated"]["finishedAt"]
-        for s in (pod.get("status") or {}).get("containerStatuses") or ()
-        if ((s.get("state") or {}).get("terminated") or {}).get("finishedAt")
-    ]
-    stamps = stamps or [
-        c["lastTransitionTime"]
-        for c in (pod.get("status") or {}).get("conditions") or ()
-        if c.get("type") == "Ready" and c.get("lastTransitionTime")
-    ]
-    stamps = stamps or [pod["metadata"].get("deletionTimestamp") or pod["metadata"]["creationTimestamp"]]
-    return max(map(parse_rfc3339, stamps))
 
 
 async def reconcile(work: Work) -> float | None:
@@ -273,11 +64,9 @@ async def reconcile(work: Work) -> float | None:
     status = _started(work, job, now)
     deleted = await asyncio.gather(*(_delete(work, job, p, found.target is not None) for p in found.delete))
     error = await _create(work, job, found)
-    status = await _count(work, job, status, found, pods, sum(deleted))
+    job, status = await _count(work, job, status, found, pods, sum(deleted))
     status = _finish(work, job, status, found, pods, now)
-    if status != job.get("status") or found.version:
-        if found.version:
-            job = {**job, "metadata": {**job["metadata"], "resourceVersion": found.version}}
+    if status != job.get("status"):
         await _write(work, job, status)
     if error is not None:
         raise error
@@ -319,9 +108,10 @@ def _with(conditions: Sequence[Obj], type: str, status: str, reason: str, messag
     return [*conditions, made]
 
 
-async def _count(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[Obj], deleted: int) -> Obj:
+async def _count(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[Obj], deleted: int) -> tuple[Obj, Obj]:
     """Write the uids of ended pods down, take their finalizers off, then count them: a crash between two of these steps
-    neither loses an end nor counts it twice."""
+    neither loses an end nor counts it twice. The Job as it has been written, and its status as it is now.
+    """
     by_uid = {p["metadata"]["uid"]: p for p in pods}
     noted = {k: list((status.get("uncountedTerminatedPods") or {}).get(k) or ()) for k in ("succeeded", "failed")}
     ends = {"succeeded": found.succeeded, "failed": found.failed}
@@ -331,18 +121,15 @@ async def _count(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[
         noted[name] += [p["metadata"]["uid"] for p in some if p["metadata"]["uid"] not in noted[name]]
     status["active"] = len(found.active) - deleted + len(found.create)
     status["ready"] = sum(is_ready(p) for p in found.active if p not in found.delete)
-    status["terminating"] = sum(
-        bool(p["metadata"].get("deletionTimestamp")) and phase(p) not in ("Succeeded", "Failed") for p in pods
-    )
+    status["terminating"] = sum(map(terminating, pods))
     if indexed(job):
         status["completedIndexes"] = str(found.completed)
-        if job["spec"].get("backoffLimitPerIndex") is not None:
+        if per_index(job):
             status["failedIndexes"] = str(found.failed_indexes)
     if any(noted.values()):
         status["uncountedTerminatedPods"] = {k: v for k, v in noted.items() if v}
-        written = await _write(work, job, status)
-        status = dict(written["status"])
-        found.version = written["metadata"]["resourceVersion"]
+        job = await _write(work, job, status)
+        status = dict(job["status"])
         some = [by_uid[u] for uids in noted.values() for u in uids if u in by_uid and tracked(by_uid[u])]
         await asyncio.gather(*(_untrack(work, p) for p in (*some, *found.ignored)))
         for name, uids in noted.items():
@@ -352,7 +139,7 @@ async def _count(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[
     if indexed(job):
         status["succeeded"] = len(found.completed)
     status["uncountedTerminatedPods"] = {}
-    return status
+    return job, status
 
 
 def _finish(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[Obj], now: float) -> Obj:
@@ -370,14 +157,20 @@ def _finish(work: Work, job: Obj, status: Obj, found: Plan, pods: Sequence[Obj],
                 work.event(job, "Warning", reason, message)
             else:
                 status["completionTime"] = stamp
+                if status.get("succeeded", 0) > job["spec"].get("completions", status.get("succeeded", 0)):
+                    work.event(job, "Warning", "TooManySucceededPods", TOO_MANY)
                 work.event(job, "Normal", "Completed", "Job completed")
         status["conditions"] = conditions
-    return {k: v for k, v in status.items() if v not in (0, "", None) or k in ("ready", "terminating")}
+    return _clean(status)
 
 
 async def _write(work: Work, job: Obj, status: Obj) -> Obj:
-    clean = {k: v for k, v in status.items() if v not in (0, "", None) or k in ("ready", "terminating")}
-    return await work.update(JOBS, {**job, "status": clean}, "status")
+    return await work.update(JOBS, {**job, "status": _clean(status)}, "status")
+
+
+def _clean(status: Obj) -> Obj:
+    """Without the zeros and empty texts that Go leaves out; those behind pointers stay."""
+    return {k: v for k, v in status.items() if v not in (0, "", None) or k in _POINTERS}
 
 
 async def _untrack(work: Work, pod: Obj) -> None:
@@ -406,18 +199,19 @@ async def _delete(work: Work, job: Obj, pod: Obj, failing: bool) -> int:
     return 1
 
 
-def pod_for(job: Obj, number: int | None, failures: Mapping[int, int]) -> Obj:
-    """A pod of the Job, tracked, with its index where it has one."""
+def pod_for(job: Obj, number: int | None, replaced: Obj | None) -> Obj:
+    """A pod of the Job, tracked, with its index where it has one, in place of a failed one if there was one."""
     name = job["metadata"]["name"]
     pod = from_template(job["spec"]["template"], name, controller_reference(job, "batch/v1", "Job"))
     meta = pod["metadata"]
     meta["finalizers"] = [*meta.get("finalizers", ()), FINALIZER]
     if number is None:
         return pod
-    meta["generateName"] = f"{name}-{number}-"
+    end = f"-{number}-"
+    meta["generateName"] = f"{name[: NAME_CHARS - len(end)]}{end}"
     meta["annotations"] = {**meta.get("annotations", {}), INDEX_MARK: str(number)}
-    if job["spec"].get("backoffLimitPerIndex") is not None:
-        meta["annotations"][FAILURES_MARK] = str(failures.get(number, 0))
+    if per_index(job):
+        meta["annotations"] |= failure_marks(job, replaced)
     meta["labels"] = {**meta.get("labels", {}), INDEX_MARK: str(number)}
     variable = {
         "name": "JOB_COMPLETION_INDEX",
@@ -436,12 +230,24 @@ def pod_for(job: Obj, number: int | None, failures: Mapping[int, int]) -> Obj:
     return pod
 
 
+def failure_marks(job: Obj, replaced: Obj | None) -> dict[str, str]:
+    """The annotations that carry on how often an index has failed."""
+    if replaced is None:
+        return {FAILURES_MARK: "0"}
+    failures, ignored = count_of(replaced, FAILURES_MARK), count_of(replaced, IGNORED_MARK)
+    if failure_action(job, replaced)[0] == "Ignore":
+        ignored += 1
+    else:
+        failures += 1
+    return {FAILURES_MARK: str(failures), **({IGNORED_MARK: str(ignored)} if ignored else {})}
+
+
 async def _create(work: Work, job: Obj, found: Plan) -> ClientError | None:
     """In batches of 1, 2, 4, ...; what could not be made is taken out of the plan."""
     waiting, made, batch = list(found.create), 0, 1
     while waiting:
         some, waiting = waiting[:batch], waiting[batch:]
-        results = await asyncio.gather(*(_create_one(work, job, n, found.failures) for n in some))
+        results = await asyncio.gather(*(_create_one(work, job, n, found.replaced) for n in some))
         made += sum(x is None for x in results)
         errors = [x for x in results if x is not None]
         if errors:
@@ -451,9 +257,10 @@ async def _create(work: Work, job: Obj, found: Plan) -> ClientError | None:
     return None
 
 
-async def _create_one(work: Work, job: Obj, number: int | None, failures: Mapping[int, int]) -> ClientError | None:
+async def _create_one(work: Work, job: Obj, number: int | None, replaced: Mapping[int, Obj]) -> ClientError | None:
+    before = replaced.get(number) if number is not None else None
     try:
-        made = await work.create(PODS, pod_for(job, number, failures), job["metadata"]["namespace"])
+        made = await work.create(PODS, pod_for(job, number, before), job["metadata"]["namespace"])
     except ClientError as error:
         causes = (error.status.get("details") or {}).get("causes") or ()
         if not any(c.get("reason") == "NamespaceTerminating" for c in causes):

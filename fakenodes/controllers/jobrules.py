@@ -12,6 +12,8 @@ from fakenodes.client.base import Obj
 from fakenodes.controllers.pods import condition
 
 INDEX_MARK = "batch.kubernetes.io/job-completion-index"
+FAILURES_MARK = "batch.kubernetes.io/job-index-failure-count"
+IGNORED_MARK = "batch.kubernetes.io/job-index-ignored-failure-count"
 
 
 class Indexes:
@@ -58,6 +60,12 @@ def index_of(pod: Obj) -> int:
     """The pod's completion index; -1 when it has none."""
     text = (pod["metadata"].get("annotations") or {}).get(INDEX_MARK, "")
     return int(text) if text.isdigit() else -1
+
+
+def count_of(pod: Obj, mark: str) -> int:
+    """The number in an annotation; 0 when there is none."""
+    text = (pod["metadata"].get("annotations") or {}).get(mark, "")
+    return int(text) if text.isdigit() and int(text) < 2**31 else 0
 
 
 def condition_true(obj: Obj, type: str) -> Obj | None:

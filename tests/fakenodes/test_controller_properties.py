@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fakeapi.clock import rfc3339
 from fakenodes.client.base import Obj
-from fakenodes.controllers import job as jobs
+from fakenodes.controllers import jobplan as jobs
 from fakenodes.controllers import statefulset
+from fakenodes.controllers.jobrules import INDEX_MARK
 from fakenodes.controllers.pods import is_ready, phase
 
 NOW = 1_800_000_000.0
@@ -137,6 +138,7 @@ class JobMachine(RuleBasedStateMachine):
                 "completions": completions,
                 "backoffLimit": 1000,
                 "completionMode": "Indexed" if indexed else "NonIndexed",
+                "template": {"spec": {"restartPolicy": "Never"}},
             },
             "status": {"startTime": rfc3339(NOW)},
         }
@@ -161,7 +163,7 @@ class JobMachine(RuleBasedStateMachine):
             return
         for number in found.create:
             self.serial += 1
-            marks: dict[str, Any] = {} if number is None else {jobs.INDEX_MARK: str(number)}
+            marks: dict[str, Any] = {} if number is None else {INDEX_MARK: str(number)}
             self.pods[str(self.serial)] = {
                 "metadata": {
                     "name": f"pi-{self.serial}",
