@@ -69,6 +69,11 @@ def test_get_describe_and_delete_every_kind(everything: Kubectl) -> None:
         if row.kind not in NOT_DESCRIBED:
             lines = kubectl("describe", f"{full(row)}/{name_of(row)}").lines()
             assert lines[0] == ["Name:", name_of(row)]
+    every = ",".join(full(row) for row in ROWS)
+    for flags in ((), ("-o", "wide"), ("-o", "yaml")):
+        assert kubectl("get", every, *flags).stdout
+    names = kubectl("get", every, "-o", "name").stdout.split()
+    assert {f"{name_of(row)}" for row in ROWS} <= {name.rpartition("/")[2] for name in names}
     for row in ROWS:
         kubectl("delete", f"{full(row)}/{name_of(row)}", "--wait=false")
 
@@ -89,6 +94,9 @@ def test_explain_every_kind_two_levels(kubectl: Kubectl, group: str) -> None:
         assert "metadata\t<ObjectMeta>" in text
         fields = [line.split("\t")[0].strip() for line in text.splitlines() if line.startswith("  ") and "\t<" in line]
         assert {"apiVersion", "kind", "metadata"} <= set(fields)
+        whole = kubectl("explain", row.plural, f"--api-version={api}", "--recursive").stdout
+        assert {line.split("\t")[0] for line in whole.splitlines() if "\t<" in line} >= {f"  {name}" for name in fields}
+        assert "    managedFields\t<[]ManagedFieldsEntry>" in whole
         for field in fields:
             below = kubectl("explain", f"{row.plural}.{field}", f"--api-version={api}").stdout
             assert f"FIELD: {field} <" in below

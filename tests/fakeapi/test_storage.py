@@ -6,7 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -27,21 +27,7 @@ from fakeapi.storage.base import (
 )
 from fakeapi.storage.memory import MemoryStorage
 from fakeapi.storage.sqlite import FILE, SqliteStorage, StoreInUse
-from tests.fakeapi.storage_backends import NAMES, Backend, etcd_server
-
-
-@pytest.fixture(scope="session")
-def etcd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real etcd, one a session."""
-    with etcd_server(tmp_path_factory.mktemp("etcd") / "data") as url:
-        yield url
-
-
-@pytest.fixture(params=NAMES)
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    """Each backend in turn."""
-    name: str = request.param
-    return Backend(name, tmp_path, request.getfixturevalue("etcd_url") if name == "etcd" else "")
+from tests.fakeapi.storage_backends import Backend
 
 
 class Recorder:
