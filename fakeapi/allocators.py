@@ -1,7 +1,7 @@
 """Cluster IPs and node ports: which values Services hold, and how a write takes and gives them back.
 
 Stands for pkg/registry/core/service/storage/alloc.go, ipallocator and portallocator. The state is in memory, made
-from the Services that exist; IPAddress objects and the repair loops are left out.
+from the Services that exist. The ranges are serviceranges.py's, IPAddress objects addresses.py's.
 
 Protocol, for the registry (attached with dataclasses.replace, as the state belongs to one server):
     allocators = ServiceAllocators(["10.0.0.0/16"], rng=random.Random())
@@ -41,9 +41,9 @@ _MULTIPLE = "must be 'RequireDualStack' or 'PreferDualStack' when multiple '{}' 
 class Pool:
     """Numbers of one range. The lowest `reserved` ones are handed out only on demand, or when nothing else is left."""
 
-    def __init__(self, first: int, last: int, reserved: int, rng: random.Random) -> None:
+    def __init__(self, first: int, last: int, reserved: int, rng: random.Random, used: set[int] | None = None) -> None:
         self.first, self.last = first, last
-        self.used: set[int] = set()
+        self.used = set() if used is None else used
         self._bands = ((first + reserved, last), (first, first + reserved - 1))
         self._rng = rng
 
@@ -69,12 +69,39 @@ class Pool:
         return None
 
 
-def _address_pool(network: Network, rng: random.Random) -> Pool:
+class Ranges:
+    """The addresses of one family: several pools, which share what is taken."""
+
+    def __init__(self, networks: Sequence[Network], rng: random.Random) -> None:
+        self.used: set[int] = set()
+        self._rng = rng
+        self.set(networks)
+
+    def set(self, networks: Sequence[Network]) -> None:
+        """Take from these from here on; what is taken stays so."""
+        self._pools = [_address_pool(network, self._rng, self.used) for network in networks]
+
+    def __contains__(self, value: int) -> bool:
+        return any(value in pool for pool in self._pools)
+
+    def take(self, value: int) -> bool:
+        """See Pool."""
+        if value in self.used:
+            return False
+        self.used.add(value)
+        return True
+
+    def next(self) -> int | None:
+        """See Pool: of the first range that has one."""
+        return next((value for pool in self._pools if (value := pool.next()) is not None), None)
+
+
+def _address_pool(network: Network, rng: random.Random, used: set[int]) -> Pool:
     """Without the network's own address and an IPv4 network's broadcast address."""
     last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
     size = min(network.num_addresses, 2**16)
     reserved = min(max(16, size // 16), 256) if size > 16 else 0
-    return Pool(int(network.network_address) + 1, last, max(reserved - 1, 0), rng)
+    return Pool(int(network.network_address) + 1, last, max(reserved - 1, 0), rng, used)
 
 
 class _Take:
@@ -82,9 +109,9 @@ class _Take:
 
     def __init__(self, dry_run: bool) -> None:
         self.dry_run = dry_run
-        self.taken: list[tuple[Pool, int]] = []
+        self.taken: list[tuple[Pool | Ranges, int]] = []
 
-    def take(self, pool: Pool, value: int) -> bool:
+    def take(self, pool: Pool | Ranges, value: int) -> bool:
         if self.dry_run:
             return True
         if not pool.take(value):
@@ -92,7 +119,7 @@ class _Take:
         self.taken.append((pool, value))
         return True
 
-    def next(self, pool: Pool) -> int | None:
+    def next(self, pool: Pool | Ranges) -> int | None:
         value = pool.next()
         if value is not None:
             self.take(pool, value)
@@ -104,21 +131,26 @@ class _Take:
 
 
 class ServiceAllocators:
-    """The cluster's Service IPs, one pool a family (the first range's family is the default), and its node ports."""
+    """The cluster's Service IPs, of each family (the first range's is the default), and its node ports."""
 
     def __init__(
         self, cidrs: Sequence[str], *, rng: random.Random, node_ports: tuple[int, int] = (30000, 32767)
     ) -> None:
-        networks = [ipaddress.ip_network(c) for c in cidrs]
-        self.families = [f"IPv{n.version}" for n in networks]
-        self.addresses = {f"IPv{n.version}": _address_pool(n, rng) for n in networks}
+        self.families = [f"IPv{ipaddress.ip_network(c).version}" for c in cidrs]
+        self.addresses = {family: Ranges(_networks(cidrs, family), rng) for family in self.families}
         size = node_ports[1] - node_ports[0] + 1
         reserved = min(max(16, size // 32), 128) if size > 16 else 0
         self.ports = Pool(*node_ports, reserved, rng)
 
+    def set_ranges(self, cidrs: Sequence[str]) -> None:
+        """Take addresses from these ranges from here on, of the families that the cluster has."""
+        for family, ranges in self.addresses.items():
+            ranges.set(_networks(cidrs, family))
+
     def rebuild(self, services: Iterable[Obj]) -> None:
         """Forget everything, then hold what these Services hold."""
-        for pool in (*self.addresses.values(), self.ports):
+        pools: list[Pool | Ranges] = [*self.addresses.values(), self.ports]
+        for pool in pools:
             pool.used.clear()
         for obj in services:
             for pool, value in self._held(obj):
@@ -155,13 +187,13 @@ class ServiceAllocators:
 
         return done
 
-    def _held(self, obj: Obj) -> list[tuple[Pool, int]]:
+    def _held(self, obj: Obj) -> list[tuple[Pool | Ranges, int]]:
         spec = obj.get("spec") or {}
-        found: list[tuple[Pool, int]] = []
+        found: list[tuple[Pool | Ranges, int]] = []
         for text in spec.get("clusterIPs") or ():
             ip = parse_ip(text)
             pool = self.addresses.get(f"IPv{ip.version}") if ip else None
-            if ip is not None and pool is not None and int(ip) in pool:
+            if ip is not None and pool is not None:
                 found.append((pool, int(ip)))
         ports = [p.get("nodePort", 0) for p in spec.get("ports") or ()] + [spec.get("healthCheckNodePort", 0)]
         return found + [(self.ports, p) for p in ports if p in self.ports]
@@ -255,7 +287,7 @@ class ServiceAllocators:
         if ips:
             spec["clusterIP"], spec["clusterIPs"] = ips[0], ips
 
-    def _take_address(self, obj: Obj, pool: Pool, wanted: str, given: list[str], taking: _Take) -> None:
+    def _take_address(self, obj: Obj, pool: Ranges, wanted: str, given: list[str], taking: _Take) -> None:
         ip = parse_ip(wanted)
         assert ip is not None  # check_cluster_ips saw it
         problem = "" if int(ip) in pool else OUTSIDE
@@ -315,6 +347,10 @@ class ServiceAllocators:
         """What is said of a port outside the range."""
         valid = f"The range of valid ports is {self.ports.first}-{self.ports.last}"
         return f"provided port is not in the valid range. {valid}"
+
+
+def _networks(cidrs: Iterable[str], family: str) -> list[Network]:
+    return [network for c in cidrs if f"IPv{(network := ipaddress.ip_network(c)).version}" == family]
 
 
 def _fail(obj: Obj, found: list[FieldError]) -> None:

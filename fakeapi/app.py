@@ -39,6 +39,7 @@ from fakeapi.request import Answer, Request, User, decode_path, parse, parse_que
 from fakeapi.resources.base import Resource
 from fakeapi.resources.table import builtin
 from fakeapi.schema import decode, definitions
+from fakeapi.serviceranges import ServiceRanges
 from fakeapi.storage.base import KeyExists, Storage
 from fakeapi.streaming.upgrade import TAKE
 from fakeapi.tap import Tap
@@ -86,6 +87,7 @@ class ApiServer:
         self.authenticator = Authenticator(tokens or {}, check, config.anonymous_auth)
         self.custom = Definitions(self, Webhook(self.reader, self.rng).ask)
         self.expiry = Expiry(storage, self.clock)
+        self.ranges = ServiceRanges(storage, self.table.find("networking.k8s.io", "v1", "servicecidrs"))
         addresses = Addresses(self)
         self.keepers: tuple[Keeper, ...] = (Availability(self), addresses, AddressRepair(self, addresses))
         self.upkeep: Upkeep | None = None
@@ -129,6 +131,7 @@ class ApiServer:
         for keeper in self.keepers:
             await keeper.stop()
         await self.expiry.stop()
+        self.ranges.stop()
         await self.custom.stop()
         for registry in self.registries.values():
             registry.cache.stop()
@@ -137,9 +140,15 @@ class ApiServer:
     async def restored(self) -> None:
         """The store's contents were swapped: what is derived from them and not a watch cache starts over."""
         for registry in list(self.registries.values()):
-            make = ALLOCATORS.get((registry.row.group, registry.row.plural))
-            if make is not None:
-                registry.hold(make(self.config, self.rng, [item.load() for item in registry.cache.list().items]))
+            await self._hold(registry)
+
+    async def _hold(self, registry: Registry) -> None:
+        """Give the registry what gives out its cluster-wide values, if there are any."""
+        make = ALLOCATORS.get((registry.row.group, registry.row.plural))
+        if make is not None:
+            allocators = make(self.config, self.rng, [item.load() for item in registry.cache.list().items])
+            registry.hold(allocators)
+            await self.ranges.serve(allocators)
 
     # -- the parts a handler asks for ------------------------------------------------------------------------------
 
@@ -170,9 +179,7 @@ class ApiServer:
         old = self.config.minor < STRATEGIES_MINOR and row.storage_group is None
         registry = Registry(row, storage, cache, clock=self.clock, rng=self.rng, kind_type=kind_type, old=old)
         await cache.start()
-        make = ALLOCATORS.get((row.group, row.plural))
-        if make is not None:
-            registry.hold(make(self.config, self.rng, [item.load() for item in cache.list().items]))
+        await self._hold(registry)
         winner = self.registries.get(registry_key(row))
         if winner is not None and winner.row is row:
             cache.stop()

@@ -55,7 +55,7 @@ class Facts:
     """What start-up objects say about this server.
 
     now: RFC 3339 time in whole seconds. address, port: where clients inside the cluster reach the server. service_cidr:
-    the range of cluster IPs, whose first address the kubernetes Service has. client_ca: PEM of the client CA, or "".
+    the ranges of cluster IPs, whose first address the kubernetes Service has. client_ca: PEM of the client CA, or "".
     hostname, uid: who holds the identity lease.
     """
 
@@ -171,7 +171,8 @@ def api_service(group: str, version: str, automanaged: str, now: str) -> Obj:
 
 def _kubernetes_service(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
     """The Service default/kubernetes, what it points at, and the range and record of its address."""
-    address = str(next(ipaddress.ip_network(facts.service_cidr).hosts()))
+    cidrs = facts.service_cidr.split(",")
+    address = str(next(ipaddress.ip_network(cidrs[0]).hosts()))
     family = f"IPv{ipaddress.ip_address(address).version}"
     endpoint_family = f"IPv{ipaddress.ip_address(facts.address).version}"
     name = {"name": "kubernetes", "namespace": "default"}
@@ -191,7 +192,7 @@ def _kubernetes_service(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
             "kind": "ServiceCIDR",
             "apiVersion": "networking.k8s.io/v1",
             "metadata": {"name": "kubernetes"},
-            "spec": {"cidrs": [facts.service_cidr]},
+            "spec": {"cidrs": cidrs},
             "status": {"conditions": [ready]},
         },
     )

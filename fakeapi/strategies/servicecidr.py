@@ -1,7 +1,6 @@
 """ServiceCIDR: ranges for cluster IPs.
 
-Stands for pkg/registry/networking/servicecidr and ValidateServiceCIDR*. Ranges added here do not widen the
-allocators'.
+Stands for pkg/registry/networking/servicecidr and ValidateServiceCIDR*.
 """
 
 from __future__ import annotations

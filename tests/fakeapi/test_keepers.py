@@ -23,12 +23,12 @@ SERVICES = "/api/v1/namespaces/default/services"
 Call = Callable[..., Awaitable[Any]]
 
 
-def serve(test: Callable[[Call, ApiServer], Awaitable[None]], minor: int = 36) -> None:
+def serve(test: Callable[[Call, ApiServer], Awaitable[None]], minor: int = 36, cidr: str = "10.96.0.0/12") -> None:
     """Run a test against a fresh server; its call() answers the body, once the keepers have nothing left to do."""
 
     async def run() -> None:
-        server = ApiServer(Config(minor=minor), MemoryStorage())
-        await server.start(Facts(now=rfc3339(0)))
+        server = ApiServer(Config(minor=minor, service_cidr=cidr), MemoryStorage())
+        await server.start(Facts(now=rfc3339(0), service_cidr=cidr))
 
         async def call(method: str, path: str, body: Any = None) -> Any:
             headers = {"content-type": "application/merge-patch+json" if method == "PATCH" else "application/json"}
@@ -80,6 +80,49 @@ def test_minors_without_the_kind_keep_no_records() -> None:
         assert (await server.storage.list("/registry/ipaddresses/")).entries == []
 
     serve(test, 32)
+
+
+def test_service_cidrs_add_to_the_range() -> None:
+    async def test(call: Call, server: ApiServer) -> None:
+        path = "/apis/networking.k8s.io/v1/servicecidrs"
+
+        async def take(name: str, address: str) -> str:
+            spec = {"clusterIP": address, "ports": [{"port": 80}]}
+            made = await call("POST", SERVICES, {"metadata": {"name": name}, "spec": spec})
+            return str(made.get("message") or made["spec"]["clusterIP"])
+
+        outside = "the provided network does not match the current range"
+        assert outside in await take("a", "172.20.0.9")
+        await call("POST", path, {"metadata": {"name": "more"}, "spec": {"cidrs": ["172.20.0.0/24"]}})
+        assert await take("a", "172.20.0.9") == "172.20.0.9"
+        assert "provided IP is already allocated" in await take("b", "172.20.0.9")
+        assert "provided network" in await take("b", "172.20.0.0")
+        unready = {"conditions": [{"type": "Ready", "status": "False", "reason": "Terminating", "message": ""}]}
+        unready["conditions"][0]["lastTransitionTime"] = rfc3339(0)
+        await call("PATCH", f"{path}/more/status", {"status": unready})
+        assert outside in await take("b", "172.20.0.10")
+        await call("DELETE", f"{SERVICES}/a")
+        await call("PATCH", f"{path}/more/status", {"status": None})
+        # What was given back while the range gave nothing can be had again.
+        assert await take("a", "172.20.0.9") == "172.20.0.9"
+        await call("DELETE", f"{path}/more")
+        assert outside in await take("b", "172.20.0.10")
+
+    serve(test)
+
+
+def test_a_range_that_is_full_leaves_the_others() -> None:
+    async def test(call: Call, server: ApiServer) -> None:
+        more = {"metadata": {"name": "more"}, "spec": {"cidrs": ["10.0.1.0/24"]}}
+        await call("POST", "/apis/networking.k8s.io/v1/servicecidrs", more)
+        found = []
+        for number in range(8):
+            made = await call("POST", SERVICES, {"metadata": {"name": f"s{number}"}, "spec": {"ports": [{"port": 80}]}})
+            found.append(made["spec"]["clusterIP"].rpartition(".")[0])
+        # The kubernetes Service has one of the six addresses of the first range.
+        assert found == ["10.0.0"] * 5 + ["10.0.1"] * 3
+
+    serve(test, cidr="10.0.0.0/29")
 
 
 SLICE = {

@@ -108,3 +108,10 @@ def test_start_up_is_cheap():
     best = min(quiet_seconds(lambda: made.append(sum(1 for _ in objects(table, FACTS)))) for _ in range(5))
     assert min(made) > 150
     assert best < 0.03, "start-up has 0.23 s for everything"
+
+
+def test_two_ranges_are_of_two_families():
+    facts = Facts(now="2026-01-02T03:04:05Z", service_cidr="10.0.0.0/16,fd00::/112")
+    made = {row.plural: obj for row, obj in objects(builtin(36), facts)}
+    assert made["servicecidrs"]["spec"]["cidrs"] == ["10.0.0.0/16", "fd00::/112"]
+    assert made["services"]["spec"]["clusterIPs"] == ["10.0.0.1"]
