@@ -32,14 +32,19 @@ class ImageLocality:
     def pre_score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
         """Images that no node has are of no interest."""
         wanted = self._wanted(pod)
-        known = [image for image in wanted if image in self._snapshot.image_nodes]
-        state[self.name] = (known, LARGEST * len(wanted), max(len(self._snapshot.nodes), 1))
+        total, counts = max(len(self._snapshot.nodes), 1), self._snapshot.image_nodes
+        known = [(image, counts[image] / total) for image in wanted if image in counts]
+        state[self.name] = (known, LARGEST * len(wanted))
         return None if known else SKIP
 
     def score(self, state: State, pod: PodInfo, node: NodeInfo) -> int:
         """0 below 23 MB, 100 from 1000 MB a container, where an image counts by the share of nodes that have it."""
-        known, largest, total = state[self.name]
-        images = node.images
-        size: int = sum(int(images[i] * (self._snapshot.image_nodes[i] / total)) for i in known if i in images)
-        score: int = MAX_SCORE * (min(max(size, SMALLEST), largest) - SMALLEST) // (largest - SMALLEST)
+        known, largest = state["ImageLocality"]
+        size = 0
+        for image, share in known:
+            if image in node.images:
+                size += int(node.images[image] * share)
+        if size <= SMALLEST:
+            return 0
+        score: int = MAX_SCORE * (min(size, largest) - SMALLEST) // (largest - SMALLEST)
         return score

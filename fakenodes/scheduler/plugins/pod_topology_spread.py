@@ -43,9 +43,6 @@ class Constraint:
 
     def count(self, node: NodeInfo, namespace: str) -> int:
         """Living pods of the namespace on the node that the selector matches."""
-        known: int | None = node.memo.get(self.id)
-        if known is not None:
-            return known
         selector = self.selector
 
         def matches(pod: PodInfo) -> bool:
@@ -193,7 +190,12 @@ class PodTopologySpread:
             domain = node.labels.get(constraint.key)
             if domain is None:
                 continue
-            found = constraint.count(node, pod.namespace) if counts is None else counts.get(domain, 0)
+            if counts is not None:
+                found = counts.get(domain, 0)
+            elif (known := node.memo.get(constraint.id)) is not None:
+                found = known
+            else:
+                found = constraint.count(node, pod.namespace)
             total += found * weight + (constraint.max_skew - 1)
         return round(total)
 
