@@ -115,16 +115,26 @@ class Components:
         return all(part is None or part.drained for part in parts)
 
     async def ready(self, seconds: float = 30.0) -> None:
-        """Wait until nodes are registered and Pods can be created in the default namespace. TimeoutError."""
-        deadline = self._clock.monotonic() + seconds
+        """Wait until nodes are registered and Pods can be created in the default namespace. TimeoutError when it does
+        not come to that and no node more has been registered for so many seconds.
+        """
+        registered, deadline = -1, 0.0
         while not await self._is_ready():
             self.check()
-            if self._clock.monotonic() > deadline:
+            now, known = self._clock.monotonic(), self._registered()
+            if known > registered:
+                registered, deadline = known, now + seconds
+            if now > deadline:
                 raise TimeoutError("the cluster's components did not get ready in time")
             await self._clock.sleep(_POLL)
 
+    def _registered(self) -> int:
+        """How many nodes the server has."""
+        kubelets = self.nodes.kubelets.values() if self.nodes is not None else ()
+        return sum(kubelet.node.obj is not None for kubelet in kubelets)
+
     async def _is_ready(self) -> bool:
-        if self.nodes is not None and any(kubelet.node.obj is None for kubelet in self.nodes.kubelets.values()):
+        if self.nodes is not None and self._registered() < len(self.nodes.kubelets):
             return False
         if self.manager is None:
             return True
