@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import urllib.request
@@ -116,6 +117,55 @@ def test_run_attaches_to_a_shell(kubectl: Kubectl) -> None:
     arguments = ("run", "-i", "--rm", "--restart=Never", "--image=busybox", "shell", "--", "sh")
     result = kubectl(*arguments, stdin="echo typed; exit 3\n", status=3)
     assert "typed\n" in result.stdout
+
+
+def test_exec_in_a_terminal(kubectl: Kubectl, pod: str) -> None:
+    ours, theirs = os.openpty()
+    command = kubectl.command("exec", "-it", pod, "--", "sh")
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True) as process:
+        os.close(theirs)
+        shown = read_until(ours, b"/ # ")
+        os.write(ours, b"echo $TERM; exit 4\r")
+        shown = read_until(ours, b"")
+        assert process.wait(20) == 4
+    os.close(ours)
+    assert b"echo $TERM; exit 4\r\n" in shown
+    assert b"\nxterm\r\n" in shown
+
+
+def read_until(terminal: int, wanted: bytes) -> bytes:
+    """What a terminal shows until the text is there, or its other side is closed."""
+    shown = b""
+    while not wanted or wanted not in shown:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # Linux: the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    return shown
+
+
+def test_attach_shows_what_is_logged_from_now_on(kubectl: Kubectl) -> None:
+    notes = {"fakekube.io/container.main": json.dumps({"logs": [[n / 5, f"line {n}"] for n in range(200)]})}
+    spec = {"containers": [{"name": "main", "image": "app:1"}], "terminationGracePeriodSeconds": 0}
+    obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "talker", "annotations": notes}, "spec": spec}
+    kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+    kubectl("wait", "--for=condition=Ready", "pod/talker", "--timeout=20s")
+    with kubectl.start("attach", "talker") as attached:
+        assert attached.stdout is not None
+        numbers = [int(attached.stdout.readline().split()[1]) for _ in range(3)]
+        attached.terminate()
+    assert numbers == list(range(numbers[0], numbers[0] + 3))
+
+
+def test_debug_of_a_node_runs_a_pod_there(kubectl: Kubectl) -> None:
+    told = kubectl("debug", "node/node-1", "--image=busybox", "--profile=general", "--", "sleep", "100").stdout
+    match = re.search(r"Creating debugging pod (\S+) with container debugger on node node-1", told)
+    assert match, told
+    kubectl("wait", "--for=condition=Ready", f"pod/{match[1]}", "--timeout=20s")
+    assert kubectl.jsonpath(f"pod/{match[1]}", "{.spec.nodeName} {.spec.hostNetwork}") == "node-1 true"
 
 
 def test_debug_adds_a_container_and_attaches(kubectl: Kubectl, pod: str) -> None:
