@@ -84,7 +84,8 @@ class Container:
     stop_problem: str = ""
     probes: list[Probe] = field(default_factory=list)
     last: tuple[float, float, int, str, str, str] | None = None  # started, finished, code, reason, message, id
-    resources: Obj = field(default_factory=dict)  # what the node has given it; a resize may ask for something else
+    allocated: Obj = field(default_factory=dict)  # what its node has set aside for it; a resize may ask for other
+    resources: Obj = field(default_factory=dict)  # what it has
 
     @property
     def oom(self) -> bool:
@@ -135,6 +136,7 @@ class Pod:
     finished: bool = False
     complained: float = 0.0
     pending: tuple[str, str] | None = None  # why a resize waits: Infeasible or Deferred, and a message
+    resizing: bool = False
 
     def of(self, *kinds: str) -> list[Container]:
         """The containers of these kinds, in order."""
@@ -175,7 +177,7 @@ def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
             if mine is None:
                 actual = SIDECAR if kind == INIT and found.get("restartPolicy") == "Always" else kind
                 made = Container(found["name"], actual, found, runtime.script(obj, found), index)
-                made.resources = found.get("resources") or {}
+                made.resources = made.allocated = found.get("resources") or {}
                 pod.containers.append(made)
             elif mine.spec is not found:
                 if mine.spec.get("image") != found.get("image"):
@@ -183,23 +185,3 @@ def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
                     if mine.state in ("running", "pull error", "pull back-off"):
                         mine.due, mine.restart_for = 0.0, IMAGE_CHANGED
                 mine.spec = found
-
-
-def resized(pod: Pod) -> list[Container]:
-    """The containers whose spec asks for other resources than they have."""
-    return [c for c in pod.containers if (c.spec.get("resources") or {}) != c.resources]
-
-
-def resize(container: Container) -> None:
-    """Give the container what its spec asks for, with a restart where its policy wants one."""
-    old, new = container.resources, container.spec.get("resources") or {}
-    container.resources = new
-    policies = {p["resourceName"]: p["restartPolicy"] for p in container.spec.get("resizePolicy") or ()}
-    changed = {
-        name
-        for kind in ("requests", "limits")
-        for name in policies
-        if (old.get(kind) or {}).get(name) != (new.get(kind) or {}).get(name)
-    }
-    if container.state == "running" and any(policies[name] == "RestartContainer" for name in changed):
-        container.restart_for, container.due = RESIZE, 0.0

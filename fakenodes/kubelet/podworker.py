@@ -14,7 +14,7 @@ from typing import Any
 from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
 from fakenodes.events import EventRecorder
-from fakenodes.kubelet import eviction, lifecycle, podstate, references, status, termination
+from fakenodes.kubelet import eviction, lifecycle, podstate, references, resize, status, termination
 from fakenodes.kubelet.admission import refusal, shortage
 from fakenodes.kubelet.node import Node
 from fakenodes.kubelet.runtime import http
@@ -93,14 +93,13 @@ class PodWorker:
         if pod.obj is not obj:
             podstate.adopt(pod, obj, self.kubelet.runtime)
         if not pod.ending and not pod.finished:
-            self._resize(pod, obj)
+            await self._resize(pod, obj, now)
         if obj["metadata"].get("deletionTimestamp"):
             self._terminate(pod, obj, now)
         missing = await self._missing(obj) if not pod.ending and not pod.finished else frozenset()
         world = podstate.World(self.kubelet.node.images, missing, self._address(obj, pod))
         self.wake = wake = lifecycle.advance(pod, world, now)
-        for found in world.happened:
-            self.kubelet.recorder.record(obj, found.type, found.reason, found.message, found.field_path)
+        self._record(obj, [*world.happened, *resize.complete(pod)])
         for serve, request in world.asked:
             await http.ask(serve, request)
         await self._tell(obj, now)
@@ -166,17 +165,20 @@ class PodWorker:
             if pod.ending == podstate.COMPLETED or not pod.ending or grace is not None:
                 termination.stop(pod, podstate.DELETED, "", now, grace)
 
-    def _resize(self, pod: podstate.Pod, obj: Obj) -> None:
+    async def _resize(self, pod: podstate.Pod, obj: Obj, now: float) -> None:
         """Give containers what a resize asks for, if the node has it."""
-        changed = podstate.resized(pod)
         node = self.kubelet.node
-        pod.pending = None
-        if not changed or node.obj is None:
+        if not resize.resized(pod) or node.obj is None:
+            pod.pending = None
             return
-        pod.pending = shortage(obj, node.obj, self.kubelet.neighbours(self.uid))
-        if pod.pending is None:
-            for container in changed:
-                podstate.resize(container)
+        self._record(obj, resize.allocate(pod, shortage(obj, node.obj, self.kubelet.neighbours(self.uid))))
+        if pod.resizing:
+            await self._tell(obj, now)
+            resize.actuate(pod)
+
+    def _record(self, obj: Obj, happened: Iterable[podstate.Happened]) -> None:
+        for found in happened:
+            self.kubelet.recorder.record(obj, found.type, found.reason, found.message, found.field_path)
 
     async def _missing(self, obj: Obj) -> frozenset[tuple[str, str]]:
         """Which references of the pod lead nowhere; not asked again once its containers have started."""

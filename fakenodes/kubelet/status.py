@@ -17,7 +17,7 @@ from fakenodes.kubelet.runtime.imagenames import full_name, image_id
 Obj = dict[str, Any]
 
 CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-PENDING = "PodResizePending"
+PENDING, IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
 DISRUPTION = "DisruptionTarget"
 RESIZABLE = ("cpu", "memory")
 
@@ -111,10 +111,10 @@ def container_status(pod: Pod, container: Container) -> Obj:
     if container.kind == SIDECAR or container.spec.get("startupProbe"):
         found["started"] = container.started
     if container.told_running:
-        wanted = container.resources
-        if wanted.get("requests"):
-            found["allocatedResources"] = dict(wanted["requests"])
-        found["resources"] = {k: dict(wanted[k]) for k in ("limits", "requests") if wanted.get(k)}
+        given = container.resources
+        if container.allocated.get("requests"):
+            found["allocatedResources"] = dict(container.allocated["requests"])
+        found["resources"] = {k: dict(given[k]) for k in ("limits", "requests") if given.get(k)}
     mounts = [_mount(m) for m in container.spec.get("volumeMounts") or ()]
     if mounts:
         found["volumeMounts"] = mounts
@@ -163,7 +163,7 @@ def _allocated(pod: Pod) -> Mapping[str, Any]:
     """The Pod as far as its node has given it what it asks for."""
     if pod.pending is None:
         return pod.obj
-    given = {c.name: {**c.spec, "resources": c.resources} for c in pod.containers}
+    given = {c.name: {**c.spec, "resources": c.allocated} for c in pod.containers}
     spec = dict(pod.obj["spec"])
     for key in ("initContainers", "containers"):
         if spec.get(key):
@@ -205,10 +205,12 @@ def conditions(pod: Pod, now_phase: str, old: Sequence[Mapping[str, Any]], now: 
         "PodScheduled": ("True", "", ""),
     }
     found = [_condition(name, made[name], before.get(name), generation, now) for name in CONDITIONS]
-    own = (*CONDITIONS, PENDING, DISRUPTION) if pod.ending == EVICTED else (*CONDITIONS, PENDING)
+    own = {*CONDITIONS, PENDING, IN_PROGRESS, *((DISRUPTION,) if pod.ending == EVICTED else ())}
     found += [dict(c) for c in old if c["type"] not in own]
     if pod.pending is not None:
         found.append(_condition(PENDING, ("True", *pod.pending), before.get(PENDING), generation, now))
+    if pod.resizing:
+        found.append(_condition(IN_PROGRESS, ("True", "", ""), before.get(IN_PROGRESS), generation, now))
     if pod.ending == EVICTED:
         why = ("True", "TerminationByKubelet", pod.message)
         found.append(_condition(DISRUPTION, why, before.get(DISRUPTION), generation, now))
@@ -276,10 +278,11 @@ def patch(old: Mapping[str, Any], new: Mapping[str, Any], uid: str) -> Obj | Non
     changed.update(dict.fromkeys(gone))
     if "conditions" in new:
         before = {c["type"]: c for c in old.get("conditions") or ()}
-        differ = [c for c in new["conditions"] if not _same(c, before.get(c["type"]))]
-        if differ:
+        differ = [_cleared(c, before.get(c["type"])) for c in new["conditions"] if not _same(c, before.get(c["type"]))]
+        over = [{"$patch": "delete", "type": t} for t in before if t not in {c["type"] for c in new["conditions"]}]
+        if differ or over:
             changed["$setElementOrder/conditions"] = [{"type": c["type"]} for c in new["conditions"]]
-            changed["conditions"] = [_cleared(c, before.get(c["type"])) for c in differ]
+            changed["conditions"] = differ + over
     return {"metadata": {"uid": uid}, "status": changed} if changed else None
 
 
