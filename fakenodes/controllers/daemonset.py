@@ -133,7 +133,8 @@ def plan(owner: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], revision: str, n
         _place(found, name, by_node.get(name, []), run, stays, surge, revision, seconds, now)
     for name, there in by_node.items():
         if name and name not in verdicts:
-            found.delete += [p for p in there if not _going(p)]
+            # Those that were on a node that is gone are the pod garbage collector's.
+            found.delete += [p for p in there if not p["spec"].get("nodeName") and not _going(p)]
     if not found.create and not found.delete and not found.failed:
         _roll(found, owner, verdicts, by_node, revision, seconds, now)
     found.create = found.create[:BURST]

@@ -25,10 +25,10 @@ from fakenodes.client.gvrs import (
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, itself, service_account
 from fakenodes.controllers.pods import condition, is_ready, is_terminated
 from fakenodes.discovery import Resources, discover
-from fakenodes.informer import key_of
+from fakenodes.informer import key_of, split_key
 from fakenodes.owners import controller_of
 
-POD = "pod|"
+POD, SEVERAL = "pod|", "several|"
 DELETION_SECONDS, STALE_SECONDS = 120.0, 120.0
 KNOWN = {"ReplicationController": REPLICATION_CONTROLLERS, "ReplicaSet": REPLICA_SETS, "StatefulSet": STATEFUL_SETS}
 UNMANAGED = (
@@ -153,6 +153,9 @@ def selector_of(budget: Obj) -> LabelSelector:
 
 async def reconcile(work: Work) -> float | None:
     """Write the budget's status when it has changed; for a pod, take back a condition that has become stale."""
+    if work.key.startswith(SEVERAL):
+        _tell_of_several(work, *work.key.removeprefix(SEVERAL).split("|"))
+        return None
     if work.key.startswith(POD):
         return await _unmark(work, work.get(PODS, work.key.removeprefix(POD)))
     budget = work.get(DISRUPTION_BUDGETS, work.key)
@@ -179,6 +182,14 @@ async def reconcile(work: Work) -> float | None:
         work.event(pod, "Warning", "NotDeleted", text)
     await _write(work, budget, found.status)
     return found.again
+
+
+def _tell_of_several(work: Work, key: str, name: str) -> None:
+    pod = work.get(PODS, key)
+    if pod is not None:
+        space, own = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        text = f'Pod "{space}"/"{own}" matches multiple PodDisruptionBudgets.  Chose "{name}" arbitrarily.'
+        work.event(pod, "Warning", "MultiplePodDisruptionBudgets", text)
 
 
 def _failed(budget: Obj, error: str, now: float) -> Obj:
@@ -291,14 +302,19 @@ def selector_text(selector: Mapping[str, object]) -> str:
 
 
 def _of_pod(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
-    """The first budget that selects the pod, before and after (several are an error of the user's)."""
-    found = []
+    """The budgets that select the pod, before and after. Several are an error of the user's, which is told; upstream
+    then keeps but one of them current.
+    """
+    found: list[str] = []
     for pod in (old, new):
         if pod is None:
             continue
         labels = pod["metadata"].get("labels") or {}
         budgets = watching.list(DISRUPTION_BUDGETS, pod["metadata"]["namespace"])
-        found += [key_of(b) for b in budgets if selector_of(b).matches(labels)]
+        keys = [key_of(b) for b in budgets if selector_of(b).matches(labels)]
+        found += keys
+        if len(keys) > 1 and pod is new:
+            found.append(f"{SEVERAL}{key_of(pod)}|{split_key(keys[0])[1]}")
     if new is not None and condition(new, "DisruptionTarget") is not None:
         found.append(f"{POD}{key_of(new)}")
     return found

@@ -29,10 +29,12 @@ INDEX_LABEL = "apps.kubernetes.io/pod-index"
 
 @dataclass(slots=True)
 class Plan:
-    """Ordinals to create a pod for with the revision to take it from, pods to delete (with the event's reason, "" for
-    the usual one), the status, and when to look again."""
+    """Ordinals to create a pod for with the revision to take it from, pods whose labels do not name them, pods to
+    delete (with the event's reason, "" for the usual one), the status, and when to look again.
+    """
 
     create: list[tuple[int, str]] = field(default_factory=list)
+    rename: list[Obj] = field(default_factory=list)
     delete: list[tuple[Obj, str]] = field(default_factory=list)
     status: Obj = field(default_factory=dict)
     again: float | None = None
@@ -51,6 +53,16 @@ def ordinal(owner: Obj, pod: Obj) -> int:
     """The number at the end of the pod's name; -1 for a name that is none of this set's."""
     found = re.fullmatch(re.escape(owner["metadata"]["name"]) + r"-(0|[1-9][0-9]*)", pod["metadata"]["name"])
     return int(found[1]) if found else -1
+
+
+def names_of(owner: Obj, pod: Obj) -> Obj:
+    """The labels that say which pod of the set it is."""
+    return {NAME_LABEL: pod["metadata"]["name"], INDEX_LABEL: str(ordinal(owner, pod))}
+
+
+def identified(owner: Obj, pod: Obj) -> bool:
+    """Whether the pod has them."""
+    return names_of(owner, pod).items() <= (pod["metadata"].get("labels") or {}).items()
 
 
 def start_of(owner: Obj) -> int:
@@ -116,9 +128,12 @@ def _fill(found: Plan, owner: Obj, known: _Pods, current: str, update: str, orde
             if not pod["metadata"].get("deletionTimestamp"):
                 failed = phase(pod) == "Failed"
                 found.delete.append((pod, "RecreatingFailedPod" if failed else "RecreatingTerminatedPod"))
-            return False
+            if ordered:
+                return False
         elif ordered and not known.healthy(pod):
             return False
+        elif not identified(owner, pod):
+            found.rename.append(pod)
     return True
 
 
@@ -232,6 +247,11 @@ async def reconcile(work: Work) -> float | None:
     found = plan(owner, pods, current, name, work.clock.now())
     for number, revision in found.create:
         await _create(work, owner, known[revision], number)
+    for pod in pods:
+        if phase(pod) == "Pending" and not pod["metadata"].get("deletionTimestamp"):
+            await _claims(work, owner, pod["metadata"]["name"])
+    for pod in found.rename:
+        await _rename(work, owner, pod)
     for pod, reason in found.delete:
         await _delete(work, owner, pod, reason)
     await _retain(work, owner, pods, found)
@@ -323,6 +343,18 @@ async def _claims(work: Work, owner: Obj, pod_name: str) -> None:
             "SuccessfulCreate",
             f"Create Claim {name} Pod {pod_name} in StatefulSet {meta['name']} success",
         )
+
+
+async def _rename(work: Work, owner: Obj, pod: Obj) -> None:
+    """Give the pod its labels back."""
+    name, own = pod["metadata"]["name"], owner["metadata"]["name"]
+    labels = {**(pod["metadata"].get("labels") or {}), **names_of(owner, pod)}
+    try:
+        await work.update(PODS, {**pod, "metadata": {**pod["metadata"], "labels": labels}})
+    except ClientError as error:
+        work.event(owner, "Warning", "FailedUpdate", f"update Pod {name} in StatefulSet {own} failed error: {error}")
+        raise
+    work.event(owner, "Normal", "SuccessfulUpdate", f"update Pod {name} in StatefulSet {own} successful")
 
 
 async def _delete(work: Work, owner: Obj, pod: Obj, reason: str) -> None:
