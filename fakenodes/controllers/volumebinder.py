@@ -1,8 +1,8 @@
 """Claims and volumes find each other; volumes whose claim is gone are released.
 
 Stands for kube-controller-manager's persistentvolume/pv_controller.go. Volumes are made and removed by external
-provisioners (provisioner.py is one), whom claims wait for. Leaves out the recycler and in-tree plugins. Keys of
-claims and, with a mark, of volumes.
+provisioners (provisioner.py is one), whom claims wait for. Leaves out the recycler, and of the plugins in the tree all
+but hostPath's deleter. Keys of claims and, with a mark, of volumes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from fakenodes.controllers.volumes import (
     reference_of,
     requested,
     unbound_volume,
+    undeletable,
 )
 from fakenodes.informer import key_of
 
@@ -195,7 +196,8 @@ async def _volume(work: Work, volume: Obj) -> None:
     claim = await _claim_of(work, reference)
     if claim is None:
         if phase_of(volume) not in ("Released", "Failed"):
-            await _phase(work, volume, "Released")
+            volume = await _phase(work, volume, "Released")
+        await _reclaim(work, volume)
         return
     name = claim["spec"].get("volumeName")
     if not name:
@@ -207,6 +209,19 @@ async def _volume(work: Work, volume: Obj) -> None:
             await _phase(work, volume, "Released")
     else:
         await _phase(work, await work.update(VOLUMES, unbound_volume(volume)), "Available")
+
+
+async def _reclaim(work: Work, volume: Obj) -> None:
+    """Delete a released volume whose policy says so, as the plugins in the tree do: others have their own deleters."""
+    why = undeletable(volume)
+    if why is None or volume["metadata"].get("deletionTimestamp"):
+        return
+    if not why:
+        await work.delete(VOLUMES, volume)
+    elif phase_of(volume) != "Failed":
+        failed = {**(volume.get("status") or {}), "phase": "Failed", "message": why}
+        await work.update(VOLUMES, {**volume, "status": failed}, "status")
+        work.event(volume, "Warning", "VolumeFailedDelete", why)
 
 
 async def _claim_of(work: Work, reference: Obj) -> Obj | None:

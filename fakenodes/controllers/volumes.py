@@ -6,6 +6,7 @@ storage/volume.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from fakeapi import quantity
@@ -21,6 +22,10 @@ PROVISIONER, OLD_PROVISIONER = (
     "volume.beta.kubernetes.io/storage-provisioner",
 )
 OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
+# All that hostPath's deleter dares to remove.
+TEMPORARY = re.compile(r"/tmp/.+")
+# Those that the controllers know and that cannot delete.
+PLUGINS = frozenset({"nfs", "local", "csi"})
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
 
@@ -113,6 +118,19 @@ def best_match(claim: Obj, volumes: Iterable[Obj], delayed: bool) -> Obj | None:
         if free and same and (chosen is None or chosen.matches(volume["metadata"].get("labels") or {})):
             return volume
     return None
+
+
+def undeletable(volume: Obj) -> str | None:
+    """Why a released volume that is to be deleted cannot be, "" when it can; None when it is not ours to delete."""
+    spec = volume["spec"]
+    if spec.get("persistentVolumeReclaimPolicy") != "Delete" or PROVISIONED_BY in marks_of(volume):
+        return None
+    if "hostPath" not in spec:
+        name = volume["metadata"]["name"]
+        kind = "deletable volume" if PLUGINS & spec.keys() else "volume"
+        return f'error getting deleter volume plugin for volume "{name}": no {kind} plugin matched'
+    path = spec["hostPath"]["path"]
+    return "" if TEMPORARY.search(path) else f"host_path deleter only supports /tmp/.+ but received provided {path}"
 
 
 def claim_reference(claim: Obj) -> Obj:

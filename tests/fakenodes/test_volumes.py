@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from fakenodes.client.base import Obj
+from fakenodes.client.gvrs import CLAIMS, VOLUMES
 from fakenodes.controllers.attachments import plan as attach
 from fakenodes.controllers.expand import needs
 from fakenodes.controllers.provisioner import NAME
@@ -12,6 +14,7 @@ from fakenodes.controllers.provisioner import plan as provision
 from fakenodes.controllers.volumes import (
     BIND_COMPLETED,
     BOUND_BY_CONTROLLER,
+    PROVISIONED_BY,
     PROVISIONER,
     SELECTED_NODE,
     best_match,
@@ -20,7 +23,9 @@ from fakenodes.controllers.volumes import (
     claim_status,
     mismatch,
     unbound_volume,
+    undeletable,
 )
+from tests.fakenodes.world import EVENTS, world
 
 
 def claim(size: str = "1Gi", mode: str = "ReadWriteOnce", marks: dict[str, str] | None = None, **spec: Any) -> Obj:
@@ -149,3 +154,48 @@ def test_attachments_follow_the_nodes() -> None:
     made, _ = attach(found, ["n1", "n2"], [])
     assert [m["spec"]["nodeName"] for m in made] == ["n1", "n2"]
     assert attach(found, ["n2"], made) == ([], made[:1])
+
+
+UNKNOWN = 'error getting deleter volume plugin for volume "v": no {} plugin matched'
+DELETE = {"persistentVolumeReclaimPolicy": "Delete"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "marks", "why"),
+    [
+        ({**DELETE, "hostPath": {"path": "/tmp/x"}}, {}, ""),
+        (
+            {**DELETE, "hostPath": {"path": "/x"}},
+            {},
+            "host_path deleter only supports /tmp/.+ but received provided /x",
+        ),
+        ({**DELETE, "nfs": {"server": "s", "path": "/"}}, {}, UNKNOWN.format("deletable volume")),
+        ({**DELETE, "iscsi": {}}, {}, UNKNOWN.format("volume")),
+        ({**DELETE, "csi": {}}, {PROVISIONED_BY: "example.com/prov"}, None),
+        ({"persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/tmp/x"}}, {}, None),
+    ],
+)
+def test_who_deletes_a_released_volume(spec: Obj, marks: dict[str, str], why: str | None) -> None:
+    assert undeletable({"metadata": {"name": "v", "annotations": marks}, "spec": spec}) == why
+
+
+def test_a_volume_that_is_to_be_deleted_goes_with_its_claim_or_fails() -> None:
+    async def run() -> None:
+        async with world("persistentvolume-binder,pvc-protection,pv-protection") as w:
+            for name, path in (("good", "/tmp/x"), ("bad", "/x")):
+                made = volume(name, storageClassName=name, hostPath={"path": path}, **DELETE)
+                await w.client.create(VOLUMES, {"metadata": {"name": name}, "spec": made["spec"]})
+                asked = claim(storageClassName=name)["spec"]
+                await w.client.create(CLAIMS, {"metadata": {"name": name}, "spec": asked}, "default")
+            await w.settle()
+            for name in ("good", "bad"):
+                await w.client.delete(CLAIMS, name, "default")
+            await w.settle()
+            assert await w.names(VOLUMES, "") == {"bad"}
+            failed = (await w.client.get(VOLUMES, "bad"))["status"]
+            why = "host_path deleter only supports /tmp/.+ but received provided /x"
+            assert (failed["phase"], failed["message"]) == ("Failed", why)
+            told = [e["message"] for e in (await w.client.list(EVENTS)).items if e["reason"] == "VolumeFailedDelete"]
+            assert told == [why]
+
+    asyncio.run(run())
