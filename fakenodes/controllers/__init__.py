@@ -24,7 +24,7 @@ from fakenodes.controllers.namespaced import ROOT_CA_PUBLISHER, SERVICEACCOUNT
 from fakenodes.controllers.nodelifecycle import NODE_LIFECYCLE
 from fakenodes.controllers.nodettl import NODE_TTL
 from fakenodes.controllers.podgc import POD_GC
-from fakenodes.controllers.protection import CLAIM_PROTECTION, VOLUME_PROTECTION
+from fakenodes.controllers.protection import CLAIM_PROTECTION, CLASS_PROTECTION, VOLUME_PROTECTION
 from fakenodes.controllers.provisioner import HOLLOW_PROVISIONER
 from fakenodes.controllers.quota import RESOURCE_QUOTA
 from fakenodes.controllers.replicaset import REPLICASET, REPLICATION
@@ -50,6 +50,7 @@ CONTROLLERS: tuple[Controller, ...] = (
     JOB,
     CLAIM_PROTECTION,
     VOLUME_PROTECTION,
+    CLASS_PROTECTION,
     TTL_AFTER_FINISHED,
     NODE_LIFECYCLE,
     TAINT_EVICTION,

@@ -1,7 +1,7 @@
-"""Claims in use by pods, and volumes bound to claims, wait for their users before they go.
+"""Claims in use by pods, volumes bound to claims and attributes classes of either wait for their users before they go.
 
-Stands for kube-controller-manager's pvcprotection and pvprotection controllers: they add the finalizer where it lacks
-and take it off when the object is being deleted and nobody uses it.
+Stands for kube-controller-manager's pvcprotection, pvprotection and vacprotection controllers: they add the finalizer
+where it lacks and take it off when the object is being deleted and nobody uses it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fakenodes.client.base import GVR, ClientError, Obj
-from fakenodes.client.gvrs import CLAIMS, PODS, VOLUMES
+from fakenodes.client.gvrs import ATTRIBUTES_CLASSES, CLAIMS, PODS, VOLUMES
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, service_account
 from fakenodes.controllers.pods import is_terminated
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+CLASS_FINALIZER = "kubernetes.io/vac-protection"
 
 
 def claims_of(pod: Obj) -> list[str]:
@@ -68,6 +69,31 @@ async def protect_volume(work: Work) -> float | None:
     return None
 
 
+async def protect_class(work: Work) -> float | None:
+    """An attributes class is used by claims that have it, had it or are to have it, and by volumes that have it."""
+    found = work.get(ATTRIBUTES_CLASSES, work.key)
+    if found is not None:
+        used = any(work.find(gvr, "attributes", work.key) for gvr in (CLAIMS, VOLUMES))
+        await _protect(work, ATTRIBUTES_CLASSES, found, CLASS_FINALIZER, used)
+    return None
+
+
+def classes_of(obj: Obj) -> list[str]:
+    """The attributes classes that a claim or a volume names."""
+    status = obj.get("status") or {}
+    names = (
+        obj["spec"].get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
+    )
+    return sorted({x for x in names if x})
+
+
+def _classes(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
+    """Those that are let go of."""
+    return set(classes_of(old)) - set(classes_of(new) if new is not None else ()) if old is not None else ()
+
+
 def _claims_of_pod(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
     """A pod that is over or gone lets go of its claims."""
     return claims_of(old) if old is not None and (new is None or is_terminated(new)) else ()
@@ -87,5 +113,17 @@ VOLUME_PROTECTION = Controller(
     service_account("pv-protection-controller"),
     (Watch(VOLUMES),),
     protect_volume,
+    workers=1,
+)
+CLASS_PROTECTION = Controller(
+    "volumeattributesclass-protection-controller",
+    "vac-protection",
+    service_account("volumeattributesclass-protection-controller"),
+    (
+        Watch(ATTRIBUTES_CLASSES),
+        Watch(CLAIMS, _classes, {"attributes": classes_of}),
+        Watch(VOLUMES, _classes, {"attributes": classes_of}),
+    ),
+    protect_class,
     workers=1,
 )

@@ -94,6 +94,7 @@ OBJECTS: tuple[tuple[str, str, Obj], ...] = (
     ),
     ("networking.k8s.io/v1", "ServiceCIDR", {"metadata": {"name": "a"}, "spec": {"cidrs": ["10.77.0.0/24"]}}),
     ("v1", "Namespace", {"metadata": {"name": "extra"}}),
+    ("storage.k8s.io/v1", "VolumeAttributesClass", {"driverName": "far.example.com", "parameters": {"iops": "1"}}),
     (
         "v1",
         "PersistentVolume",
@@ -145,6 +146,7 @@ WRITES = {
     "job-controller": "POST pods",
     "persistentvolumeclaim-protection-controller": "PUT persistentvolumeclaims",
     "persistentvolume-protection-controller": "PUT persistentvolumes",
+    "volumeattributesclass-protection-controller": "PUT volumeattributesclasses",
     "ttl-after-finished-controller": "DELETE jobs",
     "node-lifecycle-controller": "PATCH nodes",
     "taint-eviction-controller": "DELETE pods",
@@ -251,7 +253,7 @@ async def _live(w: World) -> None:
     for gvr, obj in made:
         if obj["kind"] != "CertificateSigningRequest":
             await _delete(w, gvr, obj)
-    await w.advance(3700)
+    await w.advance(7300)  # the cleaner comes once an hour, for what is older than one
 
 
 async def _delete(w: World, gvr: GVR, obj: Obj) -> None:

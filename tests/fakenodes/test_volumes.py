@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fakenodes.client.base import Obj
-from fakenodes.client.gvrs import CLAIMS, VOLUMES
+from fakenodes.client.base import MERGE_PATCH, Obj
+from fakenodes.client.gvrs import ATTRIBUTES_CLASSES, CLAIMS, VOLUMES
 from fakenodes.controllers.attachments import plan as attach
 from fakenodes.controllers.expand import needs
 from fakenodes.controllers.provisioner import NAME
@@ -197,5 +197,23 @@ def test_a_volume_that_is_to_be_deleted_goes_with_its_claim_or_fails() -> None:
             assert (failed["phase"], failed["message"]) == ("Failed", why)
             told = [e["message"] for e in (await w.client.list(EVENTS)).items if e["reason"] == "VolumeFailedDelete"]
             assert told == [why]
+
+    asyncio.run(run())
+
+
+def test_an_attributes_class_waits_for_its_users() -> None:
+    async def run() -> None:
+        async with world("volumeattributesclass-protection-controller") as w:
+            body = {"metadata": {"name": "fast"}, "driverName": "example.com", "parameters": {"iops": "1"}}
+            await w.client.create(ATTRIBUTES_CLASSES, body)
+            made = volume(volumeAttributesClassName="fast", csi={"driver": "example.com", "volumeHandle": "h"})
+            await w.client.create(VOLUMES, {"metadata": {"name": "v"}, "spec": made["spec"]})
+            await w.client.delete(ATTRIBUTES_CLASSES, "fast")
+            await w.settle()
+            assert await w.names(ATTRIBUTES_CLASSES, "") == {"fast"}
+            await w.client.delete(VOLUMES, "v")
+            await w.client.patch(VOLUMES, "v", {"metadata": {"finalizers": None}}, content_type=MERGE_PATCH)
+            await w.settle()
+            assert await w.names(ATTRIBUTES_CLASSES, "") == set()
 
     asyncio.run(run())
