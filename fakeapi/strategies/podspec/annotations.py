@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fakeapi import gojson
 from fakeapi.errors import FieldError, forbidden, invalid
 from fakeapi.patterns import lazy
 from fakeapi.strategies.podspec.paths import descending_path
+from fakeapi.strategies.podspec.scheduling import validate_tolerations
 from fakeapi.strategies.podspec.security import visit
 
 Obj = dict[str, Any]
@@ -18,6 +20,7 @@ Errors = list[FieldError]
 
 MIRROR = "kubernetes.io/config.mirror"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+TOLERATIONS = "scheduler.alpha.kubernetes.io/tolerations"
 SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
@@ -34,6 +37,8 @@ def validate_annotations(annotations: Obj, spec: Obj, path: str) -> Errors:
     if mirror is not None and not spec.get("nodeName"):
         text = "must set spec.nodeName if mirror pod annotation is set"
         errors.append(invalid(f"{path}[{MIRROR}]", mirror, text))
+    if annotations.get(TOLERATIONS):
+        errors += _tolerations(annotations[TOLERATIONS], path)
     if cost is not None and not (_COST.fullmatch(cost) and -(2**31) <= int(cost) < 2**31):
         errors.append(invalid(f"{path}[{DELETION_COST}]", cost, "must be a 32bit integer"))
     if SECCOMP_POD in annotations:
@@ -42,6 +47,18 @@ def validate_annotations(annotations: Obj, spec: Obj, path: str) -> Errors:
         if key.startswith(SECCOMP_CONTAINER):
             errors += _seccomp(annotations[key], f"{path}.{key}")
     return errors + _app_armor(annotations, spec, path)
+
+
+def _tolerations(text: str, path: str) -> Errors:
+    """ValidateTolerationsInPodAnnotations."""
+    try:
+        found = gojson.parse(text.encode())
+        if found is not None and not isinstance(found, list):
+            kind = gojson.kind_of(found)
+            raise gojson.JsonError(f"json: cannot unmarshal {kind} into Go value of type []core.Toleration")
+    except gojson.JsonError as error:
+        return [invalid(path, TOLERATIONS, str(error))]
+    return validate_tolerations([t for t in found or () if isinstance(t, dict)], f"{path}.{TOLERATIONS}")
 
 
 def _seccomp(profile: str, path: str) -> Errors:

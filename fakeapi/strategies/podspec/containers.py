@@ -202,8 +202,11 @@ def _restart_rules(container: Obj, path: str) -> Errors:
             errors.append(not_supported(f"{own}.action", rule.get("action") or "", ("Restart",)))
         if codes is None:
             errors.append(required(f"{own}.exitCodes", "must be specified"))
-        elif codes.get("operator") not in ("In", "NotIn"):
+            continue
+        if codes.get("operator") not in ("In", "NotIn"):
             errors.append(not_supported(f"{own}.exitCodes.operator", codes.get("operator") or "", ("In", "NotIn")))
+        if len(codes.get("values") or ()) > 255:
+            errors.append(too_many(f"{own}.exitCodes.values", len(codes["values"]), 255))
     return errors
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
+from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required, too_long
 from fakeapi.names import (
     check,
     check_annotations,
@@ -41,6 +41,7 @@ from fakeapi.strategies.podspec.security import (
     validate_host_users,
     validate_os,
     validate_pod_context,
+    visit,
 )
 from fakeapi.strategies.podspec.volumes import validate_volumes
 
@@ -117,6 +118,21 @@ def _containers(spec: Obj, volumes: dict[str, Obj], claims: list[str], path: str
         errors += validate_init_containers(spec["initContainers"], regular, pod, f"{path}.initContainers")
     if spec.get("ephemeralContainers"):
         errors += validate_ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
+    return errors + _file_references(spec, path)
+
+
+def _file_references(spec: Obj, path: str) -> Errors:
+    """validateFileKeyRefVolumes: variables come from files of volumes that are emptyDirs."""
+    errors: Errors = []
+    volumes = {volume.get("name"): volume for volume in spec.get("volumes") or ()}
+    for container, own in visit(spec, path):
+        for index, variable in enumerate(container.get("env") or ()):
+            name = ((variable.get("valueFrom") or {}).get("fileKeyRef") or {}).get("volumeName")
+            where = f"{own}.env[{index}].valueFrom.fileKeyRef.volumeName"
+            if name and name not in volumes:
+                errors.append(not_found(where, name))
+            elif name and volumes[name].get("emptyDir") is None:
+                errors.append(invalid(where, name, "referenced volume must be of type emptyDir"))
     return errors
 
 
