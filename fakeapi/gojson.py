@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -333,7 +334,7 @@ def yaml_duplicates(data: bytes) -> list[str]:
     return found
 
 
-def unmarshal_errors(found: list[str]) -> str:
+def unmarshal_errors(found: Sequence[str]) -> str:
     """go-yaml's TypeError."""
     return "\n  ".join(["yaml: unmarshal errors:", *found])
 

@@ -6,7 +6,7 @@ directions an object takes, from a request's body to the storage version and fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from fakeapi import codec, errors, gojson, views
 from fakeapi.clock import rfc3339
 from fakeapi.codec import Form
 from fakeapi.errors import ApiError
+from fakeapi.handlers import oldkinds
 from fakeapi.registry import Registry, Rules
 from fakeapi.request import Answer, Request
 from fakeapi.resources.base import Custom, Resource
@@ -182,8 +183,7 @@ async def read_object(
     if len(data) > MAX_BODY:
         raise errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
     value = codec.recognize(data, media, kind, scope.definition_of)
-    if media == codec.YAML:
-        _check_yaml(data, request, lambda why: codec.cannot_handle(kind, version, kind, why))
+    repeated = gojson.yaml_duplicates(data) if media == codec.YAML and field_validation(request) != "Ignore" else []
     if value.get("apiVersion") in versions:
         value["apiVersion"] = f"{group}/{version}"
     custom = scope.custom(type_ or scope.type)
@@ -192,7 +192,16 @@ async def read_object(
     else:
         check_custom_kind(scope, value)
     source = data if media == codec.JSON and data.strip() != b"null" else b""
-    return typed(value, type_ or scope.type, request, found_kind=kind, version=version, data=source, custom=custom)
+    return typed(
+        value,
+        type_ or scope.type,
+        request,
+        found_kind=kind,
+        version=version,
+        data=source,
+        custom=custom,
+        repeated=repeated,
+    )
 
 
 def check_custom_kind(scope: Scope, value: Obj) -> None:
@@ -215,15 +224,9 @@ def check_custom_kind(scope: Scope, value: Obj) -> None:
     value["kind"], value["apiVersion"] = kind, given
 
 
-def _check_yaml(data: bytes, request: Request, refuse: Callable[[str], ApiError]) -> None:
-    """Keys that YAML sets twice: refused by Strict, warned of by Warn. ApiError 400."""
-    mode = request.option("fieldValidation") or "Warn"
-    repeated = gojson.yaml_duplicates(data) if mode != "Ignore" else []
-    if repeated:
-        text = gojson.unmarshal_errors(repeated)
-        if mode == "Strict":
-            raise refuse(f"strict decoding error: {text}")
-        request.warnings += repeated
+def field_validation(request: Request) -> str:
+    """What to do about fields that are unknown or there twice."""
+    return request.option("fieldValidation") or "Warn"
 
 
 def check_kind(scope: Scope, value: Obj, kind: str, group: str, version: str) -> None:
@@ -240,7 +243,7 @@ def _kind_error(scope: Scope, given_kind: str, given_version: str, kind: str, gr
     if not _registered(scope, found_group, found_version, given_kind):
         why = f'no kind "{given_kind}" is registered for version "{given_version}" in scheme "{codec.SCHEME}"'
         return codec.cannot_handle(given_kind, found_version, kind, why)
-    if given_kind != kind or found_group != group:
+    if given_kind != kind or not (found_group == group or oldkinds.same_type(kind, found_group, group)):
         why = unknown_conversion(given_version, given_kind, group, kind)
         return codec.cannot_handle(given_kind, found_version, kind, why)
     expected = f"{group}/{version}" if group else version
@@ -255,13 +258,9 @@ def unknown_conversion(given_version: str, given_kind: str, group: str, kind: st
     return f"converting ({version}.{given_kind}) to ({codec.go_package(group)}.{kind}): unknown conversion"
 
 
-# In a scheme still, though no path serves it any more.
-_NOT_SERVED = frozenset((("apiextensions.k8s.io", "v1beta1", "CustomResourceDefinition"),))
-
-
 def _registered(scope: Scope, group: str, version: str, kind: str) -> bool:
     definitions = scope.server.definitions
-    if definitions.by_gvk(group, version, kind) is not None or (group, version, kind) in _NOT_SERVED:
+    if definitions.by_gvk(group, version, kind) is not None or oldkinds.known(group, version, kind):
         return True
     base = kind.removesuffix("List")
     return (group, version, kind) == ("", "v1", "List") or (
@@ -279,13 +278,15 @@ def typed(
     data: bytes = b"",
     wrap: Callable[[str], ApiError] | None = None,
     custom: Custom | None = None,
+    repeated: Sequence[str] = (),
 ) -> Obj:
     """Decode by type and apply fieldValidation: Strict refuses, Warn (the default) warns, Ignore says nothing. ApiError
     4xx.
 
-    data: the JSON text of value, to find fields that are there twice. custom: reads the object in place of the type."""
+    data: the JSON text of value, to find fields that are there twice. custom: reads the object in place of the type.
+    repeated: keys that YAML has twice."""
     wrap = wrap or (lambda why: codec.cannot_handle(found_kind, version, found_kind, why))
-    mode = request.option("fieldValidation") or "Warn"
+    mode = field_validation(request)
     try:
         twice = bool(data) and mode != "Ignore" and has_duplicates(data, value)
         if custom is not None:
@@ -300,9 +301,10 @@ def typed(
     except DecodeError as error:
         raise wrap(str(error)) from None
     if mode != "Ignore":
-        if found and mode == "Strict":
-            raise wrap(f"strict decoding error: {', '.join(found)}")
-        request.warnings += found
+        if mode == "Strict" and (found or repeated):
+            told = [gojson.unmarshal_errors(repeated), *found] if repeated else found
+            raise wrap(f"strict decoding error: {', '.join(told)}")
+        request.warnings += [*repeated, *found]
     metadata = obj.setdefault("metadata", {})
     if cleared:
         metadata["managedFields"] = []  # omitempty drops it, but to the field manager it means: stop tracking
