@@ -94,7 +94,7 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         "--service-cluster-ip-range",
         default="10.96.0.0/12",
         metavar="CIDR",
-        help="range of Service cluster IPs (default 10.96.0.0/12)",
+        help="range of Service cluster IPs, or one of each family, joined by a comma (default 10.96.0.0/12)",
     )
     add(
         "--service-account-issuer",
@@ -129,7 +129,8 @@ def config_of(options: argparse.Namespace, listen: int) -> Config:
         if plugin not in known:
             raise UserError(f"admission plugin {plugin!r} is unknown; there are {', '.join(sorted(known))}")
     try:
-        ipaddress.ip_network(options.service_cluster_ip_range)
+        for cidr in options.service_cluster_ip_range.split(","):
+            ipaddress.ip_network(cidr)
     except ValueError as error:
         raise UserError(f"--service-cluster-ip-range: {error}") from None
     return Config(

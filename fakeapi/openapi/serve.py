@@ -1,7 +1,6 @@
 """Answers to /openapi/v2, /openapi/v3 and below: media types, hashes in URLs, ETags.
 
-Stands for kube-openapi's handler and handler3, which negotiate on their own. Leaves out v3 in protobuf (406): kubectl
-and client-go read v3 as JSON.
+Stands for kube-openapi's handler and handler3, which negotiate on their own.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ from urllib.parse import quote
 from fakeapi.openapi.views import Document, Views
 
 _JSON = ("application/json",)
-_PROTOBUF = (
-    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-)
+# By version; with an @ as older clients ask for it.
+_PROTOBUF = {
+    version: tuple(f"application/com.github.proto-openapi.spec.{version}{mark}v1.0+protobuf" for mark in "@.")
+    for version in ("v2", "v3")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,17 @@ def serve(views: Views, path: str, accept: str = "", if_none_match: str = "", wa
     """
     below = path.removeprefix("/openapi/").strip("/")
     if below == "v2":
-        form = _negotiate(accept, {"json": _JSON, "protobuf": _PROTOBUF})
+        form = _negotiate(accept, {"json": _JSON, "protobuf": _PROTOBUF["v2"]})
         return _send(views.v2(form == "protobuf"), if_none_match) if form else Reply(406)
     if below == "v3":
         return _send(views.index(), if_none_match)
     if not below.startswith("v3/"):
         return Reply(404)
-    document = views.document(below.removeprefix("v3/"))
+    form = _negotiate(accept, {"json": _JSON, "protobuf": _PROTOBUF["v3"]})
+    document = views.document(below.removeprefix("v3/"), form == "protobuf")
     if document is None:
         return Reply(404)
-    if not _negotiate(accept, {"json": _JSON}):
+    if not form:
         return Reply(406)
     if wanted_hash and wanted_hash != document.hash:
         location = f"/openapi/{quote(below)}?hash={document.hash}"

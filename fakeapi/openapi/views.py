@@ -1,4 +1,4 @@
-"""The OpenAPI documents of one server: v3's index and documents, and v2 as JSON or protobuf.
+"""The OpenAPI documents of one server: v3's index and documents, and v2, each as JSON or protobuf.
 
 Stands for kube-openapi's handler and handler3 and the aggregator's merging of specs. Documents are built when asked
 for, one path or definition after the other, and only their bytes are kept: v3 until the group version changes, v2 until
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import orjson
 
-from fakeapi.openapi import custom, protobuf
+from fakeapi.openapi import custom, protobuf, protobuf3
 from fakeapi.openapi.paths import META, Naming, Operation, PathItem, identifier, row_paths, tag
 from fakeapi.openapi.spelling import references, v2_path, v2_schema, v3_path
 from fakeapi.resources.base import Resource
@@ -26,6 +26,7 @@ Schemas = Callable[[Resource, str], Mapping[str, Any] | None]
 
 V2_JSON = "application/json"
 V2_PROTOBUF = protobuf.MEDIA_TYPE
+V3_PROTOBUF = protobuf3.MEDIA_TYPE
 _BEARER = {"type": "apiKey", "name": "authorization", "in": "header", "description": "Bearer Token authentication"}
 
 # Paths beside groups: document -> (URL, operation, text, tag, definition returned, media types).
@@ -85,7 +86,7 @@ class Views:
         self._table = table
         self._info = {"title": "Kubernetes", "version": git_version}
         self._schemas = schemas
-        self._v3: dict[str, Document] = {}
+        self._v3: dict[tuple[str, bool], Document] = {}
         self._hashes: dict[str, str] = {}
         self._v2: dict[bool, Document] = {}
         self._generation = -1
@@ -99,14 +100,17 @@ class Views:
         body = orjson.dumps({"paths": urls}) + b"\n"
         return Document(body, "text/plain; charset=utf-8", _digest(body))
 
-    def document(self, path: str) -> Document | None:
-        """GET /openapi/v3/<path>, such as "apis/apps/v1"; None: there is none (404, no body)."""
+    def document(self, path: str, as_protobuf: bool = False) -> Document | None:
+        """GET /openapi/v3/<path>, such as "apis/apps/v1", in JSON or protobuf; None: there is none (404, no body)."""
         digest = self._current().get(path)
         if digest is None:
             return None
-        kept = self._v3.get(path)
+        kept = self._v3.get((path, as_protobuf))
         if kept is None or kept.hash != digest:
-            kept = self._v3[path] = Document(self._build_v3(path), "application/json", digest)
+            body, media = self._build_v3(path), "application/json"
+            if as_protobuf:
+                body, media = protobuf3.encode(orjson.loads(body)), V3_PROTOBUF
+            kept = self._v3[path, as_protobuf] = Document(body, media, digest)
         return kept
 
     def v2(self, as_protobuf: bool = False) -> Document:
@@ -124,7 +128,7 @@ class Views:
             self._generation = self._table.generation
             self._v2.clear()
             self._hashes = {path: self._source_hash(path) for path in self._paths()}
-            self._v3 = {path: kept for path, kept in self._v3.items() if path in self._hashes}
+            self._v3 = {key: kept for key, kept in self._v3.items() if key[0] in self._hashes}
         return self._hashes
 
     def _paths(self) -> Iterator[str]:

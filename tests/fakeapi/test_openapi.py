@@ -1,11 +1,12 @@
 """OpenAPI documents: what kubectl looks for in them."""
 
 import json
+import struct
 
 import orjson
 import pytest
 
-from fakeapi.openapi import V2_JSON, V2_PROTOBUF, Views, protobuf, serve
+from fakeapi.openapi import V2_JSON, V2_PROTOBUF, V3_PROTOBUF, Views, protobuf, protobuf3, serve
 from fakeapi.openapi.custom import without_validations
 from fakeapi.openapi.spelling import references
 from fakeapi.resources.base import Resource, scale
@@ -155,6 +156,10 @@ def wire(data):
 
     while at < len(data):
         key = varint()
+        if key & 7 == 1:
+            found.setdefault(key >> 3, []).append(data[at : at + 8])
+            at += 8
+            continue
         number = varint()
         if key & 7 == 2:
             found.setdefault(key >> 3, []).append(data[at : at + number])
@@ -187,6 +192,64 @@ def test_protobuf_numbers_and_defaults():
     assert wire(made[5][0])[2] == [b"0"]
 
 
+def named(message, number):
+    """The pairs of a map's message: name -> value."""
+    return {wire(entry)[1][0].decode(): wire(entry)[2][0] for entry in wire(message).get(number, ())}
+
+
+def test_v3_in_protobuf_says_what_json_says():
+    made = views(table=custom_table())
+    for path in ("apis/apps/v1", "apis/example.com/v1", "version"):
+        plain, packed = orjson.loads(made.document(path).body), wire(made.document(path, as_protobuf=True).body)
+        assert made.document(path).hash == made.document(path, as_protobuf=True).hash
+        assert packed[1] == [b"3.0.0"]
+        paths, components = named(packed[4][0], 1), wire(packed[5][0])
+        schemas = named(components[1][0], 1)
+        assert (list(paths), list(schemas)) == (list(plain["paths"]), list(plain["components"]["schemas"]))
+        for name, schema in schemas.items():
+            wanted = plain["components"]["schemas"][name]
+            found = wire(wire(schema)[1][0])
+            assert b"".join(found.get(34, ())).decode() == wanted.get("description", "")
+            assert list(named(found[31][0], 1) if 31 in found else {}) == list(wanted.get("properties", {}))
+
+
+def test_v3_in_protobuf_writes_an_operation():
+    packed = wire(views().document("apis/apps/v1", as_protobuf=True).body)
+    item = wire(named(packed[4][0], 1)["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"])
+    patch = wire(item[10][0])
+    assert patch[5] == [b"patchAppsV1NamespacedDeployment"]
+    body = wire(wire(patch[7][0])[1][0])
+    assert b"application/apply-patch+yaml" in [name.encode() for name in named(body[2][0], 1)]
+    reply = wire(wire(named(patch[8][0], 2)["200"])[1][0])
+    schema = wire(wire(named(reply[3][0], 1)["application/json"])[1][0])
+    assert wire(schema[2][0])[1] == [b"#/components/schemas/io.k8s.api.apps.v1.Deployment"]
+    kinds = {name: wire(value)[2][0] for name, value in named(item[10][0], 13).items()}
+    assert json.loads(kinds["x-kubernetes-action"]) == "patch"
+    names = {wire(wire(entry)[1][0])[1][0] for entry in item[13]}
+    assert names == {b"name", b"namespace", b"pretty"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "written"),
+    [
+        ({"type": "string", "nullable": True}, b"\xca\x01\x06string\x08\x01"),
+        ({"maxLength": 300}, b"\x78\xac\x02"),
+        ({"minimum": 1}, b"\x69" + struct.pack("<d", 1)),
+        ({"items": {"type": "x"}}, b"\xf2\x01\x08\x0a\x06\x0a\x04\xca\x01\x01x"),
+        ({"additionalProperties": True}, b"\x82\x02\x02\x10\x01"),
+        ({"default": {}}, b"\x8a\x02\x00"),
+        ({"default": "a"}, b"\x8a\x02\x03\x1a\x01a"),
+        ({"default": False}, b"\x8a\x02\x02\x10\x00"),
+        ({"enum": ["a"]}, b'\xc2\x01\x05\x12\x03"a"'),
+        ({"x-kubernetes-preserve-unknown-fields": True}, b"\xa2\x02"),
+    ],
+)
+def test_v3_schemas_in_protobuf(schema, written):
+    packed = wire(protobuf3.encode({"components": {"schemas": {"a": schema}}}))
+    made = wire(named(wire(packed[5][0])[1][0], 1)["a"])[1][0]
+    assert made == written or (made.startswith(written) and written == b"\xa2\x02")
+
+
 def test_unchanged_documents_survive_changes_elsewhere():
     table = builtin(36)
     made = views(table=table)
@@ -207,6 +270,14 @@ def test_unchanged_documents_survive_changes_elsewhere():
         ("/openapi/v3", "", 200, "text/plain; charset=utf-8"),
         ("/openapi/v3/", "application/json", 200, "text/plain; charset=utf-8"),
         ("/openapi/v3/apis/apps/v1", "application/json", 200, "application/json"),
+        ("/openapi/v3/apis/apps/v1", V3_PROTOBUF, 200, V3_PROTOBUF),
+        (
+            "/openapi/v3/apis/apps/v1",
+            "application/com.github.proto-openapi.spec.v3@v1.0+protobuf, application/json",
+            200,
+            V3_PROTOBUF,
+        ),
+        ("/openapi/v3/apis/apps/v1", V2_PROTOBUF, 406, None),
         ("/openapi/v3/apis/apps/v1", "image/png", 406, None),
         ("/openapi/v3/apis/nope/v1", "image/png", 404, None),
         ("/openapi/v4", "", 404, None),
