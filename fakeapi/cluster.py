@@ -37,6 +37,7 @@ from kubeconfig import model
 if TYPE_CHECKING:
     from fakenodes.kubelet.hollow import HollowNodes
     from fakenodes.kubelet.runtime.runtime import Runtime
+    from fakenodes.scheduler.profiles import PluginTable
 
 Obj = dict[str, Any]
 KUBECTL_SECONDS = 60.0
@@ -195,7 +196,8 @@ class Cluster:
     """A fake Kubernetes cluster. start() or `with`; stop() ends it and leaves nothing behind.
 
     nodes: how many; they are node-0, node-1, ... kubernetes: the served version, 1.25 to 1.37. authorization: modes as
-    --authorization-mode's; RBAC brings Node with it. controllers: as --controllers'. data: a directory to keep the
+    --authorization-mode's; RBAC brings Node with it. controllers: as --controllers'.
+    scheduler_profiles: plugins by schedulerName (docs/scheduler.md). data: a directory to keep the
     state in (default: memory). name: of the kubeconfig's context.
     """
 
@@ -209,6 +211,7 @@ class Cluster:
         disable_admission: Sequence[str] = (),
         controllers: str = "*",
         scheduler: bool = True,
+        scheduler_profiles: Mapping[str, PluginTable] | None = None,
         data: str | os.PathLike[str] | None = None,
         service_cidr: str = "10.96.0.0/12",
         port: int = 0,
@@ -231,7 +234,9 @@ class Cluster:
             tls_san=tuple(tls_san),
             seed=seed,
         )
-        self._plan = Plan(controllers=controllers, scheduler=scheduler, nodes=nodes, seed=seed)
+        self._plan = Plan(
+            controllers=controllers, scheduler=scheduler, profiles=scheduler_profiles, nodes=nodes, seed=seed
+        )
         self._thread: LoopThread | None = None
         self._running: Running | None = None
         self._directory = ""

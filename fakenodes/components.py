@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from fakeapi.clock import Clock
@@ -25,6 +25,7 @@ from fakenodes.kubelet.manifests import ManifestPath, follow
 from fakenodes.kubelet.node import Endpoint
 from fakenodes.kubelet.runtime.runtime import Runtime
 from fakenodes.kubelet.server import KubeletServer
+from fakenodes.scheduler.profiles import PluginTable
 from fakenodes.scheduler.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Plan:
     endpoint: Endpoint | None = None
     faults: tuple[Fault, ...] = ()
     manifests: tuple[ManifestPath, ...] = ()
+    profiles: Mapping[str, PluginTable] | None = None
     seed: int | None = None
 
 
@@ -85,7 +87,7 @@ class Components:
             self.manager = Manager(chosen, self._clients, self._clock, plan.options, plan.seed)
             await self.manager.start()
         if plan.scheduler:
-            self.scheduler = Scheduler()
+            self.scheduler = Scheduler(plan.profiles)
             self._run("scheduler", self._run_scheduler())
         if self.nodes is not None:
             assert self.kubelets is not None

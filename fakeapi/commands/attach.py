@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fakeapi.commands.common import UserError, boolean, cidr, count, duration, run, say, unless
-from fakeapi.commands.runtimes import add_manifest_flag, add_runtime_flag, runtime_of
+from fakeapi.commands.runtimes import add_manifest_flag, add_plugins_flag, add_runtime_flag, profiles_of, runtime_of
 
 AGENTS = {"nodes": "kubelet", "scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
 NAMESPACE = "kube-system"
@@ -49,6 +49,7 @@ def register(commands: Any) -> None:
         ),
     )
     scheduler = _add(commands, "scheduler", "the scheduler")
+    add_plugins_flag(scheduler)
     controllers = _add(commands, "controllers", "the controllers")
     controllers.add_argument(
         "--controllers",
@@ -136,7 +137,9 @@ def _plan(options: argparse.Namespace) -> Any:
             manifests=tuple(map(parse_path, options.pod_manifest_path)),
             runtime=runtime_of(options.runtime),
         ),
-        "scheduler": lambda: Plan(controllers="", scheduler=True, nodes=0),
+        "scheduler": lambda: Plan(
+            controllers="", scheduler=True, nodes=0, profiles=profiles_of(options.scheduler_plugins)
+        ),
         "controllers": lambda: Plan(
             controllers=options.controllers, scheduler=False, nodes=0, options=_options(options)
         ),

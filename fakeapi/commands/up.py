@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fakeapi.commands.common import UserError, cidr, count, port, run, say, unless
-from fakeapi.commands.runtimes import add_manifest_flag, add_runtime_flag, runtime_of
+from fakeapi.commands.runtimes import add_manifest_flag, add_plugins_flag, add_runtime_flag, profiles_of, runtime_of
 from fakeapi.commands.serve import add_server_flags, config_of
 
 EPILOG = """\
@@ -35,6 +35,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--nodes", type=count, default=3, metavar="N", help="how many hollow nodes (default 3)")
     add_runtime_flag(parser)
     add_manifest_flag(parser)
+    add_plugins_flag(parser)
     parser.add_argument("--etcd", default="", metavar="URL", help="the same as --etcd-servers")
     parser.add_argument(
         "--controllers",
@@ -86,6 +87,7 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
         runtime=runtime_of(options.runtime),
         options=cloud,
         manifests=tuple(map(parse_path, options.pod_manifest_path)),
+        profiles=profiles_of(options.scheduler_plugins),
     )
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]

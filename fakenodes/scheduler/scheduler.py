@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fakeapi.clock import Clock, rfc3339
@@ -17,8 +17,8 @@ from fakenodes.events import SeriesRecorder
 from fakenodes.informer import InformerFactory
 from fakenodes.scheduler.changes import node_events, pod_events, spec_changed
 from fakenodes.scheduler.cycle import Cycle, Nominations, Profile
-from fakenodes.scheduler.framework import Code, CycleError, Event, Handle, NoNodes, Plugin, State, Status, Unfit
-from fakenodes.scheduler.plugins import PLUGINS
+from fakenodes.scheduler.framework import Code, CycleError, Event, Handle, NoNodes, State, Status, Unfit
+from fakenodes.scheduler.profiles import DEFAULT, PluginTable, profile
 from fakenodes.scheduler.queue import Queued, SchedulingQueue
 from fakenodes.scheduler.snapshot import TERMINAL, Obj, PodInfo, Snapshot
 
@@ -41,14 +41,12 @@ LOOKED_UP = (
 )
 BINDS_AT_ONCE = 32
 
-PluginTable = Sequence[tuple[Callable[[Handle], Plugin], int]]
-
 
 class Scheduler:
     """One scheduler with its profiles: plugin tables by schedulerName. percentage: of nodes to score, 0 adapts."""
 
     def __init__(self, profiles: Mapping[str, PluginTable] | None = None, percentage: int = 0) -> None:
-        self._tables = profiles or {"default-scheduler": PLUGINS}
+        self._tables = profiles or {DEFAULT: profile()}
         self._percentage = percentage
         self._tasks: set[asyncio.Task[Any]] = set()
         self._nominations = Nominations()
@@ -61,20 +59,20 @@ class Scheduler:
         """No pod is ready to be tried and no binding under way."""
         if not self._begun:
             return True
-        return not self._tasks and not self._queue.places().get("active", 0) and self._recorder.drained
+        idle = not self._tasks and not self._queue.places().get("active", 0)
+        return idle and all(recorder.drained for recorder in self._recorders.values())
 
     async def run(self, client: Client, informers: InformerFactory, clock: Clock, rng: random.Random) -> None:
         """Schedule until cancelled. client acts as system:kube-scheduler; the factory need not be started."""
         self._client, self._clock = client, clock
         host = "fakekube"
-        recorder = SeriesRecorder(client, clock, "default-scheduler", f"default-scheduler-{host}")
+        self._recorders = {name: SeriesRecorder(client, clock, name, f"{name}-{host}") for name in self._tables}
         listers = {gvr.resource: informers.informer(gvr) for gvr, _ in LOOKED_UP}
-        handle = Handle(self.snapshot, client, clock, rng, listers, recorder.record, self._start)
-        self._recorder = recorder
-        self._cycles = {
-            name: Cycle(Profile(handle, table, name), self._nominations, self._percentage)
-            for name, table in self._tables.items()
-        }
+        self._cycles = {}
+        for name, table in self._tables.items():
+            record = self._recorders[name].record
+            handle = Handle(self.snapshot, client, clock, rng, listers, record, self._start)
+            self._cycles[name] = Cycle(Profile(handle, table, name), self._nominations, self._percentage)
         first = next(iter(self._cycles.values())).profile
         hints = {name: plugin for cycle in self._cycles.values() for name, plugin in cycle.profile.hints.items()}
         self._queue = SchedulingQueue(clock, first.sort.sort_key, hints, self._gates)
@@ -89,7 +87,8 @@ class Scheduler:
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
-            await recorder.stop()
+            for recorder in self._recorders.values():
+                await recorder.stop()
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -102,7 +101,7 @@ class Scheduler:
             log.warning("scheduler: %s", task.exception())
 
     def _gates(self, pod: PodInfo) -> set[str]:
-        cycle = self._cycles[pod.spec.get("schedulerName", "default-scheduler")]
+        cycle = self._cycles[pod.spec.get("schedulerName", DEFAULT)]
         return {p.name for p in cycle.profile.pre_enqueue if p.pre_enqueue(pod) is not None}
 
     # Following the cluster
@@ -206,7 +205,7 @@ class Scheduler:
             self.snapshot.remove_pod(uid)
 
     def _ours(self, pod: PodInfo) -> bool:
-        return pod.spec.get("schedulerName", "default-scheduler") in self._cycles and not _ended(pod.obj)
+        return pod.spec.get("schedulerName", DEFAULT) in self._cycles and not _ended(pod.obj)
 
     # Scheduling
 
@@ -222,7 +221,7 @@ class Scheduler:
     def schedule_one(self, queued: Queued) -> None:
         """Try one pod; what must be told to the API server is done beside."""
         pod = queued.pod
-        cycle = self._cycles[pod.spec.get("schedulerName", "default-scheduler")]
+        cycle = self._cycles[pod.spec.get("schedulerName", DEFAULT)]
         state: State = {}
         try:
             chosen = cycle.schedule(state, pod)
@@ -272,7 +271,7 @@ class Scheduler:
             return
         self._queue.delete(pod.uid)
         note = f"Successfully assigned {pod.key} to {node}"
-        self._recorder.record(pod.obj, None, "Normal", "Scheduled", "Binding", note)
+        self._recorders[profile.name].record(pod.obj, None, "Normal", "Scheduled", "Binding", note)
         for told in profile.post_binds:
             told.post_bind(state, pod, node)
 
@@ -296,7 +295,8 @@ class Scheduler:
     def _report(self, pod: PodInfo, reason: str, message: str, nominated: str | None) -> None:
         if nominated is not None:
             self._nominations.set(pod, nominated)
-        self._recorder.record(pod.obj, None, "Warning", "FailedScheduling", "Scheduling", message)
+        recorder = self._recorders[pod.spec.get("schedulerName", DEFAULT)]
+        recorder.record(pod.obj, None, "Warning", "FailedScheduling", "Scheduling", message)
         self._start(self._patch(pod, reason, message, nominated))
 
     async def _patch(self, pod: PodInfo, reason: str, message: str, nominated: str | None) -> None:

@@ -81,6 +81,7 @@ MISTAKES = [
     (["serve", "--secure-port", "0", "--data", "/proc/nope"], "/proc/nope"),
     (["serve", "--secure-port", "0", "--bind-address", "192.0.2.1"], "cannot listen on 192.0.2.1:0"),
     (["scheduler"], "cannot use k: "),
+    (["up", "--port", "0", "--scheduler-plugins", "missing.py"], "cannot use missing.py: "),
     (["kubeconfig", "print"], "k: "),
 ]
 

@@ -184,6 +184,12 @@ def test_preemption_takes_only_what_is_needed_and_lower(nodes, wanted, urgent):
             continue
     victims = world.victims(urgent)
     if victims is None:
+        kept = list(placed.values())
+        lower = [x for x in kept if x[0]["spec"]["priority"] < urgent["spec"]["priority"]]
+        for n in nodes if not terms(urgent, "podAffinity") else ():  # what is missing there, nobody's leaving brings
+            rest = [x for x in kept if x not in lower or x[1] != n["metadata"]["name"]]
+            # Either there was room, or making room does not help.
+            assert world.feasible(urgent) or not allowed(urgent, n, nodes, rest)
         return
     target, chosen = victims
     assert chosen
