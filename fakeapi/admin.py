@@ -21,6 +21,7 @@ For tests in other languages than Python, which run against `fakekube up -- go t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,7 @@ async def _clock(control: Control, request: Request, rest: list[str]) -> Any:
         if asked.get("flow"):
             clock.flow()
         if "advance" in asked:
-            if not isinstance(asked["advance"], int | float):
+            if type(asked["advance"]) not in (int, float) or not math.isfinite(asked["advance"]):
                 raise errors.bad_request("advance is a number of seconds")
             await control.advance(float(asked["advance"]))
     else:
@@ -147,6 +148,8 @@ async def _requests(control: Control, request: Request, rest: list[str]) -> Any:
     asked = {name: request.option(name) for name in _FIELDS if name in request.query}
     found = control.requests.all().where(**asked)  # type: ignore[arg-type]
     if "status" in request.query:
+        if not request.option("status").isdigit():
+            raise errors.bad_request("status is a number")
         found = found.where(status=int(request.option("status")))
     if "text" in request.query:
         return Answer(200, f"{found}\n".encode(), "text/plain; charset=utf-8")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fakeapi.clock import Clock, RealClock, VirtualClock
-from fakeapi.faults import Fault, Faults
+from fakeapi.faults import Fault, FaultError, Faults
 from fakeapi.requestlog import Record, RequestLog
 from fakeapi.storage.base import Entry
 from fakeapi.storage.memory import MemoryStorage
@@ -62,6 +63,14 @@ class Control:
             self.faults.revision = lambda: storage.newest
         server.tap = Tap(self.faults, self.requests, server.refuse)
         server.control = self
+
+    def inject(self, faults: Iterable[Fault]) -> None:
+        """Disturb requests from the start. ControlError for what this store cannot do."""
+        try:
+            for fault in faults:
+                self.faults.put(fault)
+        except FaultError as error:
+            raise ControlError(str(error)) from None
 
     def ready(self) -> None:
         """What is now is what reset() goes back to."""

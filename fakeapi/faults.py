@@ -11,14 +11,18 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import itertools
+import math
+import os
 import random
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import orjson
+import yaml
 
 from fakeapi import codec, errors
 from fakeapi.clock import RealClock
@@ -33,9 +37,9 @@ EFFECTS: dict[str, str] = {
     "lost": "the request takes place, then the connection is closed without an answer",
     "throttle": "429 of priority and fairness, with Retry-After: `retry_after`",
     "timeout": "wait `seconds`, then answer as when etcd does not",
-    "cut": "a watch's connection breaks after `seconds` or `events` pieces",
-    "stall": "a watch falls silent after `seconds` or `events` pieces, and stays open until the fault is lifted",
-    "gone": "a watch is told 410 Expired after `seconds` or `events` pieces, and ends",
+    "cut": "a watch's connection breaks after `seconds` or `events` events",
+    "stall": "a watch falls silent after `seconds` or `events` events, and stays open until the fault is lifted",
+    "gone": "a watch is told 410 Expired after `seconds` or `events` events, and ends",
     "stale": "get and list see the state as it was when the fault was added",
 }
 STREAMS = frozenset({"cut", "stall", "gone"})
@@ -55,6 +59,13 @@ REASONS = {
     500: "InternalError",
     503: "ServiceUnavailable",
     504: "Timeout",
+}
+# What a field's value may be: files and requests are written by people.
+_TYPES: Mapping[Any, tuple[Any, str]] = {
+    "str": (str, "a text"),
+    "float": (int | float, "a number"),
+    "int": (int, "a whole number"),
+    "int | None": (int | None, "a whole number"),
 }
 DROPPED = 0
 _INSIDE = ("passed", "revision", "lifted")
@@ -144,6 +155,13 @@ class Fault:
 
 def check(fault: Fault) -> None:
     """FaultError when the fault makes no sense."""
+    for field in fields(fault):
+        kinds, what = _TYPES.get(field.type, (object, ""))
+        value = getattr(fault, field.name)
+        if not isinstance(value, kinds) or isinstance(value, bool) is not (field.type == "bool"):
+            raise FaultError(f"{field.name} {value!r} is not {what}")
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise FaultError(f"{field.name} {value!r} is not a number of at least 0")
     if fault.effect not in EFFECTS:
         raise FaultError(f"there is no fault {fault.effect!r}; there are {', '.join(EFFECTS)}")
     if not 0.0 <= fault.probability <= 1.0:
@@ -169,6 +187,18 @@ def parse(found: Any) -> list[Fault]:
     return faults
 
 
+def read(path: str | os.PathLike[str]) -> list[Fault]:
+    """The faults of a YAML or JSON file, see parse(). FaultError."""
+    try:
+        return parse(yaml.safe_load(Path(path).read_text()))
+    except OSError as error:
+        raise FaultError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise FaultError(f"{path} is not YAML") from None
+    except FaultError as error:
+        raise FaultError(f"{path}: {error}") from None
+
+
 class Faults:
     """The faults of one server. May be changed and read from any thread."""
 
@@ -177,7 +207,7 @@ class Faults:
         self._rng = random.Random(seed)
         self._lock = threading.Lock()
         self._serial = itertools.count(1)
-        self.revision: Callable[[], int] = lambda: 0
+        self.revision: Callable[[], int] | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -227,12 +257,18 @@ class Faults:
             )
         )
 
+    def load(self, path: str | os.PathLike[str]) -> list[Fault]:
+        """Inject those of a YAML or JSON file: a mapping with add()'s names, or a list of them. FaultError."""
+        return [self.put(fault) for fault in read(path)]
+
     def put(self, fault: Fault) -> Fault:
         """Inject it. FaultError."""
         check(fault)
+        if fault.effect == "stale" and self.revision is None:
+            raise FaultError("this store knows no earlier state to be stale with")
         with self._lock:
             fault.id = fault.id or str(next(self._serial))
-            fault.revision = self.revision()
+            fault.revision = self.revision() if self.revision is not None else 0
             fault._faults = self
             self._rows = (*self._rows, fault)
         return fault
@@ -279,10 +315,9 @@ async def play(
     request: Request, met: Sequence[Fault], serve: Serve, refuse: Callable[[ApiError, Request], Answer]
 ) -> Answer:
     """Answer the request as its faults let it be answered; status DROPPED closes the connection."""
-    clock = RealClock()
     for fault in met:
-        if fault.seconds and fault.effect in ("latency", "timeout"):
-            await clock.sleep(fault.seconds)
+        if fault.effect in ("latency", "timeout"):
+            await _rest(fault)
     for fault in met:
         answer = _instead(fault, request, refuse)
         if answer is not None:
@@ -295,6 +330,14 @@ async def play(
         if fault.effect in STREAMS and not isinstance(answer.body, bytes):
             answer.body = _broken(answer.body, fault)
     return answer
+
+
+async def _rest(fault: Fault) -> None:
+    """Let the fault's seconds pass, until it is lifted at most: a server that ends lifts all."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + fault.seconds
+    while not fault.lifted and (left := end - loop.time()) > 0:
+        await RealClock().sleep(min(left, _POLL))
 
 
 def _instead(fault: Fault, request: Request, refuse: Callable[[ApiError, Request], Answer]) -> Answer | None:
@@ -364,7 +407,7 @@ def _only(answer: Answer, request: Request, name: str) -> Answer:
 
 async def _broken(body: AsyncIterator[bytes], fault: Fault) -> AsyncIterator[bytes]:
     """A watch's stream up to the fault, and then what the fault does to it."""
-    stream = aiter(body)
+    stream = _lines(body)
     begun = asyncio.get_running_loop().time()
     waiting: asyncio.Future[bytes] = asyncio.ensure_future(_next(stream))
     seen = 0
@@ -390,6 +433,13 @@ async def _broken(body: AsyncIterator[bytes], fault: Fault) -> AsyncIterator[byt
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def _lines(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The events of a watch one by one; the server sends together what happened together."""
+    async for piece in body:
+        for line in piece.splitlines(keepends=True):
+            yield line
 
 
 async def _next(stream: AsyncIterator[bytes]) -> bytes:

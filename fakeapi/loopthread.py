@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -25,8 +26,7 @@ class LoopThread:
         self._ready.wait()
 
     def _main(self) -> None:
-        with asyncio.Runner(loop_factory=_factory()) as runner:
-            runner.run(self._serve())
+        run_to_end(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -60,6 +60,20 @@ class LoopThread:
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join()
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run it on a new event loop, and close that.
+
+    A connection may still be on its way out then. uvloop warns of it, and where warnings are errors (as in many tests)
+    it stops closing there and waits for that connection for ever; so this warning is none here."""
+    runner = asyncio.Runner(loop_factory=_factory())
+    try:
+        return runner.run(work)
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            runner.close()
 
 
 def _factory() -> Callable[[], asyncio.AbstractEventLoop]:

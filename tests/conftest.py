@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +14,14 @@ ADVICE = {
         "get 1.28 or newer: https://kubernetes.io/docs/tasks/tools/ (Debian 13: apt-get install kubernetes-client)"
     ),
     "etcd": "get it: apt-get install etcd-server",
+    "helm": "get it: .venv/bin/python scripts/helm.py",
 }
 
 
 def program(name: str) -> str:
     """The path of a program. Without it the test is skipped, or fails when CI is set."""
-    path = shutil.which(name)
+    beside = str(Path(sys.executable).parent)
+    path = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), beside)))
     if path is None:
         complaint = f"no {name} on this machine; {ADVICE[name]}"
         if os.environ.get("CI"):

@@ -22,6 +22,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("tutorial")
     for _, name, text in BLOCK.findall(TUTORIAL):
         if name:
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_text(text)
     return made
 
@@ -37,6 +38,8 @@ def run(directory: Path, *command: str) -> None:
 @pytest.mark.parametrize("name", re.findall(r"^# (test_\S+\.py)$", TUTORIAL, re.MULTILINE))
 def test_python(directory: Path, name: str) -> None:
     program("kubectl")
+    if "helm" in (directory / name).read_text():
+        program("helm")
     run(directory, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", name)
 
 
@@ -50,3 +53,12 @@ def test_nothing_is_left_out() -> None:
     languages = [language for language, _, _ in BLOCK.findall(TUTORIAL)]
     assert sorted(set(languages)) == ["python", "sh", "yaml"]
     assert TUTORIAL.count("```") == 2 * len(languages)
+
+
+@pytest.mark.parametrize(("language", "name", "text"), BLOCK.findall(TUTORIAL))
+def test_every_block_has_a_part_in_what_is_run(language: str, name: str, text: str) -> None:
+    if language == "sh" or name.startswith("test_"):
+        return  # run by themselves
+    others = "".join(other for _, _, other in BLOCK.findall(TUTORIAL) if other != text)
+    assert name
+    assert name.partition("/")[0] in others

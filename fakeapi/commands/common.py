@@ -13,6 +13,8 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from fakeapi.loopthread import run_to_end
+
 T = TypeVar("T")
 
 MINORS = range(25, 38)
@@ -93,7 +95,7 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
     # asyncio tells of every client that hangs up on TLS; that is no news.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:
-        return _runner(_until_signal(main))
+        return run_to_end(_until_signal(main))
     except UserError as error:
         say(f"fakekube: {error}")
         return 1
@@ -106,15 +108,6 @@ def run_plain(main: Callable[[], int]) -> int:
     except UserError as error:
         say(f"fakekube: {error}")
         return 1
-
-
-def _runner(coroutine: Coroutine[Any, Any, int]) -> int:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(coroutine)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(coroutine)
 
 
 async def _until_signal(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:

@@ -6,10 +6,13 @@ import argparse
 import asyncio
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fakeapi.commands.common import UserError, boolean, kubernetes_version, port, run, say
 from fakeapi.config import Config
+
+if TYPE_CHECKING:
+    from fakeapi.faults import Fault
 
 KUBECONFIG = Path("fakekube.kubeconfig")
 
@@ -112,6 +115,15 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         help="key that service-account tokens are signed with",
     )
     add("--api-audiences", default="", metavar="NAME,...", help="audiences of the API server (default: the issuer)")
+    add(
+        "--faults",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="disturb requests as this YAML file says, a list like [{effect: error, verb: create, resource: pods,"
+        " code: 503}]; may be repeated (docs/faults.md)",
+    )
     add("--seed", type=int, metavar="N", help="makes uids and generated names repeatable")
 
 
@@ -158,26 +170,40 @@ def config_of(options: argparse.Namespace, listen: int) -> Config:
     )
 
 
+def faults_of(options: argparse.Namespace) -> list[Fault]:
+    """What --faults names. UserError."""
+    from fakeapi import faults
+
+    try:
+        return [fault for path in options.faults for fault in faults.read(path)]
+    except faults.FaultError as error:
+        raise UserError(str(error)) from None
+
+
 def _run(options: argparse.Namespace) -> int:
     return run(lambda stop: _serve(options, stop))
 
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> int:
-    from fakeapi.control import Control
+    from fakeapi.control import Control, ControlError
     from fakeapi.launch import LaunchError, launch
     from kubeconfig import model
 
+    injected = faults_of(options)
     try:
         launched = await launch(config_of(options, options.secure_port))
     except LaunchError as error:
         raise UserError(str(error)) from None
-    Control(launched.server, launched.server.clock).ready()
+    control = Control(launched.server, launched.server.clock)
     try:
+        control.inject(injected)
+        control.ready()
         model.write(options.kubeconfig, launched.kubeconfig())
         say(f"The API server answers at {launched.url}; use it with: export KUBECONFIG={options.kubeconfig.resolve()}")
         await stop.wait()
-    except model.KubeconfigError as error:
+    except (model.KubeconfigError, ControlError) as error:
         raise UserError(str(error)) from None
     finally:
+        control.faults.clear()  # requests that wait for them go on
         await launched.stop()
     return 0

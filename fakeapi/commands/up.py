@@ -12,7 +12,7 @@ from typing import Any
 
 from fakeapi.commands.common import UserError, cidr, count, port, run, say, unless
 from fakeapi.commands.runtimes import add_manifest_flag, add_plugins_flag, add_runtime_flag, profiles_of, runtime_of
-from fakeapi.commands.serve import add_server_flags, config_of
+from fakeapi.commands.serve import add_server_flags, config_of, faults_of
 
 EPILOG = """\
 With a command behind --, the cluster lives as long as the command, which finds KUBECONFIG set:
@@ -73,6 +73,7 @@ def _run(options: argparse.Namespace) -> int:
 async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     from fakeapi import manifests
     from fakeapi.clock import VirtualClock
+    from fakeapi.control import ControlError
     from fakeapi.launch import LaunchError
     from fakeapi.running import Running
     from fakenodes.components import Plan
@@ -89,6 +90,7 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
         manifests=tuple(map(parse_path, options.pod_manifest_path)),
         profiles=profiles_of(options.scheduler_plugins),
     )
+    injected = faults_of(options)
     try:
         objects = [obj for source in options.apply for obj in manifests.read(source)]
         running = await unless(stop, Running.start(config_of(options, options.port), plan, VirtualClock()))
@@ -97,8 +99,9 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
     except (LaunchError, ValueError, TimeoutError, manifests.ManifestError) as error:
         raise UserError(str(error)) from None
     try:
-        if objects:
+        if objects or injected:
             await manifests.apply(running.server, objects)
+            running.inject(injected)
             running.ready()
         model.write(options.kubeconfig, running.launched.kubeconfig())
         if options.command:
@@ -109,7 +112,7 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
         say("Ctrl-C ends it.")
         await unless(stop, running.wait())
         return 0
-    except (model.KubeconfigError, manifests.ManifestError) as error:
+    except (model.KubeconfigError, manifests.ManifestError, ControlError) as error:
         raise UserError(str(error)) from None
     finally:
         await running.stop()

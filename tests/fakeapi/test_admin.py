@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import os
+import ssl
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakeapi import Cluster, backup
+from fakeapi.admin import PAGES
 from fakeapi.cli import main
 from fakeapi.cluster import KubectlError
 from fakeapi.storage.base import Entry
+from kubeconfig import model
 
 
 def ask(cluster: Cluster, path: str, body: Any = None) -> Any:
@@ -23,9 +30,44 @@ def ask(cluster: Cluster, path: str, body: Any = None) -> Any:
     return json.loads(found)
 
 
-def test_only_the_admin_may(cluster: Cluster) -> None:
-    with pytest.raises(KubectlError, match='User "joe" is not an administrator'):
-        cluster.kubectl("get", "--raw", "/fakekube/faults", "--as", "joe")
+OTHERS = {
+    "joe": (("--as", "joe"), 'User "joe" is not an administrator'),
+    "a stranger": (("--kubeconfig", os.devnull, "--token", "made up"), "You must be logged in"),
+}
+
+
+@pytest.mark.parametrize("who", OTHERS)
+@pytest.mark.parametrize("page", [page for page in PAGES if page])
+def test_only_the_admin_may(cluster: Cluster, who: str, page: str) -> None:
+    flags, says = OTHERS[who]
+    where = ("--server", cluster.url, "--insecure-skip-tls-verify") if who != "joe" else ()
+    with pytest.raises(KubectlError, match=says):
+        cluster.kubectl("get", "--raw", f"/fakekube/{page}", *flags, *where)
+
+
+def test_nobody_in_particular_may_not(cluster: Cluster) -> None:
+    ca = base64.b64decode(model.load(Path(cluster.kubeconfig))["clusters"][0]["cluster"]["certificate-authority-data"])
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{cluster.url}/fakekube/", context=ssl.create_default_context(cadata=ca.decode()))
+    assert caught.value.code == 403
+    caught.value.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("clock", {"advance": True}, "advance is a number of seconds"),
+        ("clock", {"advance": float("inf")}, "advance is a number of seconds"),
+        ("clock", {"back": 1}, "the body is"),
+        ("requests?status=ok", None, "status is a number"),
+        ("nothing", None, "could not find the requested resource"),
+        ("reset", None, "does not allow this method"),
+        ("faults", {"effect": "error", "code": "x"}, "code 'x' is not a whole number"),
+    ],
+)
+def test_mistakes_are_told(cluster: Cluster, path: str, body: Any, says: str) -> None:
+    with pytest.raises(KubectlError, match=says):
+        ask(cluster, path, body)
 
 
 def test_snapshots_and_reset(cluster: Cluster) -> None:

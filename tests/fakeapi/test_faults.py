@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +48,7 @@ def request(method: str, target: str, user: str = "somebody") -> Request:
 )
 def test_which_requests_a_fault_meets(rule: dict[str, Any], method: str, target: str, hit: bool) -> None:
     faults = Faults()
+    faults.revision = lambda: 1
     faults.put(parse({"effect": "error", **rule})[0])
     assert bool(faults.met(request(method, target))) is hit
 
@@ -73,6 +74,12 @@ def test_how_often_a_fault_is_met() -> None:
         ({"effect": "error", "probability": 2}, "probability 2 is not between 0 and 1"),
         ({"effect": "error", "verbs": "get"}, "a fault has no 'verbs'"),
         ("error", "a fault is a mapping"),
+        ({"effect": "error", "code": "503"}, "code '503' is not a whole number"),
+        ({"effect": "error", "count": 1.5}, "count 1.5 is not a whole number"),
+        ({"effect": "error", "after": True}, "after True is not a whole number"),
+        ({"effect": "latency", "seconds": -1}, "seconds -1 is not a number of at least 0"),
+        ({"effect": "latency", "seconds": float("inf")}, "seconds inf is not a number of at least 0"),
+        ({"effect": "error", "verb": ["get"]}, r"verb \['get'\] is not a text"),
     ],
 )
 def test_faults_that_make_no_sense(rule: Any, text: str) -> None:
@@ -117,123 +124,22 @@ def test_components_try_again_after_errors_and_drops(cluster: Cluster) -> None:
     assert {f.effect: f.hits for f in cluster.faults if f.effect != "gone"} == {"error": 3, "drop": 2, "lost": 1}
 
 
-def test_latency(cluster: Cluster) -> None:
-    cluster.faults.add("latency", verb="list", resource="secrets", seconds=0.3)
-    begun = time.perf_counter()
-    cluster.kubectl("get", "secrets")
-    assert time.perf_counter() - begun > 0.3
+def test_a_file_of_faults(cluster: Cluster, tmp_path: Path) -> None:
+    shown = (Path(__file__).resolve().parents[2] / "docs" / "faults.md").read_text().partition("```yaml\n")[2]
+    (tmp_path / "faults.yaml").write_text(shown.partition("```")[0])
+    loaded = cluster.faults.load(tmp_path / "faults.yaml")
+    assert [fault.effect for fault in loaded] == ["error", "latency", "gone"]
+    assert list(cluster.faults) == loaded
+    with pytest.raises(FaultError, match=r"cannot read .*none: No such file"):
+        cluster.faults.load(tmp_path / "none")
 
 
-def official(cluster: Cluster) -> Any:
-    from kubernetes import client
-
-    return client.CoreV1Api(cluster.api_client)
-
-
-def test_a_dropped_connection_leaves_nothing_behind_and_a_lost_answer_does(cluster: Cluster) -> None:
-    from urllib3.exceptions import HTTPError
-
-    api = official(cluster)
-    api.list_namespace()
-    cluster.faults.add("drop", resource="configmaps", verb="create", name="*", namespace="default")
-    with pytest.raises(HTTPError):
-        api.create_namespaced_config_map("default", config_map("dropped"))
-    cluster.faults.clear()
-    cluster.faults.add("lost", resource="configmaps", verb="create", namespace="default")
-    with pytest.raises(HTTPError):
-        api.create_namespaced_config_map("default", config_map("kept"))
-    cluster.faults.clear()
-    names = {o.metadata.name for o in api.list_namespaced_config_map("default").items}
-    assert "kept" in names
-    assert "dropped" not in names
-    assert [r.status for r in cluster.requests.where(verb="create", resource="configmaps", outside=True)][-1] == 0
-
-
-def test_throttling_as_priority_and_fairness_does_it(cluster: Cluster) -> None:
-    fault = cluster.faults.add("throttle", verb="list", resource="secrets", user="kubernetes-admin", count=1)
-    begun = time.perf_counter()
-    cluster.kubectl("get", "secrets")  # client-go waits for Retry-After, then asks again
-    assert time.perf_counter() - begun >= 1
-    assert fault.hits == 1
-
-
-def test_an_etcd_that_does_not_answer(cluster: Cluster) -> None:
-    cluster.faults.add("timeout", verb="get", resource="secrets", seconds=0.1)
-    with pytest.raises(KubectlError, match="Error from server: etcdserver: request timed out"):
-        cluster.kubectl("get", "secret", "a")
-
-
-def test_stale_reads(cluster: Cluster) -> None:
-    api = official(cluster)
-    api.create_namespaced_config_map("default", config_map("a", "old"))
-    with cluster.faults.add("stale", resource="configmaps", user="kubernetes-admin"):
-        api.patch_namespaced_config_map("a", "default", {"data": {"a": "new"}})
-        api.create_namespaced_config_map("default", config_map("b"))
-        assert api.read_namespaced_config_map("a", "default").data == {"a": "old"}
-        assert "b" not in {o.metadata.name for o in api.list_namespaced_config_map("default").items}
-        assert cluster.kubectl("get", "configmap", "a", "-o", "jsonpath={.data.a}") == "old"
-        with pytest.raises(KubectlError, match='configmaps "b" not found'):
-            cluster.kubectl("get", "configmap", "b")
-    assert api.read_namespaced_config_map("a", "default").data == {"a": "new"}
-    assert api.read_namespaced_config_map("b", "default").metadata.name == "b"
-
-
-def watch(cluster: Cluster, seconds: int) -> tuple[list[str], BaseException | None]:
-    """A watch of ConfigMaps through the official client while two are made: event names, and how it ended."""
-    from kubernetes import watch as watching
-
-    api = official(cluster)
-    version = api.list_namespaced_config_map("default").metadata.resource_version
-    timer = threading.Timer(0.1, lambda: [cluster.apply(config_map(name)) for name in ("one", "two")])
+def test_a_request_that_waits_goes_on_when_the_fault_is_lifted(cluster: Cluster) -> None:
+    fault = cluster.faults.add("latency", verb="list", resource="secrets", seconds=1000)
+    timer = threading.Timer(0.1, lambda: (cluster.wait(lambda: fault.hits), fault.remove()))
     timer.start()
-    seen: list[str] = []
-    try:
-        stream = watching.Watch().stream(
-            api.list_namespaced_config_map,
-            "default",
-            resource_version=version,
-            timeout_seconds=seconds,
-            _request_timeout=(5, seconds),
-        )
-        for event in stream:
-            seen.append(event["object"].metadata.name)
-            if len(seen) == 2:
-                break
-    except Exception as error:
-        return seen, error
-    finally:
-        timer.join()
-    return seen, None
-
-
-def test_a_watch_that_is_told_that_its_revision_is_gone(cluster: Cluster) -> None:
-    from kubernetes.client import ApiException
-
-    cluster.faults.add("gone", resource="configmaps", user="kubernetes-admin", events=1)
-    seen, error = watch(cluster, 3)
-    assert seen == ["one"]
-    assert isinstance(error, ApiException)
-    assert error.status == 410
-
-
-def test_a_watch_that_is_cut(cluster: Cluster) -> None:
-    from urllib3.exceptions import ProtocolError
-
-    cluster.faults.add("cut", resource="configmaps", user="kubernetes-admin", events=1, count=1)
-    seen, error = watch(cluster, 3)
-    assert seen == ["one"]
-    assert isinstance(error, ProtocolError)
-
-
-def test_a_watch_that_stalls(cluster: Cluster) -> None:
-    from urllib3.exceptions import ReadTimeoutError
-
-    cluster.faults.add("stall", resource="configmaps", user="kubernetes-admin", events=1)
-    begun = time.perf_counter()
-    seen, error = watch(cluster, 1)
-    assert seen == ["one"]
-    assert isinstance(error, ReadTimeoutError)
-    assert time.perf_counter() - begun >= 1
+    cluster.kubectl("get", "secrets")
+    timer.join()
 
 
 def test_the_log_of_requests(cluster: Cluster) -> None:
