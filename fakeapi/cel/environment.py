@@ -266,14 +266,15 @@ def _place(issue: str) -> tuple[int, int]:
 
 
 def _first_name(issue: str) -> str:
-    """cel-go names what is undeclared by its first part, and points there."""
+    """cel-go names what is undeclared by its first part, and points there; cel-cpp points at the last dot."""
     found = re.match(r"(ERROR: <input>:\d+:)(\d+)(: undeclared reference to ')([\w.]+)('.*)\n \| (.*)\n", issue)
     if found is None or "." not in found[4]:
         return issue
-    column = found[6].rfind(found[4], 0, int(found[2]) - 1 + len(found[4])) + 1
-    if not column:
+    *parts, _ = found[4].split(".")
+    before = re.search(r"\b" + r"\s*\.\s*".join(parts) + r"\s*$", found[6][: int(found[2]) - 1])
+    if before is None:
         return issue
-    name = found[4].partition(".")[0]
+    name, column = parts[0], before.start() + 1
     return f"{found[1]}{column}{found[3]}{name}{found[5]}\n | {found[6]}\n | {'.' * (column - 1)}^"
 
 

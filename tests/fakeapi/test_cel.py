@@ -121,6 +121,12 @@ def test_what_was_wrong_before_is_a_warning() -> None:
         ("[1, 'a'].size() == 2", OBJECT, "ERROR: <input>:1:5: expected type 'int' but found 'string'"),
         ("{'a': 1, 'b': true}.size() == 2", OBJECT, "ERROR: <input>:1:15: expected type 'int' but found 'bool'"),
         ("self.d == 'x'", OBJECT, "applied to '(timestamp, string)'"),
+        (
+            "a . b.c == 1",
+            OBJECT,
+            "ERROR: <input>:1:1: undeclared reference to 'a' (in container '')\n | a . b.c == 1\n | ^",
+        ),
+        ("self.a == x .y", OBJECT, "ERROR: <input>:1:11: undeclared reference to 'x' (in container '')"),
         # what is wrong is told from left to right
         (
             "self.a.all(x)",
