@@ -178,6 +178,12 @@ def check_fields(selector: FieldSelector, supported: Collection[str], refusal: s
             raise SelectorError(refusal.format(term.field))
 
 
+def selectable(group: str, kind: str, own: Collection[str]) -> set[str]:
+    """The fields that a kind can be selected by; own: those beyond name and namespace."""
+    found = {"metadata.name", "metadata.namespace", *own}
+    return found - {"metadata.namespace"} if (group, kind) in _NO_NAMESPACE else found
+
+
 def refusal_text(group: str, kind: str, own: bool) -> str:
     """What a kind says of a field it cannot be selected by, with {} for the field. own: it registers its own list of
     fields (built-in kinds with more than name and namespace, and every custom resource)."""
@@ -186,7 +192,19 @@ def refusal_text(group: str, kind: str, own: bool) -> str:
 
 _REFUSAL = '"{}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 _OWN_REFUSAL = "field label not supported: {}"
-_REFUSALS = {("batch", "Job"): 'field label "{}" not supported for Job'}
+_REFUSALS = {
+    ("batch", "Job"): 'field label "{}" not supported for Job',
+    ("resource.k8s.io", "ResourceSlice"): "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {}",
+}
+# Cluster-scoped kinds that register their own fields leave this one out.
+_NO_NAMESPACE = frozenset(
+    (
+        ("", "Namespace"),
+        ("", "Node"),
+        ("certificates.k8s.io", "CertificateSigningRequest"),
+        ("resource.k8s.io", "ResourceSlice"),
+    )
+)
 
 
 def _unescape(text: str) -> str:

@@ -32,7 +32,7 @@ def options_of(scope: Scope, request: Request, force_watch: bool = False) -> Lis
     try:
         selectors.check_fields(
             options.fields,
-            {"metadata.name", "metadata.namespace", *fields},
+            selectors.selectable(scope.row.group, scope.row.kind, fields),
             selectors.refusal_text(scope.row.group, scope.row.kind, bool(fields) or not scope.type_is_built_in),
         )
     except selectors.SelectorError as error:

@@ -17,6 +17,7 @@ from fakeapi.selectors import (
     parse_fields,
     parse_labels,
     refusal_text,
+    selectable,
 )
 
 LABELS = {"app": "web", "n": "5", "e": ""}
@@ -152,6 +153,12 @@ def test_field_errors(text: str, error: str) -> None:
         ("", "ConfigMap", False, '"spec.y" is not a known field selector: only "metadata.name", "metadata.namespace"'),
         ("", "Pod", True, "field label not supported: spec.y"),
         ("batch", "Job", True, 'field label "spec.y" not supported for Job'),
+        (
+            "resource.k8s.io",
+            "ResourceSlice",
+            True,
+            "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: spec.y",
+        ),
     ],
 )
 def test_unsupported_fields(group: str, kind: str, own: bool, error: str) -> None:
@@ -160,6 +167,11 @@ def test_unsupported_fields(group: str, kind: str, own: bool, error: str) -> Non
     with pytest.raises(SelectorError) as caught:
         check_fields(selector, {"metadata.name"}, refusal_text(group, kind, own))
     assert str(caught.value) == error
+
+
+def test_cluster_scoped_kinds_with_fields_of_their_own_have_no_namespace() -> None:
+    assert selectable("", "Node", ["spec.unschedulable"]) == {"metadata.name", "spec.unschedulable"}
+    assert selectable("rbac.authorization.k8s.io", "ClusterRole", ()) == {"metadata.name", "metadata.namespace"}
 
 
 @pytest.mark.parametrize(
