@@ -7,7 +7,7 @@ range. Sizes come from maxLength, maxItems and maxProperties, else from what fit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -229,6 +229,44 @@ def _each(seen: list[Seen]) -> Priced:
     return max(seen[0].size, 1), Seen()
 
 
+def _list_call(factor: float, size: int, schema: Schema | None) -> Priced:
+    """A list that is made, by its length."""
+    return size * factor + 1 + 10, Seen(size, schema)
+
+
+def _whole(seen: Seen, otherwise: int) -> int:
+    """An integer that is written out."""
+    value = seen.literal
+    return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
+def _sliced(seen: list[Seen]) -> Priced:
+    return _list_call(1, max(_whole(seen[2], seen[0].size) - _whole(seen[1], 0), 0), seen[0].schema)
+
+
+def _ranged(seen: list[Seen]) -> Priced:
+    return _list_call(1, _whole(seen[-1], MAX), None)
+
+
+def _reversed(seen: list[Seen]) -> Priced:
+    return _list_call(1, seen[0].size, seen[0].schema)
+
+
+def _flattened(seen: list[Seen]) -> Priced:
+    return _list_call(_whole(seen[1], MAX) if len(seen) > 1 else 1, seen[0].size, seen[0].schema)
+
+
+def _against_itself(seen: list[Seen]) -> Priced:
+    """Every item of a list compared with every other: of the keys, where there are any."""
+    items = (seen[-1].schema or {}).get("items") or {}
+    factor = 2.1 if kind_of(items) in ("string", "bytes") else 2
+    return _list_call(factor, min(seen[-1].size ** 2, MAX), seen[0].schema)
+
+
+def _sets(times: int) -> Callable[[list[Seen]], Priced]:
+    return lambda seen: (1 + min(seen[0].size * seen[1].size * times, MAX), Seen())
+
+
 _PRICES: dict[str, Any] = {
     **dict.fromkeys(("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"), _compared),
     **dict.fromkeys(("startsWith", "endsWith"), _prefixed),
@@ -242,7 +280,6 @@ _PRICES: dict[str, Any] = {
             "split",
             "replace",
             "join",
-            "reverse",
             "charAt",
             "string",
             "bytes",
@@ -255,6 +292,13 @@ _PRICES: dict[str, Any] = {
     **dict.fromkeys(("sum", "min", "max", "isSorted"), _each),
     **dict.fromkeys(("find", "findAll"), _found),
     "matches": _matched,
+    "slice": _sliced,
+    "lists.range": _ranged,
+    "reverse": _reversed,
+    "flatten": _flattened,
+    **dict.fromkeys(("sets.contains", "sets.intersects"), _sets(1)),
+    "sets.equivalent": _sets(2),
+    **dict.fromkeys(("distinct", "sort", "@sortByAssociatedKeys"), _against_itself),
     "_+_": _joined,
     "@in": _contained,
     "validate": _formatted,

@@ -1,12 +1,13 @@
 """The functions of Kubernetes' CEL libraries as the type checker is told of them.
 
-Stands for apiserver's pkg/cel/library. One line an overload; `Type.name(...)` is called on a value. Strings and
-optionals are cel-expr-python's own extensions.
+Stands for apiserver's pkg/cel/library. One line an overload; `Type.name(...)` is called on a value. Numbers of
+different types can be ordered. What of CEL's own libraries Kubernetes has is in environment.py.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from itertools import permutations
 from typing import Any
 
 from cel_expr_python import cel
@@ -112,15 +113,15 @@ LINES = (
     "isSemver(string, bool) -> bool",
     "Semver.compareTo(Semver) -> int",
     *(f"Semver.{name}() -> int" for name in ("major", "minor", "patch")),
-    "sets.contains(list(dyn), list(dyn)) -> bool",
-    "sets.equivalent(list(dyn), list(dyn)) -> bool",
-    "sets.intersects(list(dyn), list(dyn)) -> bool",
+    "optional.unwrap(list(optional(dyn))) -> list(dyn)",
+    "list(optional(dyn)).unwrapOpt() -> list(dyn)",
     "jsonpatch.escapeKey(string) -> string",
     *authorizer.LINES,
 )
 
 _LINE = lazy(r"(?:(?P<target>.+)\.)?(?P<name>\w+)\((?P<args>.*)\) -> (?P<result>.+)")
-_NAMESPACES = ("format", "sets", "ip", "jsonpatch")
+_NAMESPACES = ("format", "ip", "jsonpatch", "optional")
+_NUMBERS = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE)
 
 
 def type_of(text: str) -> Any:
@@ -175,4 +176,9 @@ def extension() -> Any:
             is_member=member,
         )
         functions.setdefault(name, []).append(overload)
+    for operator in ("<", "<=", ">", ">="):
+        functions[f"_{operator}_"] = [
+            cel.Overload(f"k8s_{operator}_{number}", return_type=cel.Type.BOOL, parameters=list(pair), is_member=False)
+            for number, pair in enumerate(permutations(_NUMBERS, 2))
+        ]
     return cel.CelExtension("kubernetes", [cel.FunctionDecl(name, overloads) for name, overloads in functions.items()])

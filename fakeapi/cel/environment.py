@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 from google.protobuf import (
     any_pb2,
     descriptor_pb2,
@@ -84,15 +83,9 @@ def make(schema: Schema, optional_old: bool = False, *texts: str) -> Environment
     A property that no text names cannot be reached, and is left out: descriptors of large schemas are slow to make."""
     pool, self_type = _types(_reachable(schema, frozenset(_WORD.findall(" ".join(texts)))) if texts else schema)
     old = cel.Type.DYN if optional_old else self_type
-    extensions = [
-        ext_optional.ExtOptional(),
-        ext_strings.ExtStrings(),
-        ext_bindings.ExtBindings(),
-        declarations.extension(),
-    ]
-    return Environment(
-        cel.NewEnv(pool, _macros(), variables={"self": self_type, "oldSelf": old}, extensions=extensions), optional_old
-    )
+    variables = {"self": self_type, "oldSelf": old}
+    env = cel.NewEnv(pool, _libraries(optional_old), variables=variables, extensions=[declarations.extension()])
+    return Environment(env, optional_old)
 
 
 def declare(
@@ -117,14 +110,19 @@ def declare(
     pool = descriptor_pool.DescriptorPool()
     for data in (*_standard_files(), file.SerializeToString(), own.SerializeToString()):
         pool.AddSerializedFile(data)
-    extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), declarations.extension()]
-    return cel.NewEnv(pool, _macros(), variables={**kinds, **types}, extensions=extensions)
+    variables = {**kinds, **types}
+    return cel.NewEnv(pool, _libraries(False), variables=variables, extensions=[declarations.extension()])
+
+
+_LIBRARIES = ("optional@2", "strings@2", "lists@2", "sets@0", "two-var-comprehensions@0")
 
 
 @cache
-def _macros() -> Any:
-    """Comprehensions with two variables, which the library has no module for but knows by name."""
-    return cel.NewEnvConfigFromYaml("name: kubernetes\nextensions:\n  - name: two-var-comprehensions\n")
+def _libraries(binding: bool) -> Any:
+    """CEL's own libraries that Kubernetes has, in the versions it has. binding: cel.bind() too, which it has not."""
+    named = (library.split("@") for library in (*_LIBRARIES, *(("bindings@0",) if binding else ())))
+    lines = (f"  - name: {name}\n    version: {version}\n" for name, version in named)
+    return cel.NewEnvConfigFromYaml(f"name: kubernetes\nextensions:\n{''.join(lines)}")
 
 
 _WORD = re.compile(r"\w+")

@@ -46,7 +46,11 @@ class Metered:
 
     def __call__(self, env: Env) -> Any:
         self._meter.spent = 0
-        return self._run(env)
+        try:
+            return self._run(env)
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            # Of a value that is of no type the function is for, and known to be dyn only.
+            raise values.no_overload() from error
 
     @property
     def spent(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from fakeapi.cel import ast
 from fakeapi.cel.ast import Node
-from fakeapi.cel.library import standard
+from fakeapi.cel.library import conversions, formatting
 from fakeapi.cel.library.arguments import is_valid
 from fakeapi.schema import patterns
 
@@ -46,8 +46,8 @@ def _is_pattern(text: Any) -> bool:
 
 _CHECKED: dict[str, tuple[int, Callable[[Any], bool]]] = {
     "matches": (1, _is_pattern),
-    "duration": (0, is_valid(standard.duration)),
-    "timestamp": (0, is_valid(standard.timestamp)),
+    "duration": (0, is_valid(conversions.duration)),
+    "timestamp": (0, is_valid(conversions.timestamp)),
 }
 
 
@@ -94,30 +94,6 @@ class _FormatError(Exception):
     """A format string is no good; its arguments are (id or None, text)."""
 
 
-_NUMBERS = ("int", "uint")
-_CLAUSES: dict[str, tuple[tuple[str, ...], str]] = {
-    "d": (_NUMBERS, "decimal clause can only be used on integers, was given"),
-    "f": (("double", "string"), "fixed-point clause can only be used on doubles, was given"),
-    "e": (("double", "string"), "scientific clause can only be used on doubles, was given"),
-    "b": ((*_NUMBERS, "bool"), "only integers and bools can be formatted as binary, was given"),
-    "x": (
-        (*_NUMBERS, "string", "bytes"),
-        "only integers, byte buffers, and strings can be formatted as hex, was given",
-    ),
-    "o": (_NUMBERS, "octal clause can only be used on integers, was given"),
-}
-_SHOWN = ("list", "map", *_NUMBERS, "double", "bool", "string", "timestamp", "bytes", "duration", "type", "null")
-_AS_STRING = (
-    "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations,"
-    " and timestamps, was given"
-)
-_RUNTIME_NAMES = {
-    "timestamp": "google.protobuf.Timestamp",
-    "duration": "google.protobuf.Duration",
-    "null": "null_type",
-}
-
-
 def _formats(node: Node, types: Mapping[int, str]) -> Iterator[Issue]:
     """Calls of format() on a constant with a list that is written out."""
     for part in node.parts:
@@ -151,41 +127,23 @@ def _clauses(text: str, given: list[Node], types: Mapping[int, str]) -> int:
             raise _FormatError(None, "unexpected end of string")
         if used >= len(given):
             raise _FormatError(None, f"index {used} out of range")
-        at = _precision(text, at + 1)
-        _clause(text[at], given[used], types)
-        at += 1
+        try:
+            at, _, letter = formatting.clause(text, at + 1)
+        except formatting.FormatError as error:
+            raise _FormatError(None, str(error)) from None
+        _clause(letter, given[used], types)
         used += 1
     return used
-
-
-def _precision(text: str, at: int) -> int:
-    """Where the clause's letter is."""
-    if text[at] != ".":
-        return at
-    start = at = at + 1
-    while at < len(text) and text[at].isascii() and text[at].isdigit():
-        at += 1
-    while_parsing = "could not parse formatting clause: error while parsing precision:"
-    if at >= len(text):
-        raise _FormatError(None, f"{while_parsing} could not find end of precision specifier")
-    if at == start:
-        wrong = 'error while converting precision to integer: strconv.Atoi: parsing "": invalid syntax'
-        raise _FormatError(None, f"{while_parsing} {wrong}")
-    return at
 
 
 def _clause(letter: str, argument: Node, types: Mapping[int, str]) -> None:
     if letter == "s":
         wrong = _unprintable(argument, types)
-        text = _AS_STRING
-    elif letter.lower() in _CLAUSES and letter in "dfebxXo":
-        fitting, text = _CLAUSES[letter.lower()]
-        wrong = None if _kind(argument, types) in (*fitting, "dyn") else argument
     else:
-        raise _FormatError(None, f'could not parse formatting clause: unrecognized formatting clause "{letter}"')
+        fitting = formatting.CLAUSES[letter.lower()][0]
+        wrong = None if _kind(argument, types) in (*fitting, "dyn") else argument
     if wrong is not None:
-        kind = _kind(wrong, types)
-        raise _FormatError(wrong.id, f"error during formatting: {text} {_RUNTIME_NAMES.get(kind, kind)}")
+        raise _FormatError(wrong.id, formatting.refusal(letter, _kind(wrong, types)))
 
 
 def _kind(node: Node, types: Mapping[int, str]) -> str:
@@ -194,7 +152,7 @@ def _kind(node: Node, types: Mapping[int, str]) -> str:
 
 def _unprintable(node: Node, types: Mapping[int, str]) -> Node | None:
     """What of an argument %s does not take."""
-    if _kind(node, types) not in (*_SHOWN, "dyn"):
+    if _kind(node, types) not in (*formatting.SHOWN, "dyn"):
         return node
     parts = node.parts if node.kind in ("list", "struct") else []
     return next((wrong for part in parts if (wrong := _unprintable(part, types)) is not None), None)

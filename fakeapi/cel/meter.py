@@ -108,6 +108,31 @@ def _selector(arguments: Arguments, result: Any) -> int:
     return _SELECTOR_BASE + _tenth(length) + -(-length // 2) * _REQUIREMENT
 
 
+def _made(arguments: Arguments, result: Any) -> int:
+    """A list that is made, by its length."""
+    return _list_call(size(result))
+
+
+def _list_call(steps: float) -> int:
+    return int(steps) + 1 + LIST
+
+
+def _flattened(arguments: Arguments, result: Any) -> int:
+    depth = arguments[1] if len(arguments) > 1 else 1
+    return _list_call(size(arguments[0]) * depth)
+
+
+def _against_itself(arguments: Arguments, result: Any) -> int:
+    """Every item of a list compared with every other: of the keys, where there are any."""
+    keys = arguments[-1]
+    texts = bool(keys) and isinstance(keys[0], str | bytes)
+    return _list_call(len(keys) ** 2 * (2.1 if texts else 2))
+
+
+def _sets(times: int) -> Price:
+    return lambda arguments, result: 1 + size(arguments[0]) * size(arguments[1]) * times
+
+
 # A named format's check is priced as a pattern of 128 characters.
 _FORMAT = 128
 _WALKS = (
@@ -148,4 +173,9 @@ PRICES: dict[str, Price] = {
     **dict.fromkeys(("_==_", "_!=_"), _compared),
     **dict.fromkeys(("_<_", "_<=_", "_>_", "_>=_"), _ordered),
     "_+_": _added,
+    **dict.fromkeys(("slice", "lists.range", "reverse"), _made),
+    "flatten": _flattened,
+    **dict.fromkeys(("sets.contains", "sets.intersects"), _sets(1)),
+    "sets.equivalent": _sets(2),
+    **dict.fromkeys(("distinct", "sort", "@sortByAssociatedKeys"), _against_itself),
 }

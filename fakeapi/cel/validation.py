@@ -17,7 +17,7 @@ from fakeapi import errors
 from fakeapi.cel import environment, eval
 from fakeapi.cel.compilation import Compiled, CompileError, expression
 from fakeapi.cel.environment import escape, kind_of
-from fakeapi.cel.library import standard
+from fakeapi.cel.library import conversions
 from fakeapi.cel.limits import OUT_OF_BUDGET, PER_OBJECT
 from fakeapi.cel.meter import Cancelled
 from fakeapi.cel.values import CelError, MapList, Optional, SetList
@@ -297,9 +297,9 @@ def _convert_text(value: str, kind: str) -> Any:
         if kind == "bytes":
             return base64.b64decode(value, validate=True)
         if kind == "duration":
-            return standard.duration(value)
+            return conversions.duration(value)
         if kind == "timestamp":
-            return standard.timestamp(value if "T" in value else f"{value}T00:00:00Z")
+            return conversions.timestamp(value if "T" in value else f"{value}T00:00:00Z")
     except (CelError, binascii.Error, ValueError):
         return value
     return value

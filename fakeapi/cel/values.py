@@ -75,13 +75,34 @@ def equal(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(k in other and equal(v, other[k]) for k, v in one.items())
     if isinstance(one, list) and isinstance(other, list):
         if isinstance(one, (SetList, MapList)) or isinstance(other, (SetList, MapList)):
-            return len(one) == len(other) and all(any(equal(a, b) for b in other) for a in one)
+            return len(one) == len(other) and _same_items(one, other)
         return len(one) == len(other) and all(map(equal, one, other))
     if isinstance(one, Optional) and isinstance(other, Optional):
         return one.present == other.present and equal(one.value, other.value)
     if is_number(one) and is_number(other):
         return bool(one == other)
     return type(one) is type(other) and bool(one == other)
+
+
+_HASHED = (str, int, float)
+
+
+def _same_items(one: list[Any], other: list[Any]) -> bool:
+    """Whether every item is in another list of as many; compared one by one only where there is no faster way."""
+    keys = getattr(one, "keys", ()) or getattr(other, "keys", ())
+    if keys:
+        found = {_key(item, keys): item for item in other if isinstance(item, dict)}
+        return all(
+            isinstance(item, dict) and _key(item, keys) in found and equal(item, found[_key(item, keys)])
+            for item in one
+        )
+    if all(type(item) in _HASHED for item in (*one, *other)):
+        return set(one) == set(other)
+    return all(any(equal(a, b) for b in other) for a in one)
+
+
+def _key(item: dict[Any, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(repr(item.get(name)) for name in names)
 
 
 def less(one: Any, other: Any) -> bool:
@@ -93,12 +114,35 @@ def less(one: Any, other: Any) -> bool:
     raise no_overload()
 
 
+def _are_numbers(one: Any, other: Any) -> bool:
+    """Whether they are numbers of one type, as arithmetic asks."""
+    return is_number(one) and is_number(other) and type_name(one) == type_name(other)
+
+
+def duration(ns: int) -> Duration:
+    """A duration that fits. CelError."""
+    if not -(2**63) <= ns < 2**63:
+        raise CelError("duration overflow")
+    return Duration(ns)
+
+
+_FIRST, _LAST = -62135596800 * 10**9, 253402300800 * 10**9 - 1
+
+
+def moment(ns: int) -> Timestamp:
+    """A time in the years 1 to 9999. CelError."""
+    if not _FIRST <= ns <= _LAST:
+        raise CelError("timestamp overflow")
+    return Timestamp(ns)
+
+
 def add(one: Any, other: Any) -> Any:
     """`+`; sets and maps merge."""
-    if is_number(one) and is_number(other):
+    if _are_numbers(one, other):
         return _fit(one + other, one)
     if isinstance(one, SetList) and isinstance(other, list):
-        return SetList([*one, *(b for b in other if not any(equal(a, b) for a in one))])
+        known = {a for a in one if type(a) in _HASHED}
+        return SetList([*one, *(b for b in other if not _among(b, one, known))])
     if isinstance(one, MapList) and isinstance(other, list):
         return _merge(one, other)
     if isinstance(one, list) and isinstance(other, list):
@@ -106,10 +150,15 @@ def add(one: Any, other: Any) -> Any:
     if type(one) is type(other) and isinstance(one, (str, bytes)):
         return one + other
     if isinstance(one, Duration) and isinstance(other, Duration):
-        return Duration(one.ns + other.ns)
+        return duration(one.ns + other.ns)
     if {type(one), type(other)} == {Timestamp, Duration}:
-        return Timestamp(one.ns + other.ns)
+        return moment(one.ns + other.ns)
     raise no_overload()
+
+
+def _among(item: Any, items: list[Any], scalars: set[Any]) -> bool:
+    """Whether an item is in a list, whose strings and numbers are known."""
+    return item in scalars if type(item) in _HASHED else any(equal(item, other) for other in items)
 
 
 def _merge(one: MapList, other: list[Any]) -> MapList:
@@ -125,25 +174,25 @@ def _merge(one: MapList, other: list[Any]) -> MapList:
 
 def subtract(one: Any, other: Any) -> Any:
     """`-`."""
-    if is_number(one) and is_number(other):
+    if _are_numbers(one, other):
         return _fit(one - other, one)
-    if isinstance(one, Timestamp) and isinstance(other, Timestamp):
-        return Duration(one.ns - other.ns)
-    if isinstance(one, (Timestamp, Duration)) and isinstance(other, Duration):
-        return type(one)(one.ns - other.ns)
+    if type(one) is type(other) and isinstance(one, (Timestamp, Duration)):
+        return duration(one.ns - other.ns)
+    if isinstance(one, Timestamp) and isinstance(other, Duration):
+        return moment(one.ns - other.ns)
     raise no_overload()
 
 
 def multiply(one: Any, other: Any) -> Any:
     """`*`."""
-    if not (is_number(one) and is_number(other)):
+    if not _are_numbers(one, other):
         raise no_overload()
     return _fit(one * other, one)
 
 
 def divide(one: Any, other: Any) -> Any:
     """`/`, towards zero for integers."""
-    if not (is_number(one) and is_number(other)):
+    if not _are_numbers(one, other):
         raise no_overload()
     if isinstance(one, float):
         return one / other if other else float("nan") if not one else float("inf") * (1 if one > 0 else -1)
@@ -154,7 +203,7 @@ def divide(one: Any, other: Any) -> Any:
 
 def remainder(one: Any, other: Any) -> Any:
     """`%`, with the sign of the dividend."""
-    if isinstance(one, float) or not (is_number(one) and is_number(other)):
+    if isinstance(one, float) or not _are_numbers(one, other):
         raise no_overload()
     if other == 0:
         raise CelError("modulus by zero")
@@ -164,8 +213,8 @@ def remainder(one: Any, other: Any) -> Any:
 def negate(value: Any) -> Any:
     """Unary `-`."""
     if isinstance(value, Duration):
-        return Duration(-value.ns)
-    if not is_number(value):
+        return duration(-value.ns)
+    if not is_number(value) or isinstance(value, UInt):
         raise no_overload()
     return _fit(-value, value)
 
@@ -195,6 +244,8 @@ def index(holder: Any, key: Any) -> Any:
             raise CelError(f"index out of bounds: {key}")
         return holder[key]
     if isinstance(holder, dict):
+        if isinstance(key, list | dict):
+            raise no_overload()
         if key not in holder:
             raise CelError(f"no such key: {key}")
         return holder[key]

@@ -11,7 +11,9 @@ from typing import Any
 
 from fakeapi.cel.library import (
     authorizer,
+    conversions,
     format,
+    formatting,
     ip,
     lists,
     ordered,
@@ -20,11 +22,27 @@ from fakeapi.cel.library import (
     semver,
     standard,
     strings,
+    times,
     urls,
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: function
-    for library in (standard, strings, regex, lists, quantity, urls, ip, format, semver, ordered, authorizer)
+    for library in (
+        standard,
+        conversions,
+        times,
+        strings,
+        formatting,
+        regex,
+        lists,
+        quantity,
+        urls,
+        ip,
+        format,
+        semver,
+        ordered,
+        authorizer,
+    )
     for name, function in library.FUNCTIONS.items()
 }

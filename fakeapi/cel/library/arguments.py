@@ -15,6 +15,13 @@ def need_text(value: Any) -> str:
     return value
 
 
+def need_list(value: Any) -> list[Any]:
+    """A list. CelError for anything else."""
+    if not isinstance(value, list):
+        raise no_overload()
+    return list(value)
+
+
 def is_valid(make: Callable[..., Any]) -> Callable[..., bool]:
     """Whether a value can be made of the arguments."""
 

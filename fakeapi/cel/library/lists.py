@@ -1,6 +1,6 @@
 """Functions of lists; indexOf and lastIndexOf are also those of texts.
 
-Stands for apiserver's pkg/cel/library/lists.go and cel-go's sets extension.
+Stands for apiserver's pkg/cel/library/lists.go and cel-go's extensions lists (version 3) and sets.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from fakeapi.cel import values
-from fakeapi.cel.library.arguments import need_text
-from fakeapi.cel.values import CelError, equal, less
+from fakeapi.cel.library.arguments import need_list, need_text
+from fakeapi.cel.limits import PER_CALL
+from fakeapi.cel.values import CelError, Duration, Optional, Timestamp, equal, less, no_overload
 
 
 def _index_of(value: Any, part: Any, start: int = 0) -> int:
@@ -59,7 +60,71 @@ def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[[list[An
 
 
 def _includes(one: list[Any], other: list[Any]) -> bool:
-    return all(any(equal(a, b) for a in one) for b in other)
+    return _too_many(one, other) or all(any(equal(a, b) for a in one) for b in other)
+
+
+def _intersects(one: list[Any], other: list[Any]) -> bool:
+    return _too_many(one, other) or any(equal(a, b) for a in one for b in other)
+
+
+def _too_many(one: list[Any], other: list[Any]) -> bool:
+    """Whether comparing all items costs more than any expression may: the result is nobody's, since paying ends it."""
+    return len(need_list(one)) * len(need_list(other)) > PER_CALL
+
+
+def _slice(value: Any, start: int, end: int) -> list[Any]:
+    asked = f"cannot slice({start}, {end}),"
+    if start < 0 or end < 0:
+        raise CelError(f"{asked} negative indexes not supported")
+    if start > end:
+        raise CelError(f"{asked} start index must be less than or equal to end index")
+    items = need_list(value)
+    if len(items) < end:
+        raise CelError(f"{asked} list is length {len(items)}")
+    return items[start:end]
+
+
+def _flatten(value: Any, depth: int = 1) -> list[Any]:
+    if depth < 0:
+        raise CelError("level must be non-negative")
+    made: list[Any] = []
+    for item in need_list(value):
+        made += _flatten(item, depth - 1) if isinstance(item, list) and depth else [item]
+    return made
+
+
+def _sort(value: Any, by: Any = None) -> list[Any]:
+    """In the order of the values, or of another list of as many."""
+    keys = need_list(value if by is None else by)
+    if keys and not (values.is_number(keys[0]) or isinstance(keys[0], str | bytes | bool | Timestamp | Duration)):
+        raise CelError("list elements must be comparable")
+    if len({values.type_name(key) for key in keys}) > 1:
+        raise CelError("list elements must have the same type")
+    return [value[index] for index in sorted(range(len(keys)), key=keys.__getitem__)]
+
+
+def _distinct(value: Any) -> list[Any]:
+    if _too_many(value, value):
+        return need_list(value)
+    made: list[Any] = []
+    for item in value:
+        if not any(equal(item, other) for other in made):
+            made.append(item)
+    return made
+
+
+def _range(end: Any) -> list[int]:
+    if not isinstance(end, int):
+        raise no_overload()
+    return list(range(min(end, PER_CALL + 1)))  # no expression can pay for more
+
+
+def _unwrap(value: Any) -> list[Any]:
+    items = need_list(value)
+    for item in items:
+        if not isinstance(item, Optional):
+            raise CelError("value is not optional")
+    return [item.value for item in items if item.present]
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -71,5 +136,16 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": _extreme("max", lambda a, b: less(b, a)),
     "sets.contains": _includes,
     "sets.equivalent": lambda a, b: _includes(a, b) and _includes(b, a),
-    "sets.intersects": lambda a, b: any(equal(x, y) for x in a for y in b),
+    "sets.intersects": _intersects,
+    "slice": _slice,
+    "flatten": _flatten,
+    "sort": _sort,
+    "@sortByAssociatedKeys": _sort,
+    "distinct": _distinct,
+    "reverse": lambda v: need_list(v)[::-1],
+    "lists.range": _range,
+    "first": lambda v: Optional(v[0], True) if need_list(v) else Optional(),
+    "last": lambda v: Optional(v[-1], True) if need_list(v) else Optional(),
+    "optional.unwrap": _unwrap,
+    "unwrapOpt": _unwrap,
 }

@@ -5,16 +5,12 @@ Stands for cel-go's strings extension and apiserver's pkg/cel/library/jsonpatch.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-from fakeapi.cel import values
 from fakeapi.cel.library.arguments import need_text
-from fakeapi.cel.library.standard import text_of, to_bytes
 from fakeapi.cel.values import CelError, no_overload
 from fakeapi.gofmt import go_quote
-from fakeapi.patterns import lazy
 
 
 def _contains(value: Any, part: Any) -> bool:
@@ -65,56 +61,6 @@ def _ascii(change: Callable[[str], str]) -> Callable[[Any], str]:
     return lambda value: "".join(change(ch) if ch.isascii() else ch for ch in need_text(value))
 
 
-_VERB = lazy(r"%(?:\.(\d+))?([%sdfebxXo])")
-
-
-def _format(value: Any, arguments: list[Any]) -> str:
-    left = list(arguments)
-
-    def one(match: re.Match[str]) -> str:
-        precision, verb = match.groups()
-        if verb == "%":
-            return "%"
-        if not left:
-            raise CelError(f"error during formatting: index {len(arguments)} out of range")
-        return _formatted(left.pop(0), verb, int(precision) if precision else 6)
-
-    return _VERB.sub(one, need_text(value))
-
-
-def _formatted(value: Any, verb: str, precision: int) -> str:
-    if verb == "s":
-        return _shown(value)
-    if verb in "fe":
-        return f"{float(value):.{precision}{verb}}"
-    if verb == "d":
-        if isinstance(value, float):
-            return text_of(value)
-        if not values.is_number(value):
-            raise CelError(
-                "error during formatting: decimal clause can only be used on integers, was given "
-                + values.type_name(value)
-            )
-        return str(int(value))
-    if verb in "xX":
-        if isinstance(value, (str, bytes)):
-            text = (to_bytes(value)).hex()
-        else:
-            text = f"{value:x}"
-        return text.upper() if verb == "X" else text
-    return f"{int(value):{'b' if verb == 'b' else 'o'}}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_shown(value[k])}" for k in sorted(value, key=str)) + "}"
-    if value is None:
-        return "null"
-    return text_of(value)
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "startsWith": lambda v, p: need_text(v).startswith(need_text(p)),
     "endsWith": lambda v, p: need_text(v).endswith(need_text(p)),
@@ -125,10 +71,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "replace": _replace,
     "join": _join,
     "trim": lambda v: need_text(v).strip(),
-    "reverse": lambda v: v[::-1],
     "lowerAscii": _ascii(str.lower),
     "upperAscii": _ascii(str.upper),
-    "format": _format,
     "strings.quote": lambda v: go_quote(need_text(v)),
     "jsonpatch.escapeKey": lambda v: need_text(v).replace("~", "~0").replace("/", "~1"),
 }
