@@ -105,6 +105,7 @@ class _Sink:
                 log.exception("event not recorded")
             finally:
                 self._busy = False
+            await self._clock.sleep(0)  # else a long queue would let nobody else work
 
     async def stop(self) -> None:
         if self._task is not None:

@@ -44,6 +44,8 @@ class Heartbeats:
                     seconds = await self._send(name, what)
                     if seconds is not None and epoch == self._epochs.get(name, 0):
                         self.plan(name, what, seconds)
+                    # A server in this process answers without a pause: nodes that are late would let nobody else work.
+                    await self._clock.sleep(0)
                 continue
             self._more.clear()
             timer = self._clock.call_later(self._due[0][0] - now, self._more.set) if self._due else None

@@ -260,6 +260,7 @@ class HollowNodes:
                 await self._look(uid)
             finally:
                 self._queue.done(uid)
+            await self._clock.sleep(0)  # else a long queue would let nobody else work
 
     async def _look(self, uid: str) -> None:
         worker = self.workers.get(uid)
