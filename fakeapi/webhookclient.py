@@ -2,16 +2,19 @@
 failed.
 
 Stands for apiserver's pkg/util/webhook and client-go's REST client as far as webhooks use them. A Service is dialled at
-its endpoints (an ExternalName at that name), under the name `<service>.<namespace>.svc`. Leaves out proxies and pooled
+its endpoints (an ExternalName at that name), under the name `<service>.<namespace>.svc`; Pods are reached through their
+kubelets, since nothing here leads to a Pod's address. Leaves out proxies and pooled
 connections: each call is a connection of its own.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import os
 import ssl
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,8 @@ import orjson
 
 from fakeapi import errors
 from fakeapi.gofmt import go_quote
+from fakeapi.kubelets import Kubelet, Unreachable, dial_pod, kubelet_of
+from fakeapi.relay import relayed
 
 if TYPE_CHECKING:
     from fakeapi.admission.base import Reader
@@ -39,6 +44,7 @@ class Target:
     url: str
     host: str
     dial: tuple[str, int] | None = None
+    pod: tuple[Kubelet, str, str] | None = None  # whose address it is: kubelet, namespace, name
 
 
 async def target_of(client_config: Obj, reader: Reader) -> Target:
@@ -55,13 +61,25 @@ async def target_of(client_config: Obj, reader: Reader) -> Target:
     found = await reader.get("", "services", namespace, name)
     if found is None:
         raise WebhookError(f"service {go_quote(name)} not found")
-    return Target(url, host, await _address(found, port, reader))
+    dial, pod = await _address(found, port, reader)
+    return Target(url, host, dial, await _pod(pod, reader))
 
 
-async def _address(service: Obj, port: int, reader: Reader) -> tuple[str, int]:
+async def _pod(ref: Obj, reader: Reader) -> tuple[Kubelet, str, str] | None:
+    """The kubelet of an endpoint's Pod, and the Pod; None for other endpoints."""
+    if ref.get("kind") != "Pod":
+        return None
+    namespace, name = ref.get("namespace", ""), ref.get("name", "")
+    pod = await reader.get("", "pods", namespace, name)
+    node = await reader.get("", "nodes", "", ((pod or {}).get("spec") or {}).get("nodeName", "")) if pod else None
+    return (kubelet_of(node), namespace, name) if node is not None else None
+
+
+async def _address(service: Obj, port: int, reader: Reader) -> tuple[tuple[str, int], Obj]:
+    """Address and port, and what is there."""
     spec, name = service.get("spec") or {}, service["metadata"]["name"]
     if spec.get("type") == "ExternalName":
-        return spec.get("externalName", ""), port
+        return (spec.get("externalName", ""), port), {}
     wanted = next((p for p in spec.get("ports") or () if p.get("port") == port), None)
     if wanted is None:
         raise WebhookError(f"no service port {port} found for service {go_quote(name)}")
@@ -70,7 +88,7 @@ async def _address(service: Obj, port: int, reader: Reader) -> tuple[str, int]:
         ports = [p["port"] for p in subset.get("ports") or () if p.get("name", "") == wanted.get("name", "")]
         for address in subset.get("addresses") or ():
             if ports:
-                return address["ip"], ports[0]
+                return (address["ip"], ports[0]), address.get("targetRef") or {}
     raise WebhookError(f"no endpoints available for service {go_quote(name)}")
 
 
@@ -99,20 +117,37 @@ async def _send(target: Target, url: str, body: bytes, bundle: str | None, secon
         "User-Agent": "kube-apiserver-admission",
     }
     host = url.split("://", 1)[1].split("/", 1)[0]
-    dialled = url
-    if target.dial is not None:
-        address, port = target.dial
-        dialled = url.replace(host, f"[{address}]:{port}" if ":" in address else f"{address}:{port}", 1)
     try:
         timeout = aiohttp.ClientTimeout(total=seconds)
         connector = aiohttp.TCPConnector(ssl=_tls(bundle), force_close=True)
         async with (
+            _dialled(target) as place,
             aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            session.post(dialled, data=body, headers={**headers, "Host": host}, server_hostname=target.host) as answer,
+            session.post(
+                url.replace(host, place or host, 1),
+                data=body,
+                headers={**headers, "Host": host},
+                server_hostname=target.host,
+            ) as answer,
         ):
             return answer.status, await answer.content.read(_MAX_ANSWER)
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, Unreachable) as error:
         raise WebhookError(f"Post {go_quote(url)}: {go_text(error)}") from None
+
+
+@contextlib.asynccontextmanager
+async def _dialled(target: Target) -> AsyncIterator[str]:
+    """Host and port to dial, "" for the URL's own. Unreachable."""
+    if target.dial is None:
+        yield ""
+        return
+    address, port = target.dial
+    if target.pod is None:
+        yield f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        return
+    kubelet, namespace, name = target.pod
+    async with relayed(lambda: dial_pod(kubelet, namespace, name, port, address)) as local:
+        yield f"127.0.0.1:{local}"
 
 
 def _tls(bundle: str | None) -> ssl.SSLContext:

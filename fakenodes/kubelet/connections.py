@@ -20,7 +20,7 @@ from fakeapi.streaming.upgrade import STREAM_PROTOCOL, TAKE
 from fakenodes.kubelet import insides, logs, streaming
 from fakenodes.kubelet.podstate import Container
 from fakenodes.kubelet.podworker import PodWorker
-from fakenodes.kubelet.runtime import execution, http
+from fakenodes.kubelet.runtime import execution, http, tls
 from fakenodes.kubelet.runtime.machine import Files, Machine
 from fakenodes.kubelet.runtime.machine import Streams as Terminal
 from fakenodes.kubelet.runtime.script import SHELLS
@@ -126,8 +126,7 @@ class Connections:
         return _exit_status(argv, code)
 
     async def _machine(self, worker: PodWorker, container: Container, tty: bool) -> Machine:
-        base, directories = await insides.files(worker, container.spec)
-        base |= {path: text.encode() for path, text in container.script.files.items()}
+        base, directories = await self._contents(worker, container)
         files = self._files.setdefault(container.id, Files(base))
         if len(self._files) > REMEMBERED:
             del self._files[next(iter(self._files))]
@@ -136,6 +135,12 @@ class Connections:
         variables = await insides.environment(worker, container.spec, tty=tty)
         home = container.spec.get("workingDir") or "/"
         return Machine(container.script, files, variables, variables["HOSTNAME"], self._clock, home)
+
+    @staticmethod
+    async def _contents(worker: PodWorker, container: Container) -> tuple[dict[str, bytes], set[str]]:
+        """The files and directories that the container came with."""
+        found, directories = await insides.files(worker, container.spec)
+        return found | {path: text.encode() for path, text in container.script.files.items()}, directories
 
     # -- attach
 
@@ -189,7 +194,9 @@ class Connections:
                     f"127.0.0.1:{port}: connect: connection refused"
                 )
             assert worker.pod is not None
-            await http.answer(container.script.serve or http.default(worker.pod, container), port, reader, write)
+            files, _ = await self._contents(worker, container)
+            read, put = await tls.accept(lambda: reader.read(65536), write, tls.mounted(files))
+            await http.answer(container.script.serve or http.default(worker.pod, container), port, read, put)
 
         await streaming.forward(headers, request.scope[TAKE], ports, serve)
 

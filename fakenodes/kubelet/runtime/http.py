@@ -7,7 +7,7 @@ known for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import h11
@@ -16,9 +16,9 @@ import orjson
 from fakenodes.kubelet.podstate import Container, Pod
 from fakenodes.kubelet.runtime.imagenames import full_name
 from fakenodes.kubelet.runtime.script import HttpRequest, Serve
+from fakenodes.kubelet.runtime.tls import Read, Write
 
 KNOWN_PORTS = {"nginx": 80, "httpd": 80, "caddy": 80}
-Write = Callable[[bytes], Awaitable[None]]
 
 
 def listener(pod: Pod, port: int) -> Container | None:
@@ -55,12 +55,12 @@ async def ask(serve: Serve, request: HttpRequest) -> None:
     await _answered(serve, request)
 
 
-async def answer(serve: Serve, port: int, reader: asyncio.StreamReader, write: Write) -> None:
+async def answer(serve: Serve, port: int, read: Read, write: Write) -> None:
     """Answer the requests on one connection until it ends."""
     connection = h11.Connection(h11.SERVER)
     while True:
         try:
-            request = await _request(connection, reader, port)
+            request = await _request(connection, read, port)
         except h11.RemoteProtocolError:
             return
         if request is None:
@@ -77,13 +77,13 @@ async def answer(serve: Serve, port: int, reader: asyncio.StreamReader, write: W
         connection.start_next_cycle()
 
 
-async def _request(connection: h11.Connection, reader: asyncio.StreamReader, port: int) -> HttpRequest | None:
+async def _request(connection: h11.Connection, read: Read, port: int) -> HttpRequest | None:
     head: h11.Request | None = None
     body = b""
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(65536))
+            connection.receive_data(await read())
         elif isinstance(event, h11.Request):
             head = event
         elif isinstance(event, h11.Data):
