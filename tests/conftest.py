@@ -14,7 +14,6 @@ ADVICE = {
         "get 1.28 or newer: https://kubernetes.io/docs/tasks/tools/ (Debian 13: apt-get install kubernetes-client)"
     ),
     "etcd": "get it: apt-get install etcd-server",
-    "helm": "get it: .venv/bin/python scripts/helm.py",
 }
 
 
@@ -23,7 +22,8 @@ def program(name: str) -> str:
     beside = str(Path(sys.executable).parent)
     path = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), beside)))
     if path is None:
-        complaint = f"no {name} on this machine; {ADVICE[name]}"
+        advice = ADVICE.get(name, f"get it: .venv/bin/python scripts/clients.py {name}")
+        complaint = f"no {name} on this machine; {advice}"
         if os.environ.get("CI"):
             pytest.fail(complaint)
         pytest.skip(complaint)
