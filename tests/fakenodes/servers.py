@@ -86,6 +86,9 @@ class ManualClock:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
         done = asyncio.Event()
         self.call_later(seconds, done.set)
         await done.wait()
