@@ -17,20 +17,21 @@ from starlette.types import Receive, Scope, Send
 
 from fakeapi.clock import Clock
 from fakeapi.streaming.upgrade import STREAM_PROTOCOL, TAKE
-from fakenodes.kubelet import insides, logs, streaming
+from fakenodes.kubelet import forwarding, insides, logs, streaming
 from fakenodes.kubelet.podstate import Container
 from fakenodes.kubelet.podworker import PodWorker
 from fakenodes.kubelet.runtime import execution, http, tls
 from fakenodes.kubelet.runtime.machine import Files, Machine
 from fakenodes.kubelet.runtime.machine import Streams as Terminal
 from fakenodes.kubelet.runtime.script import SHELLS
-from fakenodes.kubelet.streaming import Refused, Session, Wanted
+from fakenodes.kubelet.streaming import Session, Wanted
+from fakenodes.kubelet.upgrades import Refused, check
 
 Obj = dict[str, Any]
 Find = Callable[[str, str], PodWorker | None]
 
 LOOK_SECONDS = 0.1  # between looks at what an attached container has written
-REMEMBERED = 1000  # containers whose written files are kept; the oldest are forgotten first
+REMEMBERED = 1000  # containers and volumes whose written files are kept; the oldest are forgotten first
 SUCCESS: Obj = {"status": "Success"}
 
 
@@ -60,6 +61,7 @@ class Connections:
         self._find = find
         self._changed = changed
         self._files: dict[str, Files] = {}
+        self._volumes: dict[tuple[str, str], dict[str, bytes]] = {}  # written to emptyDirs, by pod and volume
 
     # -- who is asked
 
@@ -91,7 +93,7 @@ class Connections:
 
     async def exec(self, request: Request, headers: Mapping[str, str]) -> None:
         """GET or POST /exec/{namespace}/{pod}/{container}?command=..."""
-        streaming.check(headers)
+        check(headers)
         wanted = self._wanted(request)
         argv = request.query_params.getlist("command")
         try:
@@ -132,9 +134,23 @@ class Connections:
             del self._files[next(iter(self._files))]
         files.base = base
         files.directories |= directories
+        files.shared = self._shared(worker, container)
         variables = await insides.environment(worker, container.spec, tty=tty)
         home = container.spec.get("workingDir") or "/"
         return Machine(container.script, files, variables, variables["HOSTNAME"], self._clock, home)
+
+    def _shared(self, worker: PodWorker, container: Container) -> dict[str, dict[str, bytes]]:
+        """What is in the pod's emptyDirs, by where the container mounts them."""
+        assert worker.obj is not None
+        empty = {v["name"] for v in worker.obj["spec"].get("volumes") or () if "emptyDir" in v}
+        found = {}
+        for mount in container.spec.get("volumeMounts") or ():
+            if mount["name"] in empty and not mount.get("subPath"):
+                volume = self._volumes.setdefault((worker.uid, mount["name"]), {})
+                found[mount["mountPath"].rstrip("/")] = volume
+        while len(self._volumes) > REMEMBERED:
+            del self._volumes[next(iter(self._volumes))]
+        return found
 
     @staticmethod
     async def _contents(worker: PodWorker, container: Container) -> tuple[dict[str, bytes], set[str]]:
@@ -146,7 +162,7 @@ class Connections:
 
     async def attach(self, request: Request, headers: Mapping[str, str]) -> None:
         """GET or POST /attach/{namespace}/{pod}/{container}"""
-        streaming.check(headers)
+        check(headers)
         wanted = self._wanted(request)
         worker, container = self._container(request)
         session = await self._session(request, headers, wanted)
@@ -185,7 +201,7 @@ class Connections:
                     raise Refused(400, f'unable to parse "{part}" as a port')
                 ports.append(int(part))
 
-        async def serve(port: int, reader: asyncio.StreamReader, write: streaming.Write) -> None:
+        async def serve(port: int, reader: asyncio.StreamReader, write: forwarding.Write) -> None:
             container = http.listener(worker.pod, port) if worker.pod is not None else None
             if container is None:
                 raise ConnectionRefusedError(
@@ -198,7 +214,7 @@ class Connections:
             read, put = await tls.accept(lambda: reader.read(65536), write, tls.mounted(files))
             await http.answer(container.script.serve or http.default(worker.pod, container), port, read, put)
 
-        await streaming.forward(headers, request.scope[TAKE], ports, serve)
+        await forwarding.forward(headers, request.scope[TAKE], ports, serve)
 
 
 async def _while_connected(session: Session, wanted: Wanted, work: Callable[[Terminal], Awaitable[Obj]]) -> None:

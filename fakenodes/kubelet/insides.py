@@ -1,8 +1,8 @@
 """What a container finds when somebody looks inside: its environment and its mounted files.
 
 Stands for the kubelet's makeEnvironmentVariables and its volume plugins, as far as they can be seen from exec.
-ConfigMaps, Secrets and tokens are asked for when somebody looks, as the pod's own kubelet. Containers do not see each
-other's writes.
+ConfigMaps, Secrets and tokens are asked for when somebody looks, as the pod's own kubelet. What
+commands write is kept by connections.py; only emptyDirs are shared by a pod's containers.
 """
 
 from __future__ import annotations

@@ -113,6 +113,24 @@ def test_cp_in_and_out(kubectl: Kubectl, pod: str, tmp_path: Path) -> None:
     assert (tmp_path / "back" / "below" / "file").read_bytes() == bytes(range(256)) * 1000
 
 
+def test_an_empty_dir_is_shared_by_the_containers_of_a_pod(kubectl: Kubectl) -> None:
+    mounts = {"writer": "/out", "reader": "/in/deep"}
+    containers = [
+        {"name": name, "image": "app:1", "volumeMounts": [{"name": "v", "mountPath": path}]}
+        for name, path in mounts.items()
+    ]
+    spec = {"containers": containers, "volumes": [{"name": "v", "emptyDir": {}}], "terminationGracePeriodSeconds": 0}
+    obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pair"}, "spec": spec}
+    kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+    kubectl("wait", "--for=condition=Ready", "pod/pair", "--timeout=20s")
+    kubectl("exec", "pair", "-c", "writer", "--", "sh", "-c", "echo shared > /out/file; echo own > /tmp/file")
+    assert kubectl("exec", "pair", "-c", "reader", "--", "cat", "/in/deep/file").stdout == "shared\n"
+    assert kubectl("exec", "pair", "-c", "reader", "--", "ls", "/in/deep").stdout == "file\n"
+    kubectl("exec", "pair", "-c", "reader", "--", "cat", "/tmp/file", status=1)
+    kubectl("exec", "pair", "-c", "reader", "--", "rm", "/in/deep/file")
+    assert kubectl("exec", "pair", "-c", "writer", "--", "ls", "/out").stdout == ""
+
+
 def test_run_attaches_to_a_shell(kubectl: Kubectl) -> None:
     arguments = ("run", "-i", "--rm", "--restart=Never", "--image=busybox", "shell", "--", "sh")
     result = kubectl(*arguments, stdin="echo typed; exit 3\n", status=3)

@@ -12,29 +12,50 @@ from fakenodes.kubelet.runtime.script import Script
 
 @dataclass(slots=True)
 class Files:
-    """A container's files: what it came with, and what was written since (None: removed). Paths are absolute."""
+    """A container's files: what it came with, and what was written since (None: removed). Paths are absolute.
+
+    shared: by mount path, what has been written to volumes that other containers see too.
+    """
 
     base: Mapping[str, bytes]
     written: dict[str, bytes | None] = field(default_factory=dict)
+    shared: dict[str, dict[str, bytes]] = field(default_factory=dict)
     directories: set[str] = field(default_factory=lambda: {"/", "/tmp", "/root", "/etc", "/home", "/var"})
 
     def read(self, path: str) -> bytes | None:
         """A file's content, None where there is none."""
+        volume, rest = self._volume(path)
+        if volume is not None:
+            return volume.get(rest)
         return self.written[path] if path in self.written else self.base.get(path)
 
     def write(self, path: str, data: bytes) -> None:
         """Make or replace a file."""
-        self.written[path] = data
+        volume, rest = self._volume(path)
+        if volume is not None:
+            volume[rest] = data
+        else:
+            self.written[path] = data
 
     def remove(self, path: str) -> None:
         """Remove a file, or a directory with all below it."""
         for name in self.below(path):
-            self.written[name] = None
+            volume, rest = self._volume(name)
+            if volume is not None:
+                del volume[rest]
+            else:
+                self.written[name] = None
         self.directories -= {d for d in self.directories if d == path or d.startswith(path + "/")}
 
     def names(self) -> list[str]:
         """Every file."""
-        return sorted(n for n in {*self.base, *self.written} if self.read(n) is not None)
+        own = {n for n in {*self.base, *self.written} if self.read(n) is not None}
+        return sorted(own | {f"{mount}/{rest}" for mount, volume in self.shared.items() for rest in volume})
+
+    def _volume(self, path: str) -> tuple[dict[str, bytes] | None, str]:
+        """The shared volume that the path leads into, and the path in it."""
+        found = max((m for m in self.shared if path.startswith(f"{m}/")), key=len, default=None)
+        return (None, path) if found is None else (self.shared[found], path[len(found) + 1 :])
 
     def below(self, path: str) -> list[str]:
         """The file itself, or all files in that directory."""
