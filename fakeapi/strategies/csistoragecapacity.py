@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fakeapi.errors import FieldError
 from fakeapi.names import check, check_immutable, check_label_selector, name_is_dns_subdomain
+from fakeapi.strategies import nodelabels
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.limits import check_amount
 
@@ -24,5 +25,9 @@ def _validate_update(new: Obj, old: Obj, ctx: Context) -> list[FieldError]:
 
 
 STRATEGY = Strategy(
-    validate=_validate, validate_update=_validate_update, name=name_is_dns_subdomain, unconditional_update=False
+    validate=_validate,
+    validate_update=_validate_update,
+    warnings=lambda new, old, ctx: nodelabels.of_label_selector("nodeTopology", new.get("nodeTopology")),
+    name=name_is_dns_subdomain,
+    unconditional_update=False,
 )

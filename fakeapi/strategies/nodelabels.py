@@ -32,3 +32,16 @@ def of_terms(at: str, terms: list[Obj]) -> list[str]:
         for j, e in enumerate(term.get("matchExpressions") or ())
         if e.get("key") in DEPRECATED
     ]
+
+
+def of_label_selector(at: str, selector: Obj | None) -> list[str]:
+    """A label selector: expressions by their keys, then plain labels."""
+    given = selector or {}
+    found = [
+        f"{at}.matchExpressions[{i}].key: {e['key']} is {DEPRECATED[e['key']]}"
+        for i, e in enumerate(given.get("matchExpressions") or ())
+        if e.get("key") in DEPRECATED
+    ]
+    return found + [
+        f"{at}.matchLabels.{k}: {DEPRECATED[k]}" for k in sorted(given.get("matchLabels") or ()) if k in DEPRECATED
+    ]

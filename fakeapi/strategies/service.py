@@ -383,14 +383,21 @@ def _warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
     found: list[str] = []
     if _HINTS in (new["metadata"].get("annotations") or {}):
         found.append(f"annotation {_HINTS} is deprecated, please use {_MODE} instead")
+    headless, external = is_headless(spec) and spec.get("type") == "ClusterIP", spec.get("externalIPs") or ()
     if not is_headless(spec):
         for i, ip in enumerate(spec.get("clusterIPs") or ()):
             found += ip_warnings(f"spec.clusterIPs[{i}]", ip)
-    if spec.get("externalIPs"):
-        if not (old and old["spec"].get("externalIPs")):
-            found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
-        for i, ip in enumerate(spec["externalIPs"]):
-            found += ip_warnings(f"spec.externalIPs[{i}]", ip)
+    if headless:
+        ignored = (
+            ("loadBalancerIP", spec.get("loadBalancerIP")),
+            ("externalIPs", external),
+            ("SessionAffinity", spec.get("sessionAffinity") != "None"),
+        )
+        found += [f"spec.{field} is ignored for headless services" for field, given in ignored if given]
+    for i, ip in enumerate(external):
+        found += ip_warnings(f"spec.externalIPs[{i}]", ip)
+    if external and not headless and spec.get("type") != "ExternalName":
+        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
     if spec.get("loadBalancerIP"):
         found += ip_warnings("spec.loadBalancerIP", spec["loadBalancerIP"])
     for i, cidr in enumerate(spec.get("loadBalancerSourceRanges") or ()):
@@ -399,6 +406,8 @@ def _warnings(new: Obj, old: Obj | None, ctx: Context) -> list[str]:
         found.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
     if spec.get("type") != "ExternalName" and spec.get("externalName"):
         found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    if spec.get("trafficDistribution") == "PreferClose":
+        found.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
     return found
 
 

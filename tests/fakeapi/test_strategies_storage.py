@@ -14,6 +14,7 @@ from fakeapi.strategies import (
     persistentvolume,
     persistentvolumeclaim,
     resourcequota,
+    service,
     servicecidr,
     storageclass,
     volumeattachment,
@@ -288,3 +289,49 @@ def test_a_changed_reason_of_an_event_is_told_twice():
     old, new = (made(event, fields | {"involvedObject": {"namespace": "n"}, "reason": r}) for r in ("r", "s"))
     told = [str(e) for e in event.STRATEGY.validate_update(new, old, ctx)]
     assert told == [f'reason: Invalid value: "s": {IMMUTABLE}'] * 2
+
+
+DEPRECATED = "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"type": "ClusterIP", "sessionAffinity": "None", "externalIPs": ["1.2.3.4"]}, [DEPRECATED]),
+        (
+            {
+                "type": "ClusterIP",
+                "clusterIPs": ["None"],
+                "sessionAffinity": "ClientIP",
+                "externalIPs": ["1.2.3.4"],
+                "loadBalancerIP": "1.2.3.4",
+            },
+            [
+                f"spec.{f} is ignored for headless services"
+                for f in ("loadBalancerIP", "externalIPs", "SessionAffinity")
+            ],
+        ),
+        (
+            {"type": "ExternalName", "sessionAffinity": "None", "externalIPs": ["1.2.3.4"]},
+            ['spec.externalIPs is ignored when spec.type is "ExternalName"'],
+        ),
+        (
+            {"type": "ClusterIP", "sessionAffinity": "None", "trafficDistribution": "PreferClose"},
+            ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'],
+        ),
+    ],
+)
+def test_warnings_of_services(spec, told):
+    assert service.STRATEGY.warnings({"metadata": {"name": "x"}, "spec": spec}, None, CTX) == told
+
+
+def test_warnings_of_capacities():
+    topology = {
+        "matchLabels": {"beta.kubernetes.io/os": "linux"},
+        "matchExpressions": [{"key": "beta.kubernetes.io/arch", "operator": "Exists"}],
+    }
+    assert csistoragecapacity.STRATEGY.warnings({"nodeTopology": topology}, None, CTX) == [
+        "nodeTopology.matchExpressions[0].key: beta.kubernetes.io/arch is deprecated since v1.14; "
+        'use "kubernetes.io/arch" instead',
+        'nodeTopology.matchLabels.beta.kubernetes.io/os: deprecated since v1.14; use "kubernetes.io/os" instead',
+    ]
