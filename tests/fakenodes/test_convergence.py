@@ -1,11 +1,13 @@
-"""The controllers on a running server whose answers fail and get lost, and that die on the way: the end is the same."""
+"""The controllers on a running server whose answers fail and get lost, whose watches stutter, lag and break, and that
+die on the way: the end is the same.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -27,13 +29,19 @@ TEMPLATE = {
     "spec": {"terminationGracePeriodSeconds": 0, "containers": [{"name": "c", "image": "nginx:1"}]},
 }
 CONFLICT = b'{"kind":"Status","status":"Failure","code":409,"reason":"Conflict","message":"injected"}'
+EXPIRED = b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"injected"}}\n'
 BROKEN = b'{"kind":"Status","status":"Failure","code":500,"reason":"InternalError","message":"injected"}'
 
 
 def faulty(inner: InProcessClient, rng: random.Random, share: float) -> Client:
-    """The client with a share of its writes refused, broken, or done without anybody hearing of it."""
+    """The client with a share of its writes refused, broken, or done without anybody hearing of it, and with watches
+    that are shaken.
+    """
 
     async def handle(method: str, target: str, headers: Any, body: bytes) -> Reply:
+        if "watch=1" in target:
+            reply = await inner._handler(method, target, headers, body)
+            return reply if isinstance(reply.body, bytes) else Answer(200, {}, shaken(reply.body, rng, share))
         if method == "GET" or "/events" in target or rng.random() >= share:
             return await inner._handler(method, target, headers, body)
         kind = rng.choice(("conflict", "broken", "lost"))
@@ -43,6 +51,28 @@ def faulty(inner: InProcessClient, rng: random.Random, share: float) -> Client:
         return Answer(409 if kind == "conflict" else 500, {}, CONFLICT if kind == "conflict" else BROKEN)
 
     return InProcessClient(handle, "tester/v1")
+
+
+async def shaken(stream: AsyncIterator[bytes], rng: random.Random, share: float) -> AsyncIterator[bytes]:
+    """The events of a watch, a share of them twice, late, or lost with all that follow: then the watch ends, well or
+    with the news that it must begin anew.
+    """
+    async for piece in stream:
+        for line in piece.splitlines(keepends=True):
+            if rng.random() >= share:
+                yield line
+                continue
+            kind = rng.choice(("twice", "late", "lost", "expired"))
+            if kind == "late":
+                await RealClock().sleep(0.02)
+            if kind in ("twice", "late"):
+                yield line
+            if kind == "twice":
+                yield line
+            if kind == "expired":
+                yield EXPIRED
+            if kind in ("lost", "expired"):
+                return
 
 
 async def until(check: Any, seconds: float = 20.0) -> None:
