@@ -200,4 +200,4 @@ class GarbageMachine(RuleBasedStateMachine):
 
 
 TestGarbage = GarbageMachine.TestCase
-TestGarbage.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
+TestGarbage.settings = settings(max_examples=6, stateful_step_count=25, deadline=None)

@@ -177,4 +177,4 @@ class QuotaMachine(RuleBasedStateMachine):
 
 
 TestQuota = QuotaMachine.TestCase
-TestQuota.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
+TestQuota.settings = settings(max_examples=6, stateful_step_count=25, deadline=None)
