@@ -30,13 +30,15 @@ ABSENT_OWNERS = 500
 
 @dataclass(slots=True)
 class Graph:
-    """The resources that are followed, by their part of an item's key; by owner uid, the keys of the dependents; and
-    the latest owners that are gone: identities that were seen to go, coordinates that the server knew nothing of.
+    """The resources that are followed, by their part of an item's key; by owner uid, the keys of the dependents; by
+    uid, the keys of what waits for its dependents to go; and the latest owners that are gone: identities that were seen
+    to go, coordinates that the server knew nothing of.
     """
 
     resources: Resources = field(default_factory=lambda: Resources((), (), ()))
     followed: dict[str, Resource] = field(default_factory=dict)
     dependents: dict[str, dict[str, None]] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
     absent: OrderedDict[str, None] = field(default_factory=OrderedDict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = False
@@ -188,6 +190,13 @@ def _connect(shared: Shared, graph: Graph, gvr: GVR, informer: Informer) -> None
         for key in graph.dependents.get(uid, ()):
             queue.add(key)
 
+    def enqueue_waiting(owners: list[Obj]) -> None:
+        """An owner that waits for its dependents looks again when one of them changes, wherever it lives."""
+        for reference in owners:
+            waiting = graph.waiting.get(reference["uid"])
+            if waiting is not None:
+                queue.add(waiting)
+
     def changed(old: Obj | None, new: Obj | None) -> None:
         before, after = references(old), references(new)
         obj = new or old
@@ -196,10 +205,13 @@ def _connect(shared: Shared, graph: Graph, gvr: GVR, informer: Informer) -> None
         if before != after or new is None:
             _relink(graph, key, before, after if new is not None else [])
             if graph.ready:
-                for reference in before:
-                    _enqueue_waiting_owner(shared, graph, obj, reference)
+                enqueue_waiting(before)
                 if new is not None and after:
                     queue.add(key)
+        if going_foreground(new):
+            graph.waiting[uid] = key
+        else:
+            graph.waiting.pop(uid, None)
         if old is None:
             graph.absent.pop(identity(obj["metadata"].get("namespace", ""), uid), None)
         if new is None:
@@ -214,8 +226,7 @@ def _connect(shared: Shared, graph: Graph, gvr: GVR, informer: Informer) -> None
             elif ORPHAN in finalizers(new):
                 queue.add(key)
             if old is not None and not old["metadata"].get("deletionTimestamp"):
-                for reference in after:
-                    _enqueue_waiting_owner(shared, graph, obj, reference)
+                enqueue_waiting(after)
 
     informer.add_handler(lambda new: changed(None, new), changed, lambda old: changed(old, None))
 
@@ -229,15 +240,6 @@ def _relink(graph: Graph, key: str, before: list[Obj], after: list[Obj]) -> None
                 del graph.dependents[reference["uid"]]
     for reference in after:
         graph.dependents.setdefault(reference["uid"], {})[key] = None
-
-
-def _enqueue_waiting_owner(shared: Shared, graph: Graph, obj: Obj, reference: Obj) -> None:
-    """An owner that waits for its dependents looks again when one of them changes."""
-    resource = graph.resources.by_kind(reference["apiVersion"], reference["kind"])
-    owner = cached_owner(shared, graph, resource, obj, reference)
-    followed = graph.preferred(resource) if resource is not None else None
-    if followed is not None and owner is not None and going_foreground(owner):
-        shared.queue.add(item_key(followed.gvr, owner))
 
 
 # ---------------------------------------------------------------- looking up

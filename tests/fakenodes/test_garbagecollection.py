@@ -198,3 +198,20 @@ async def test_a_circle_of_foreground_deletions_ends(w: World) -> None:
     await w.client.delete(CONFIG_MAPS, "first", "default", propagation_policy="Foreground")
     await w.advance(60)
     assert not {"first", "second"} & await w.names(CONFIG_MAPS)
+
+
+@collected
+async def test_an_owner_waits_for_dependents_of_other_namespaces_too(w: World) -> None:
+    """They name it wrongly and go for that; it has to be told."""
+    await w.client.create(NAMESPACES, {"metadata": {"name": "other"}})
+    owner = await make(w, CONFIG_MAPS, "owner")
+    await w.down()
+    await make(w, SECRETS, "child", refer(owner, True), space="other")
+    await w.client.patch(SECRETS, "child", {"metadata": {"finalizers": ["example.com/hold"]}}, "other")
+    await w.client.delete(CONFIG_MAPS, "owner", "default", propagation_policy="Foreground")
+    await w.up()
+    await w.advance(1)
+    let_go = [{"op": "remove", "path": "/metadata/finalizers"}]
+    await w.client.patch(SECRETS, "child", let_go, "other", content_type=JSON_PATCH)
+    await w.advance(1)
+    assert "owner" not in await w.names(CONFIG_MAPS)

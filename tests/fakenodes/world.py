@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import functools
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fakeapi.clock import VirtualClock
@@ -78,7 +77,7 @@ async def make_world(
     """Controllers by their flag, `nodes` with a scheduler when there are any; stop() its `running` in the end."""
     chosen = f"{NEEDED},{controllers}"
     plan = Plan(controllers=chosen, scheduler=nodes > 0, nodes=nodes, options=options or Options(), seed=1)
-    found = World(await Running.start(config or Config(), plan, VirtualClock()))
+    found = World(await Running.start(replace(config or Config(), port=0), plan, VirtualClock()))
     found.freeze()
     return found
 
@@ -111,9 +110,17 @@ class Looped:
         self._runner.close()
 
 
-@functools.cache
+_SHARED: dict[tuple[str, int], Looped] = {}
+
+
 def shared_world(controllers: str, nodes: int = 0) -> Looped:
-    """One World a process for those controllers: to be reset before each use."""
-    found = Looped(controllers, nodes)
-    atexit.register(found.close)
-    return found
+    """One World a process for those controllers: to be reset before each use, closed when all tests are done."""
+    if (controllers, nodes) not in _SHARED:
+        _SHARED[controllers, nodes] = Looped(controllers, nodes)
+    return _SHARED[controllers, nodes]
+
+
+def close_worlds() -> None:
+    """End the shared ones."""
+    while _SHARED:
+        _SHARED.popitem()[1].close()
