@@ -132,8 +132,8 @@ class Scope:
         return views.partial(obj, form.version, self.row.strategy.hidden_annotations)
 
     def accepted(self, request: Request, stream: bool = False) -> Form:
-        """The form of an answer that holds the scope's objects. ApiError 406."""
-        return accepted(request, stream, self.row.custom is not None)
+        """The form of an answer that holds the scope's objects: custom ones, where no types are known. ApiError 406."""
+        return accepted(request, stream, self.row.custom is not None or not self.row.definition)
 
     def answer(self, raw: bytes, request: Request, status: int = 200, form: Form | None = None) -> Answer:
         """One object as the client wants to see it. ApiError 406."""

@@ -16,7 +16,7 @@ from fakeapi import errors
 from fakeapi.clock import rfc3339
 from fakeapi.errors import ApiError
 from fakeapi.handlers import list as listing
-from fakeapi.handlers.scope import Scope, accepted
+from fakeapi.handlers.scope import Scope
 from fakeapi.kubelets import kubelet_of
 from fakeapi.request import Answer, Request
 from fakeapi.storage.base import Entry
@@ -69,7 +69,7 @@ def _answer(scope: Scope, request: Request, objects: list[Obj]) -> Answer:
         if not objects:
             raise errors.missing(scope.row.group, scope.row.plural, info.name)
         return scope.answer(orjson.dumps(objects[0]), request)
-    form = accepted(request)
+    form = scope.accepted(request)
     options = listing.options_of(scope, request)
     return listing.shaped(scope, request, [o for o in objects if options.predicate.matches(_item(o))], {}, form)
 
