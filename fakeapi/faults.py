@@ -322,6 +322,8 @@ async def play(
         answer = _instead(fault, request, refuse)
         if answer is not None:
             return answer
+    if any(f.effect == "stale" or f.effect in STREAMS for f in met):
+        _in_json(request)
     stale = next((f for f in met if f.effect == "stale"), None)
     answer = await (_as_it_was(request, stale.revision, serve) if stale else serve(request))
     if any(f.effect == "lost" for f in met):
@@ -330,6 +332,13 @@ async def play(
         if fault.effect in STREAMS and not isinstance(answer.body, bytes):
             answer.body = _broken(answer.body, fault)
     return answer
+
+
+def _in_json(request: Request) -> None:
+    """Let a client that would rather have protobuf be answered in JSON, which it reads as well: faults change JSON."""
+    accept = request.headers.get("accept", "")
+    if codec.PROTOBUF in accept:
+        request.headers = {**request.headers, "accept": accept.replace(codec.PROTOBUF, codec.JSON)}
 
 
 async def _rest(fault: Fault) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from fakeapi import codec
+from fakeapi.protobuf import decode
 from fakeapi.request import Answer, Request
 
 LIMIT = 20_000
@@ -215,6 +217,8 @@ def _created(request: Request, answer: Answer) -> str:
     """The name that a create gave to its object."""
     if request.method != "POST" or answer.status != 201 or not isinstance(answer.body, bytes):
         return ""
+    if answer.content_type == codec.PROTOBUF:
+        return decode.name_of(answer.body)
     head = answer.body[:_HEAD]
     at = head.find(b'"name":"')
     return head[at + 8 : head.find(b'"', at + 8)].decode("utf-8", "replace") if at >= 0 else ""

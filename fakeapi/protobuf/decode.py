@@ -37,6 +37,14 @@ def decode(data: bytes, definition_of: Callable[[str, str], str | None]) -> Obj:
     return head | found
 
 
+def name_of(data: bytes) -> str:
+    """The name of the object inside the envelope, whatever its kind: all have their metadata first. ProtobufError."""
+    envelope = {key: value for key, _, value in read_fields(data[len(MAGIC) :])}
+    message = {key: value for key, _, value in read_fields(envelope.get(2, b""))}
+    metadata = {key: value for key, _, value in read_fields(message.get(1, b""))}
+    return _text(metadata.get(1, b""))
+
+
 def _message(data: bytes, number: int) -> Any:
     name, fields = layout(number)
     special = _SPECIAL.get(name) or (_items if name.endswith(".ExtraValue") else None)

@@ -10,10 +10,13 @@ import pytest
 
 from fakeapi import codec
 from fakeapi.errors import ApiError
+from fakeapi.faults import Faults, parse
 from fakeapi.protobuf import decode, encode
 from fakeapi.protobuf.layout import layout, message_of, numbers
 from fakeapi.protobuf.wire import read_fields
+from fakeapi.requestlog import RequestLog
 from fakeapi.resources.table import builtin
+from fakeapi.tap import Tap
 from tests import objects
 from tests.fakeapi.inprocess import ADMIN, in_process
 
@@ -128,6 +131,11 @@ def test_a_kind_means_the_same_in_protobuf(api, row, version):
     assert encode.encode(found) == answer.body
 
 
+def test_the_name_of_any_object():
+    made = encode.encode({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "a"}, "spec": {"containers": []}})
+    assert decode.name_of(made) == "a"
+
+
 def test_lists_and_errors(api):
     answer = ask(api, "GET", "/api/v1/namespaces")
     assert answer.content_type == PROTOBUF
@@ -221,3 +229,17 @@ def test_frames_come_apart_again():
 def test_what_has_no_message():
     with pytest.raises(encode.NotMarshalable):
         encode.encode({"kind": "Widget", "apiVersion": "example.com/v1", "metadata": {}})
+
+
+def test_faults_that_change_an_answer_speak_json(api):
+    faults = Faults()
+    newest = int(api.ask("GET", "/api/v1/namespaces").body["metadata"]["resourceVersion"])
+    faults.revision = lambda: newest
+    api.server.tap = Tap(faults, RequestLog(), api.server.refuse)
+    try:
+        faults.put(parse({"effect": "stale", "resource": "namespaces", "verb": "get"})[0])
+        answer = ask(api, "GET", "/api/v1/namespaces/default")
+    finally:
+        api.server.tap = None
+    assert answer.content_type == "application/json"
+    assert json.loads(answer.body)["metadata"]["name"] == "default"
