@@ -50,6 +50,7 @@ _SUFFIX = re.compile(
     f"-(?P<hash>{_ALPHABET}{{8,10}})(-(?P<both>{_ALPHABET}{{5}}))?(?![a-z0-9])|-(?P<rand>{_ALPHABET}{{5}})(?![a-z0-9])"
 )
 _NODE = re.compile(r"\b(hollow|node|worker)-\d+\b")
+_SHAPE = '{"scenarios": [{"name": ..., "steps": [{"do": ...}]}]}'
 
 
 class RecordingError(Exception):
@@ -61,10 +62,15 @@ def load(path: Path) -> list[dict[str, Any]]:
     try:
         found = json.loads(path.read_text())
         scenarios: list[dict[str, Any]] = found["scenarios"]
+        for scenario in scenarios:
+            if not isinstance(scenario["name"], str) or not all(isinstance(s["do"], str) for s in scenario["steps"]):
+                raise TypeError
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise RecordingError(f'{path} is no file of scenarios: {{"scenarios": [...]}}') from error
+        raise RecordingError(
+            f'{path} is no file of scenarios: {{"scenarios": [{{"name": ..., "steps": [{{"do": ...}}]}}]}}'
+        ) from error
     return scenarios
 
 

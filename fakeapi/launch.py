@@ -13,12 +13,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakeapi import accounts, authentication, poststart, serving
+from fakeapi import accounts, admission, authentication, poststart, serving
 from fakeapi.app import ApiServer
 from fakeapi.clock import Clock, RealClock, rfc3339
 from fakeapi.config import Config
 from fakeapi.request import User
 from fakeapi.storage import open_storage
+from fakeapi.storage.base import Storage, Unavailable
 from kubeconfig import certificates, model
 
 
@@ -63,6 +64,7 @@ class Launched:
 async def launch(config: Config, *, clock: Clock | None = None) -> Launched:
     """Start an API server on the running event loop. LaunchError."""
     clock = clock or RealClock()
+    _check(config)
     tokens = _tokens(config.token_auth_file)
     sock = _bind(config)
     scratch = None
@@ -73,7 +75,7 @@ async def launch(config: Config, *, clock: Clock | None = None) -> Launched:
         pki = _pki(directory, config)
         context = _tls(directory, config)
         signing, checking = _account_keys(config, pki)
-        storage = await open_storage(data=config.data, etcd=config.etcd)
+        storage = await _store(config)
         try:
             server = ApiServer(config, storage, clock=clock, tokens=tokens, account_key=signing, checking_keys=checking)
         except ValueError as error:
@@ -88,6 +90,25 @@ async def launch(config: Config, *, clock: Clock | None = None) -> Launched:
     listener = serving.Serving(server, sock, context)
     await listener.start()
     return Launched(server, listener, pki, config, scratch)
+
+
+def _check(config: Config) -> None:
+    """LaunchError for options that do not go together, or name what there is not."""
+    known = admission.names()
+    for plugin in sorted(config.enable_admission | config.disable_admission):
+        if plugin not in known:
+            raise LaunchError(f"admission plugin {plugin!r} is unknown; there are {', '.join(sorted(known))}")
+    if not config.authorization:
+        raise LaunchError("at least one authorization mode is needed, such as AlwaysAllow")
+    if config.data is not None and config.etcd:
+        raise LaunchError("the cluster is kept either in a directory (--data) or in etcd (--etcd-servers), not in both")
+
+
+async def _store(config: Config) -> Storage:
+    try:
+        return await open_storage(data=config.data, etcd=config.etcd)
+    except Unavailable as error:
+        raise LaunchError(f"cannot use the store: {error}") from error
 
 
 def _tokens(path: Path | None) -> dict[str, User]:
@@ -139,6 +160,8 @@ def _account_keys(config: Config, pki: certificates.Pki) -> tuple[bytes, list[ac
 def _tls(directory: Path, config: Config) -> ssl.SSLContext:
     certificate = config.tls_cert_file or directory / "apiserver.crt"
     key = config.tls_private_key_file or directory / "apiserver.key"
+    if config.client_ca_file is not None and not config.client_ca_file.is_file():
+        raise LaunchError(f"cannot read the CA of clients {config.client_ca_file}: there is no such file")
     try:
         return serving.tls_context(certificate, key, config.client_ca_file or directory / "ca.crt")
     except OSError as error:

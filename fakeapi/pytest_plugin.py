@@ -23,26 +23,37 @@ class Pool:
     """The session's clusters by their options."""
 
     def __init__(self) -> None:
-        self._clusters: dict[str, tuple[Cluster, bool]] = {}
+        self._clusters: dict[str, Cluster] = {}
 
     def take(self, options: dict[str, Any]) -> Cluster:
         """A cluster in its ready state."""
-        from fakeapi.cluster import Cluster
-
         key = repr(sorted(options.items()))
+        used = self._clusters.get(key)
+        if used is not None:
+            try:
+                used.reset()
+            except Exception:  # a test has stopped or broken it: that is no fault of the next
+                used.stop()
+                del self._clusters[key]
         if key not in self._clusters:
-            self._clusters[key] = (Cluster(**options).start(), False)
-        cluster, used = self._clusters[key]
-        if used:
-            cluster.reset()
-        self._clusters[key] = (cluster, True)
-        return cluster
+            self._clusters[key] = _made(options).start()
+        return self._clusters[key]
 
     def close(self) -> None:
         """Stop all."""
-        for cluster, _ in self._clusters.values():
+        for cluster in self._clusters.values():
             cluster.stop()
         self._clusters.clear()
+
+
+def _made(options: dict[str, Any]) -> Cluster:
+    """UsageError for options that there are not."""
+    from fakeapi.cluster import Cluster
+
+    try:
+        return Cluster(**options)
+    except TypeError as error:
+        raise pytest.UsageError(f"@pytest.mark.cluster: {error}".replace("Cluster.__init__() ", "")) from None
 
 
 POOL = pytest.StashKey[Pool]()
@@ -110,7 +121,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test's report shows how its clusters stood."""
     report = yield
-    if report.when == "call" and report.failed:
+    if report.failed:
         for used in item.stash.get(USED, ()):
             report.sections.append((f"cluster {used.name}", _report(used)))
     return report

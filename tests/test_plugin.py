@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +104,65 @@ def test_a_marker_with_a_positional_argument_is_a_mistake(pytester: pytest.Pytes
     result.stdout.fnmatch_lines(["*@pytest.mark.cluster takes keyword arguments only, such as nodes=5*"])
 
 
+BROKEN = """
+import pytest
+
+def test_stops_it(cluster):
+    cluster.stop()
+
+def test_finds_another(cluster):
+    cluster.wait("nodes")
+
+@pytest.mark.cluster(nods=5)
+def test_mistyped(cluster):
+    pass
+
+@pytest.fixture
+def app(cluster):
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hungry"}, "spec": {"containers": [
+        {"name": "c", "image": "i", "resources": {"requests": {"cpu": "5000"}}}]}})
+    cluster.wait("pod/hungry", timeout=0.5)
+
+def test_never_begins(app):
+    pass
+"""
+
+
+def test_a_broken_cluster_harms_no_other_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(BROKEN)
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, errors=2)
+    result.stdout.fnmatch_lines(
+        ["*@pytest.mark.cluster: got an unexpected keyword argument 'nods'*", "pod default/hungry: Pending *"]
+    )
+
+
+OPTIONS = """
+import pathlib
+import pytest
+from kubernetes import client
+
+@pytest.mark.cluster(nodes=1, authorization="RBAC", disable_admission=["DefaultTolerationSeconds"], kubernetes="1.34",
+                     data=pathlib.Path("state"), tls_san=["cluster.test"])
+def test_all(cluster):
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+                   "spec": {"containers": [{"name": "c", "image": "i"}]}})
+    (pod,) = cluster.wait("pod/a", "exists")
+    assert "tolerations" not in pod["spec"]
+    assert cluster.kubectl("auth", "can-i", "get", "pods", "--as", "joe", check=False) == "no\\n"
+    assert "v1.34." in cluster.kubectl("version")
+    cluster.kubectl("get", "nodes", "--tls-server-name", "cluster.test")
+    cluster.stop()
+    cluster.start()
+    cluster.wait("pod/a", "exists")
+"""
+
+
+def test_every_option_can_be_marked_and_state_on_disk_outlives_a_restart(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(OPTIONS)
+    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
 def test_unittest_uses_it_too(pytester: pytest.Pytester) -> None:
     path = pytester.makepyfile(UNITTEST)
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=60)
@@ -136,16 +198,24 @@ def test_a_cold_process_is_ready_soon() -> None:
     assert started < 6 * imported
 
 
-def test_an_interrupt_leaves_nothing_running(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
+CRASHING = """
 import os, signal
 def test_it(cluster):
-    open("url", "w").write(cluster.kubeconfig)
-    os.kill(os.getpid(), signal.SIGINT)
+    with open("told", "w") as told:
+        told.write(f"{os.getpid()} {cluster.url} {cluster.kubeconfig}")
+    os.kill(os.getpid(), signal.SIG%s)
     cluster.wait("pod/none", timeout=20)
 """
-    )
+
+
+@pytest.mark.parametrize("name", ["INT", "KILL"])
+def test_nothing_runs_on_after_an_interrupt_or_a_crash(pytester: pytest.Pytester, name: str) -> None:
+    pytester.makepyfile(CRASHING % name)
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
-    assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert not (pytester.path / (pytester.path / "url").read_text()).exists()
+    assert result.ret == (pytest.ExitCode.INTERRUPTED if name == "INT" else -signal.SIGKILL)
+    pid, url, kubeconfig = (pytester.path / "told").read_text().split()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+    assert pid not in run("ps", "-A", "-o", "ppid=,pgid=").stdout.split()
+    if name == "INT":
+        assert not Path(kubeconfig).exists()

@@ -129,7 +129,10 @@ def _record(options: argparse.Namespace) -> int:
         loaded = {file: recordings.load(file) for file in options.files}
     except recordings.RecordingError as error:
         raise UserError(str(error)) from None
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {options.out}: {error.strerror}") from None
     with _target(options.kubeconfig, _nodes([s for scenarios in loaded.values() for s in scenarios])) as target:
         for file, scenarios in loaded.items():
             recorded = recordings.record(target, scenarios)
@@ -152,12 +155,17 @@ def _replay(options: argparse.Namespace) -> int:
     try:
         loaded = [scenario for file in options.files for scenario in recordings.load(file)]
         chosen = [scenario for scenario in loaded if re.search(options.only, scenario["name"])]
+        unrecorded = [s["name"] for s in chosen if not all("want" in step for step in s["steps"])]
     except recordings.RecordingError as error:
         raise UserError(str(error)) from None
     except re.error as error:
         raise UserError(f"--only: {error}") from None
+    if unrecorded:
+        raise UserError(f"{unrecorded[0]!r} has no recorded answers; fakekube conformance record makes them")
     with _target(options.kubeconfig, _nodes(chosen)) as target:
-        for scenario in chosen:
+        for number, scenario in enumerate(chosen, 1):
+            if sys.stderr.isatty():
+                say(f"  {number} of {len(chosen)}: {scenario['name']}")
             total += 1
             lines = recordings.replay(target, scenario)
             same += not lines

@@ -134,12 +134,6 @@ def names(text: str) -> tuple[str, ...]:
 
 def config_of(options: argparse.Namespace, listen: int) -> Config:
     """The Config that the flags say. UserError."""
-    from fakeapi import admission
-
-    known = set(admission.names())
-    for plugin in (*names(options.enable_admission_plugins), *names(options.disable_admission_plugins)):
-        if plugin not in known:
-            raise UserError(f"admission plugin {plugin!r} is unknown; there are {', '.join(sorted(known))}")
     try:
         for cidr in options.service_cluster_ip_range.split(","):
             ipaddress.ip_network(cidr)

@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from fakeapi.storage.base import Change, Entry
+from fakeapi.storage.base import Change, Entry, Unavailable
 from fakeapi.storage.memory import HISTORY, MemoryStorage
 
 FILE = "fakekube.db"
@@ -31,7 +31,7 @@ INSERT OR IGNORE INTO store VALUES (0, 1);
 _PUT = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)"
 
 
-class StoreInUse(Exception):
+class StoreInUse(Unavailable):
     """Another process has the file open; str() is a line for the user."""
 
 

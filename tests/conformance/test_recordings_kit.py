@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,27 @@ from conformance import recordings
 from conformance.target import Target
 from fakeapi import Cluster
 from fakeapi.cli import main
+from tests.conftest import program
+from tests.e2e.processes import cluster
+from tests.fakeapi.storage_backends import etcd_server
 
 ORACLE = Path(__file__).resolve().parents[3] / "shared" / "oracle" / "traces"
 
+
+@contextmanager
+def on_sqlite(directory: Path) -> Iterator[Path]:
+    with Cluster(nodes=0, controllers="", scheduler=False, data=directory) as made:
+        yield Path(made.kubeconfig)
+
+
+@contextmanager
+def on_etcd(directory: Path) -> Iterator[Path]:
+    program("etcd")
+    with etcd_server(directory / "etcd") as url, cluster(directory, "--etcd-servers", url, command="serve") as found:
+        yield found
+
+
+STORES = {"sqlite": on_sqlite, "etcd": on_etcd}
 MAPS = "/api/v1/namespaces/{ns}/configmaps"
 CASES: list[dict[str, Any]] = [
     {
@@ -46,11 +65,12 @@ def target() -> Iterator[Target]:
         target.close()
 
 
-def test_a_recording_of_one_store_replays_on_another(target: Target, tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "etcd"])
+def test_a_recording_of_one_store_replays_on_another(target: Target, store: str, tmp_path: Path) -> None:
     recorded = recordings.record(target, CASES)
     assert [step["want"]["status"] for step in recorded[0]["steps"]] == [201, 200, 200, 422, 200, 200, 404]
-    with Cluster(nodes=0, controllers="", scheduler=False, data=tmp_path) as cluster:
-        other = Target(Path(cluster.kubeconfig))
+    with STORES[store](tmp_path) as kubeconfig:
+        other = Target(kubeconfig)
         assert [line for scenario in recorded for line in recordings.replay(other, scenario)] == []
         recorded[0]["steps"][1]["want"]["body"]["kind"] = "Map"
         assert recordings.replay(other, recorded[0]) == [
@@ -67,9 +87,27 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["conformance", "record", str(tmp_path / "maps.cases.json"), "--out", str(tmp_path / "out")]) == 0
     assert main(["conformance", "replay", str(tmp_path / "out" / "maps.trace.json")]) == 0
     assert capsys.readouterr().err.endswith("2 of 2 scenarios are as recorded.\n")
-    (tmp_path / "bad.json").write_text("[]")
-    assert main(["conformance", "replay", str(tmp_path / "bad.json")]) == 1
-    assert "is no file of scenarios" in capsys.readouterr().err
+
+
+MISTAKES = [
+    ("replay", "[]", "is no file of scenarios"),
+    ("replay", '{"scenarios": [{"name": "a"}]}', "is no file of scenarios"),
+    ("replay", '{"scenarios": [{"name": "a", "steps": [{"do": "GET /"}]}]}', "'a' has no recorded answers"),
+    ("record", '{"scenarios": []}', "cannot make "),
+]
+
+
+@pytest.mark.parametrize(("action", "text", "says"), MISTAKES)
+def test_mistakes_get_one_line(
+    action: str, text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+    out = ["--out", str(file / "out")] if action == "record" else []
+    assert main(["conformance", action, str(file), *out]) == 1
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.skipif(not ORACLE.exists(), reason="no recordings beside the project")
