@@ -8,7 +8,7 @@ from fakeapi.gofmt import go_quote
 
 _PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_MOST = 2**63
+_MOST, _DIGITS = 2**63, 19
 
 
 def problem(text: str) -> str:
@@ -22,13 +22,13 @@ def problem(text: str) -> str:
     total = 0
     while rest:
         part = _PART.match(rest)
-        if part is None or not (part[1] or part[2]):
+        if part is None or not (part[1] or part[2]) or len(part[1].lstrip("0")) > _DIGITS:
             return invalid
         if not part[3]:
             return f"time: missing unit in duration {go_quote(text)}"
         if part[3] not in _UNITS:
             return f"time: unknown unit {go_quote(part[3])} in duration {go_quote(text)}"
-        total += int(part[1] or 0) * _UNITS[part[3]]
+        total += int(part[1].lstrip("0") or 0) * _UNITS[part[3]]
         if total >= _MOST:
             return invalid
         rest = rest[part.end() :]

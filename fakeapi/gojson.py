@@ -227,6 +227,18 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+# Longer ones are in no number's range, and stay text.
+_MOST_DIGITS = 309
+
+
+def _yaml_integer(loader: Any, node: Any) -> Any:
+    text = loader.construct_scalar(node)
+    return text if len(text) > _MOST_DIGITS else loader.construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _yaml_integer)
+
+
 def parse_yaml(data: bytes) -> Any:
     """The first YAML document as JSON would have it: keys are strings. JsonError with go-yaml's message."""
     value = _as_json(data)

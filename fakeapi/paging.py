@@ -182,11 +182,14 @@ def parse_revision(text: str) -> int:
         raise errors.plain_500(str(e)) from None
 
 
+_DIGITS = 99  # of longer numbers, enough to see that they are out of range
+
+
 def _unsigned(text: str) -> int:
     """APIObjectVersioner.ParseResourceVersion; ValueError carries its text."""
     if not text:
         return 0
-    number = int(text) if re.fullmatch(r"[0-9]+", text) else -1
+    number = int(text[:_DIGITS]) if re.fullmatch(r"[0-9]+", text) else -1
     if 0 <= number < 2**64:
         return number
     why = "invalid syntax" if number < 0 else "value out of range"

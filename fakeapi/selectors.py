@@ -246,7 +246,7 @@ def _sorted(requirements: Sequence[Requirement]) -> tuple[Requirement, ...]:
 
 def _int64(text: str) -> int | None:
     """strconv.ParseInt(text, 10, 64)."""
-    if not re.fullmatch(r"[+-]?[0-9]+", text):
+    if not re.fullmatch(r"[+-]?[0-9]{1,99}", text):
         return None
     number = int(text)
     return number if -(2**63) <= number < 2**63 else None

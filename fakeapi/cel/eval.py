@@ -48,7 +48,7 @@ class Metered:
         self._meter.spent = 0
         try:
             return self._run(env)
-        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # Of a value that is of no type the function is for, and known to be dyn only.
             raise values.no_overload() from error
 

@@ -40,7 +40,7 @@ def _integer(bits: int) -> Callable[[Sequence[str]], int]:
         text = values[0]
         if not _INTEGER.fullmatch(text):
             raise ValueError(f"strconv.ParseInt: parsing {go_quote(text)}: invalid syntax")
-        if not -(1 << (bits - 1)) <= int(text) < 1 << (bits - 1):
+        if len(text) > 99 or not -(1 << (bits - 1)) <= int(text) < 1 << (bits - 1):
             raise ValueError(f"strconv.ParseInt: parsing {go_quote(text)}: value out of range")
         return int(text)
 

@@ -108,6 +108,9 @@ def _number(text: str, names: dict[str, int]) -> int:
     if not _INT.fullmatch(text):
         reason = f"strconv.Atoi: parsing {go_quote(text)}: invalid syntax"
         raise ScheduleError(f"failed to parse int from {text}: {reason}")
+    if len(text) > 99 or not -(2**63) <= int(text) < 2**63:
+        reason = f"strconv.Atoi: parsing {go_quote(text)}: value out of range"
+        raise ScheduleError(f"failed to parse int from {text}: {reason}")
     if int(text) < 0:
         raise ScheduleError(f"negative number ({int(text)}) not allowed: {text}")
     return int(text)

@@ -18,8 +18,8 @@ from fakeapi.patterns import lazy
 _NANOS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _INT = lazy(r"[+-]?[0-9]+")
 _UINT = lazy(r"[0-9]+")
-_DOUBLE = lazy(r"(?i)[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)")
-_DURATION = lazy(r"([+-]?)((?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+|0)")
+_DOUBLE = lazy(r"(?i)[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)")
+_DURATION = lazy(r"([+-]?)((?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+|0)")
 _PART = lazy(r"([0-9]*)(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h)")
 _TIMESTAMP = lazy(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]+))?(Z|[+-](?:[01][0-9]|2[0-4]):[0-5][0-9])"
@@ -27,6 +27,7 @@ _TIMESTAMP = lazy(
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 _PLACES = 6  # beyond which %g has an exponent
+_LONGEST = 4000  # digits that Python makes a number of
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +37,7 @@ def _failed(to: str) -> CelError:
 
 def _int(value: Any) -> int:
     if isinstance(value, str):
-        if not _INT.fullmatch(value) or len(value) > 4000 or not -(2**63) <= int(value) < 2**63:
+        if not _INT.fullmatch(value) or len(value) > _LONGEST or not -(2**63) <= int(value) < 2**63:
             raise _failed("int")
         return int(value)
     if isinstance(value, Timestamp):
@@ -52,7 +53,7 @@ def _int(value: Any) -> int:
 
 def _uint(value: Any) -> UInt:
     if isinstance(value, str):
-        if not _UINT.fullmatch(value) or len(value) > 4000 or int(value) >= 2**64:
+        if not _UINT.fullmatch(value) or len(value) > _LONGEST or int(value) >= 2**64:
             raise _failed("uint")
     elif not values.is_number(value):
         raise no_overload()
@@ -149,8 +150,8 @@ def duration(value: Any) -> Duration:
         raise CelError("type conversion error from 'int' to 'google.protobuf.Duration'")
     if not isinstance(value, str):
         raise no_overload()
-    match = _DURATION.fullmatch(value)
-    if match is None or len(value) > 4000:
+    match = _DURATION.fullmatch(value) if len(value) <= _LONGEST else None
+    if match is None:
         raise _failed("google.protobuf.Duration")
     total = 0
     for whole, fraction, unit in _PART.findall(match[2]):

@@ -34,11 +34,11 @@ def _last_index_of(value: Any, part: Any, start: int | None = None) -> int:
 
 
 def _is_sorted(value: list[Any]) -> bool:
-    return all(not less(b, a) for a, b in pairwise(value))
+    return all(not less(b, a) for a, b in pairwise(need_list(value)))
 
 
 def _sum(value: list[Any]) -> Any:
-    if not value:
+    if not need_list(value):
         return 0
     total = value[0]
     for item in value[1:]:
@@ -48,7 +48,7 @@ def _sum(value: list[Any]) -> Any:
 
 def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[[list[Any]], Any]:
     def function(value: list[Any]) -> Any:
-        if not value:
+        if not need_list(value):
             raise CelError(f"{name} called on empty list")
         best = value[0]
         for item in value[1:]:
@@ -100,7 +100,10 @@ def _sort(value: Any, by: Any = None) -> list[Any]:
         raise CelError("list elements must be comparable")
     if len({values.type_name(key) for key in keys}) > 1:
         raise CelError("list elements must have the same type")
-    return [value[index] for index in sorted(range(len(keys)), key=keys.__getitem__)]
+    items = need_list(value)
+    if len(items) != len(keys):
+        raise no_overload()
+    return [items[index] for index in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
 def _distinct(value: Any) -> list[Any]:
