@@ -1,6 +1,7 @@
 """The fuzzer finds nothing on the server as it is, and each bug that a test plants, shrunk to a few steps.
 
-FUZZ_EXAMPLES=2000 is CI's long profile.
+FUZZ_EXAMPLES says how many sequences are tried, FUZZ_REFERENCE names the kubeconfig of a server to compare with in
+place of the model.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ def target() -> Iterator[Target]:
         target = Target(Path(cluster.kubeconfig))
         yield target
         target.close()
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[Target | None]:
+    named = os.environ.get("FUZZ_REFERENCE")
+    reference = Target(Path(named)) if named else None
+    yield reference
+    if reference is not None:
+        machine.finish(reference)
+        reference.close()
 
 
 def ours(key: str) -> bool:
@@ -137,8 +148,8 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
 )  # fmt: skip
 
 
-def test_the_server_does_as_the_model_says(target: Target) -> None:
-    result = fuzz(target, examples=EXAMPLES, seed=7)
+def test_the_server_does_as_the_reference_does(target: Target, reference: Target | None) -> None:
+    result = fuzz(target, reference, examples=EXAMPLES, seed=7)
     assert result.divergence is None, str(result.divergence)
     assert result.examples >= EXAMPLES
 
@@ -153,9 +164,9 @@ def test_a_planted_bug_is_found(plant: Callable[[Patch], None], target: Target, 
 
 def test_two_servers_are_compared(target: Target) -> None:
     with Cluster(nodes=0, controllers="", scheduler=False) as cluster:
-        reference = Target(Path(cluster.kubeconfig))
-        assert fuzz(target, reference, examples=10, seed=1).divergence is None
-        reference.close()
+        other = Target(Path(cluster.kubeconfig))
+        assert fuzz(target, other, examples=10, seed=1).divergence is None
+        other.close()
 
 
 def test_a_report_says_what_to_do(target: Target, monkeypatch: Patch) -> None:

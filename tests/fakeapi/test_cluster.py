@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fakeapi import Cluster
+from fakeapi.cli import main
 from fakeapi.cluster import KubectlError, WaitTimeout
 from fakeapi.control import ControlError
 from fakeapi.manifests import ManifestError
@@ -285,12 +286,20 @@ def test_awaitable_twins() -> None:
     asyncio.run(main())
 
 
-def test_two_clusters_are_two(cluster: Cluster, make_cluster: Any) -> None:
+def test_two_clusters_are_two_and_fit_into_one_kubeconfig(cluster: Cluster, make_cluster: Any, tmp_path: Path) -> None:
     other = make_cluster(nodes=1, name="east")
     other.apply(deployment(replicas=1))
     other.wait("deployment/web")
     assert cluster.kubectl("get", "deployments", "-o", "name") == ""
     assert other.kubectl("config", "current-context") == "east\n"
+    both = str(tmp_path / "both")
+    for each in (cluster, other):
+        assert main(["kubeconfig", "merge", "--kubeconfig", each.kubeconfig, "--into", both]) == 0
+    shown = {
+        name: cluster.kubectl("get", "deployments", "-o", "name", "--kubeconfig", both, "--context", name)
+        for name in ("fakekube", "east")
+    }
+    assert shown == {"fakekube": "", "east": "deployment.apps/web\n"}
 
 
 def test_a_cluster_on_disk_is_there_again(tmp_path: Path) -> None:
