@@ -47,6 +47,12 @@ class PeerProtocol(UpgradeProtocol):
         self.scope[PEER] = self.peer  # type: ignore[literal-required]
         self.scope[ABORT] = self.transport.abort  # type: ignore[literal-required]
 
+    def shutdown(self) -> None:
+        """The server ends. An idle client need not say goodbye, which TLS would wait for: it may be blocked."""
+        super().shutdown()
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_soon(self.transport.abort)
+
 
 class _Server(uvicorn.Server):
     """Signals belong to the command line, not to the server: a Cluster runs on a thread of its own."""

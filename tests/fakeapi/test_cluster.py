@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,16 @@ def test_everything_a_cluster_was_started_for_is_gone_after_it() -> None:
     assert {t.name for t in threading.enumerate()} <= before
     with pytest.raises(RuntimeError, match="not running"):
         _ = cluster.url
+
+
+def test_an_idle_client_does_not_hold_a_stop_up(caplog: pytest.LogCaptureFixture) -> None:
+    with Cluster(nodes=0) as cluster:
+        host, port = cluster.url.removeprefix("https://").split(":")
+        client = http.client.HTTPSConnection(host, int(port), context=ssl._create_unverified_context())
+        client.request("GET", "/livez")
+        assert client.getresponse().read() == b"ok"
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == []
+    client.close()
 
 
 def test_a_deployment_comes_alive_and_a_reset_takes_it_back(cluster: Cluster) -> None:
