@@ -402,6 +402,10 @@ class InformerFactory:
             )
         return self._informers[key]
 
+    def __contains__(self, gvr: GVR) -> bool:
+        """Whether somebody has asked for the resource."""
+        return (gvr, "", "", "") in self._informers
+
     async def start(self) -> None:
         """Start all and return once all have synced."""
         for informer in list(self._informers.values()):

@@ -143,13 +143,14 @@ async def _follow(shared: Shared, graph: Graph) -> None:
         if name not in wanted and f"{resource.gvr.group}/{resource.gvr.version}" not in graph.resources.failed:
             await _forget(shared, graph, resource)
     fresh = [x.gvr for name, x in wanted.items() if name not in graph.followed]
+    own = {gvr for gvr in fresh if gvr not in shared.watching.factory}
     for gvr in fresh:
         graph.followed[resource_name(gvr)] = wanted[resource_name(gvr)]
         informer = shared.watching.informer(gvr)
         _connect(shared, graph, gvr, informer)
         informer.start()
     shared.watch(x.gvr for x in graph.followed.values())
-    await asyncio.gather(*(_synced(shared, graph, gvr) for gvr in fresh))
+    await asyncio.gather(*(_synced(shared, graph, gvr, gvr in own) for gvr in fresh))
     graph.ready = True
     for gvr in fresh:
         for obj in shared.watching.list(gvr):
@@ -169,13 +170,14 @@ async def _forget(shared: Shared, graph: Graph, resource: Resource) -> None:
             shared.queue.add(key)
 
 
-async def _synced(shared: Shared, graph: Graph, gvr: GVR) -> None:
-    """Wait for a resource's first list; one that does not come must not hold up the others for ever."""
+async def _synced(shared: Shared, graph: Graph, gvr: GVR, own: bool) -> None:
+    """Wait for a resource's first list; one that does not come must not hold up the others for ever. It is forgotten
+    then, unless other controllers follow it too (own: they do not)."""
     waiting = asyncio.ensure_future(shared.watching.informer(gvr).synced())
     timer = shared.clock.call_later(DISCOVERY_SECONDS, waiting.cancel)
     try:
         await asyncio.wait([waiting])
-        if waiting.cancelled():
+        if waiting.cancelled() and own:
             graph.followed.pop(resource_name(gvr), None)
             await shared.watching.factory.drop(gvr)
     finally:
