@@ -13,8 +13,8 @@ import orjson
 from fakeapi import meta
 from fakeapi.availability import SERVICES
 from fakeapi.clock import rfc3339
+from fakeapi.ips import is_ipv6
 from fakeapi.keeper import Keeper
-from fakeapi.names import is_ipv6
 from fakeapi.poststart import ip_address
 from fakeapi.registry import encode
 from fakeapi.storage.base import KeyMissing

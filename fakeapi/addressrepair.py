@@ -16,9 +16,9 @@ import orjson
 from fakeapi.addresses import GROUP, PLURAL, PREFIX, VERSION, Addresses, cluster_ips, holder_of
 from fakeapi.availability import SERVICES
 from fakeapi.clock import Timer, parse_rfc3339
+from fakeapi.ips import is_ipv6
 from fakeapi.keeper import Keeper
 from fakeapi.loopback import ask, warn
-from fakeapi.names import is_ipv6
 from fakeapi.poststart import ip_address
 from fakeapi.strategies.base import Obj
 

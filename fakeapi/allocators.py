@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from fakeapi import errors
 from fakeapi.errors import ApiError, FieldError, invalid
-from fakeapi.names import is_ipv6, parse_ip
+from fakeapi.ips import is_ipv6, parse_ip
 from fakeapi.strategies.base import Context, Obj
 from fakeapi.strategies.service import check_cluster_ips, is_headless, needs_health_check
 from fakeapi.strategies.service_update import needs_node_ports

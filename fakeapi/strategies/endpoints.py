@@ -7,16 +7,14 @@ whole resource is the request's, sent on every verb.
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, invalid, not_supported, required
+from fakeapi.ips import check_ip_legacy, ip_warnings, parse_ip
 from fakeapi.names import (
     check,
-    check_ip_legacy,
-    ip_warnings,
     is_dns1123_label,
     is_dns1123_subdomain,
     is_port_number,
     is_qualified_name,
     name_is_dns_subdomain,
-    parse_ip,
 )
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table

@@ -6,19 +6,16 @@ Stands for pkg/registry/discovery/endpointslice and pkg/apis/discovery/validatio
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, duplicate, invalid, not_supported, required, too_many
+from fakeapi.ips import check_ip_legacy, ip_warnings, is_ipv6, parse_ip
 from fakeapi.names import (
     check,
     check_fully_qualified_domain,
-    check_ip_legacy,
     check_labels,
-    ip_warnings,
     is_dns1123_label,
     is_dns1123_subdomain,
-    is_ipv6,
     is_label_value,
     is_port_number,
     name_is_dns_subdomain,
-    parse_ip,
 )
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, first_of, path, table

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fakeapi.errors import FieldError, invalid, not_supported, required
 from fakeapi.gofmt import GoText
+from fakeapi.ips import parse_ip
 from fakeapi.names import (
     check,
     is_dns1123_subdomain,
@@ -16,7 +17,6 @@ from fakeapi.names import (
     is_wildcard_subdomain,
     name_is_dns_label,
     name_is_dns_subdomain,
-    parse_ip,
 )
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, first_of, path, table

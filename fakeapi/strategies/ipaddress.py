@@ -6,7 +6,8 @@ Stands for pkg/registry/networking/ipaddress and ValidateIPAddress*.
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, invalid, required
-from fakeapi.names import IMMUTABLE, check, check_ip, is_dns1123_subdomain, is_path_segment
+from fakeapi.ips import check_ip
+from fakeapi.names import IMMUTABLE, check, is_dns1123_subdomain, is_path_segment
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
 

@@ -6,16 +6,8 @@ Stands for pkg/registry/networking/networkpolicy, ValidateNetworkPolicy* and Set
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, forbidden, invalid, not_supported, required
-from fakeapi.names import (
-    check,
-    check_cidr_legacy,
-    check_label_selector,
-    cidr_warnings,
-    is_port_name,
-    is_port_number,
-    name_is_dns_subdomain,
-    parse_cidr,
-)
+from fakeapi.ips import check_cidr_legacy, cidr_warnings, parse_cidr
+from fakeapi.names import check, check_label_selector, is_port_name, is_port_number, name_is_dns_subdomain
 from fakeapi.selectors import format_label_selector
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table

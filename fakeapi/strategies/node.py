@@ -10,13 +10,8 @@ from typing import Any
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from fakeapi.gofmt import GoText, go_value
-from fakeapi.names import (
-    check,
-    check_cidr_legacy,
-    is_ipv6,
-    is_qualified_name,
-    name_is_dns_subdomain,
-)
+from fakeapi.ips import check_cidr_legacy, is_ipv6
+from fakeapi.names import check, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table
 from fakeapi.strategies.limits import check_taint_value, check_value

@@ -11,21 +11,16 @@ from typing import Any
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from fakeapi.gofmt import GoText, go_value
+from fakeapi.ips import check_cidr_legacy, check_ip_legacy, cidr_warnings, ip_warnings, is_ipv6, parse_ip
 from fakeapi.names import (
     check,
-    check_cidr_legacy,
-    check_ip_legacy,
     check_labels,
-    cidr_warnings,
-    ip_warnings,
     is_dns1123_label,
     is_dns1123_subdomain,
-    is_ipv6,
     is_port_name,
     is_port_number,
     is_qualified_name,
     name_is_dns_label,
-    parse_ip,
 )
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, path, table

@@ -6,7 +6,8 @@ Stands for pkg/registry/networking/servicecidr and ValidateServiceCIDR*.
 from __future__ import annotations
 
 from fakeapi.errors import FieldError, invalid, required
-from fakeapi.names import IMMUTABLE, check_cidr, is_ipv6, name_is_dns_subdomain, parse_cidr
+from fakeapi.ips import check_cidr, is_ipv6, parse_cidr
+from fakeapi.names import IMMUTABLE, name_is_dns_subdomain
 from fakeapi.strategies.base import Context, Obj, Strategy
 from fakeapi.strategies.cells import AGE, NAME, column, table
 from fakeapi.strategies.volumeattachment import keep_spec_and_metadata

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required, too_long
+from fakeapi.ips import check_ip_legacy
 from fakeapi.names import (
     check,
     check_annotations,
-    check_ip_legacy,
     check_labels,
     is_dns1123_label,
     is_dns1123_subdomain,

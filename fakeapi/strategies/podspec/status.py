@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid
-from fakeapi.names import check, check_immutable, check_ip_legacy, is_ipv6, is_qualified_name, name_is_dns_subdomain
+from fakeapi.ips import check_ip_legacy, is_ipv6
+from fakeapi.names import check, check_immutable, is_qualified_name, name_is_dns_subdomain
 from fakeapi.strategies.podspec.amounts import is_sidecar
 
 Obj = dict[str, Any]
