@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from fakeapi.kubelets import Unreachable
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+from fakeapi.streaming.upgrade import Streams, pipe
 
 
 @contextlib.asynccontextmanager
@@ -18,7 +16,7 @@ async def relayed(dial: Callable[[], Awaitable[Streams]]) -> AsyncIterator[int]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.close()
-        await _both_ways((reader, writer), there)
+        await pipe((reader, writer), there)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
@@ -26,22 +24,3 @@ async def relayed(dial: Callable[[], Awaitable[Streams]]) -> AsyncIterator[int]:
     finally:
         server.close()
         there[1].close()
-
-
-async def _both_ways(one: Streams, other: Streams) -> None:
-    """Pass on what comes from either side until one of them ends."""
-    tasks = [asyncio.ensure_future(_pass(one[0], other[1])), asyncio.ensure_future(_pass(other[0], one[1]))]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        one[1].close()
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError, Unreachable):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()

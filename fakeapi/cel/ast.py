@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakeapi.cel.values import UInt
+from fakeapi.protobuf.wire import read_fields, read_varint
 
 
 @dataclass(slots=True)
@@ -83,32 +84,7 @@ _PLAIN: dict[int, Callable[[Any], str]] = {
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield number, value
-        elif wire == 2:
-            size, at = _varint(data, at)
-            yield number, data[at : at + size]
-            at += size
-        else:
-            size = 8 if wire == 1 else 4
-            yield number, data[at : at + size]
-            at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
+    return ((number, value) for number, _, value in read_fields(data))
 
 
 def _expr(data: bytes) -> Node:
@@ -173,7 +149,7 @@ def _list(data: bytes) -> Node:
         elif isinstance(value, bytes):
             at = 0
             while at < len(value):
-                index, at = _varint(value, at)
+                index, at = read_varint(value, at)
                 optional.add(index)
         else:
             optional.add(value)

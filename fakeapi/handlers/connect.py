@@ -23,6 +23,7 @@ from fakeapi.patterns import lazy
 from fakeapi.request import Answer, Query, Request
 from fakeapi.schema import gotext
 from fakeapi.streaming.exchange import Broken, Reply
+from fakeapi.streaming.race import until_one_ends
 from fakeapi.streaming.upgrade import Streams, pipe
 from fakeapi.streaming.websocket import is_websocket
 
@@ -272,20 +273,9 @@ def taken_over(scope: Scope, reply: Reply) -> Answer:
     async def carry(client: Streams) -> None:
         head = ["HTTP/1.1 101 Switching Protocols", *(f"{k}: {v}" for k, v in reply.headers)]
         client[1].write(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
-        await until(scope.server.closing, pipe(client, backend))
+        await until_one_ends(scope.server.closing.wait(), pipe(client, backend))
 
     return Answer(101, take_over=carry)
-
-
-async def until(closing: asyncio.Event, work: Any) -> None:
-    """Do the work, but no longer than the server lives."""
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(closing.wait())]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def while_open(closing: asyncio.Event, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

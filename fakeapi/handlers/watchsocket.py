@@ -6,10 +6,10 @@ told an origin. JSON goes in text messages, protobuf in binary ones; what the cl
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
 from fakeapi.request import Answer
+from fakeapi.streaming.race import until_one_ends
 from fakeapi.streaming.upgrade import Streams
 from fakeapi.streaming.websocket import WebSocket, answer_headers, offered
 
@@ -41,13 +41,9 @@ def serve(headers: Mapping[str, str], stream: AsyncGenerator[bytes, None], split
         head = [f"{name}: {value}" for name, value in answer_headers(headers, "".join(offered(headers)))]
         streams[1].write("\r\n".join(["HTTP/1.1 101 Switching Protocols", *head, "", ""]).encode())
         socket = WebSocket(streams)
-        tasks = asyncio.ensure_future(_send(socket, stream, split)), asyncio.ensure_future(_until_gone(socket))
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await until_one_ends(_send(socket, stream, split), _until_gone(socket))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await stream.aclose()
             socket.close()
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fakeapi.streaming.race import until_one_ends
+
 TAKE = "fakekube.take"
 STREAM_PROTOCOL = "x-stream-protocol-version"  # clients repeat it, one line for each version that they speak
 
@@ -64,13 +66,9 @@ class UpgradeProtocol(HttpToolsProtocol):
 
 async def pipe(one: Streams, other: Streams) -> None:
     """Carry bytes both ways until either side ends, then close both."""
-    ways = [asyncio.ensure_future(_carry(one[0], other[1])), asyncio.ensure_future(_carry(other[0], one[1]))]
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await until_one_ends(_carry(one[0], other[1]), _carry(other[0], one[1]))
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
         for _, writer in (one, other):
             writer.close()
 
