@@ -5,7 +5,7 @@ Stands for kube-controller-manager's pkg/controller/history. Pure but for sync()
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import orjson
 
@@ -82,9 +82,15 @@ async def sync(work: Work, owner: Obj, revisions: Sequence[Obj], make: Callable[
         wanted = make(collisions)
 
 
-async def truncate(work: Work, owner: Obj, revisions: Sequence[Obj], live: set[str]) -> None:
-    """Delete the oldest revisions beyond revisionHistoryLimit that are not in use (names in live)."""
-    idle = [r for r in by_number(revisions) if r["metadata"]["name"] not in live]
-    limit = owner["spec"].get("revisionHistoryLimit", 10)
-    for each in idle[: max(len(idle) - limit, 0)]:
+def superfluous(revisions: Sequence[Obj], live: Container[str], limit: int, current: str = "") -> list[Obj]:
+    """The oldest revisions beyond the limit that are not in use (names in live). current: a DaemonSet's, whose limit
+    takes in the old ones that are in use."""
+    old = [r for r in by_number(revisions) if r["metadata"]["name"] != current]
+    idle = [r for r in old if r["metadata"]["name"] not in live]
+    return idle[: max(len(old if current else idle) - limit, 0)]
+
+
+async def truncate(work: Work, owner: Obj, revisions: Sequence[Obj], live: Container[str], current: str = "") -> None:
+    """Delete what is superfluous by revisionHistoryLimit."""
+    for each in superfluous(revisions, live, owner["spec"].get("revisionHistoryLimit", 10), current):
         await work.delete(CONTROLLER_REVISIONS, each)
