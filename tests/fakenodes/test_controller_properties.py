@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fakeapi.clock import rfc3339
 from fakenodes.client.base import Obj
 from fakenodes.controllers import jobplan as jobs
-from fakenodes.controllers import statefulset
+from fakenodes.controllers import statefulplan as statefulset
 from fakenodes.controllers.jobrules import INDEX_MARK
 from fakenodes.controllers.pods import is_ready, phase
 
@@ -70,11 +70,11 @@ class StatefulSetMachine(RuleBasedStateMachine):
                 "status": {"phase": "Pending"},
             }
         assert not self.ordered or len(found.create) + len(found.delete) <= 1
-        if self.ordered and found.delete and phase(found.delete[0][0]) != "Failed":
-            number = statefulset.ordinal(self.owner, found.delete[0][0])
+        if self.ordered and found.delete and phase(found.delete[0]) != "Failed":
+            number = statefulset.ordinal(self.owner, found.delete[0])
             if number >= self.owner["spec"]["replicas"]:
                 assert number == max(self.pods), "the highest goes first"
-        for pod, _ in found.delete:
+        for pod in found.delete:
             pod["metadata"]["deletionTimestamp"] = rfc3339(NOW)
         return bool(found.create or found.delete)
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from fakenodes.client.base import JSON_PATCH, MERGE_PATCH, Obj
-from fakenodes.client.gvrs import CLAIMS, DISRUPTION_BUDGETS, PODS, STATEFUL_SETS
+from fakenodes.client.gvrs import CLAIMS, DISRUPTION_BUDGETS, PODS, RESOURCE_QUOTAS, STATEFUL_SETS
 from tests.fakenodes.world import EVENTS, World, world
 
 LABELS = {"app": "db"}
@@ -70,7 +70,7 @@ def test_a_pod_gets_its_name_back_once_it_is_well() -> None:
             pod = await w.find(PODS, "db-0")
             assert pod is not None
             assert pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] == "db-0"
-            assert await told(w, "SuccessfulUpdate") == {"update Pod db-0 in StatefulSet db successful"}
+            assert await told(w, "SuccessfulUpdate") == {"Update Pod db-0 in StatefulSet db successful"}
 
     asyncio.run(run())
 
@@ -102,5 +102,25 @@ def test_several_budgets_of_a_pod_are_told_of() -> None:
             await w.settle()
             text = 'Pod "default"/"p" matches multiple PodDisruptionBudgets.  Chose "a" arbitrarily.'
             assert await told(w, "MultiplePodDisruptionBudgets") == {text}
+
+    asyncio.run(run())
+
+
+def test_a_pod_that_cannot_be_made_leaves_the_status_true() -> None:
+    async def run() -> None:
+        async with world("statefulset,resourcequota") as w:
+            quota = {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "0"}}}
+            await w.client.create(RESOURCE_QUOTAS, quota, "default")
+            await w.settle()
+            body = stateful(1)
+            del body["spec"]["volumeClaimTemplates"]
+            await w.client.create(STATEFUL_SETS, body, "default")
+            await w.advance(1)
+            found = await w.find(STATEFUL_SETS, "db")
+            assert found is not None
+            assert found["status"]["observedGeneration"] == 1
+            assert found["status"]["updateRevision"].startswith("db-")
+            why = 'Create Pod db-0 in StatefulSet db failed error: pods "db-0" is forbidden: exceeded quota: q, '
+            assert await told(w, "FailedCreate") == {why + "requested: pods=1, used: pods=0, limited: pods=0"}
 
     asyncio.run(run())
