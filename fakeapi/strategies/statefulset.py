@@ -39,17 +39,34 @@ def default(obj: Obj) -> None:
         fill(claim["status"], {"phase": "Pending"})
     fill(spec, {"podManagementPolicy": "OrderedReady", "replicas": 1, "revisionHistoryLimit": 10})
     strategy = spec["updateStrategy"] = spec.get("updateStrategy") or {}
-    fill(strategy, {"type": "RollingUpdate"})
-    if strategy["type"] == "RollingUpdate":
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
         strategy["rollingUpdate"] = strategy.get("rollingUpdate") or {}
+    if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
         fill(strategy["rollingUpdate"], {"partition": 0})
     policy = spec["persistentVolumeClaimRetentionPolicy"] = spec.get("persistentVolumeClaimRetentionPolicy") or {}
     fill(policy, {"whenDeleted": "Retain", "whenScaled": "Retain"})
 
 
 def prepare_create(obj: Obj, ctx: Context) -> None:
-    """PrepareForCreate: an empty status."""
+    """PrepareForCreate: an empty status, no maxUnavailable."""
     obj["status"] = {"replicas": 0, "availableReplicas": 0}
+    _parameters(obj).pop("maxUnavailable", None)
+
+
+def prepare_update(new: Obj, old: Obj, ctx: Context) -> None:
+    """PrepareForUpdate: a maxUnavailable that is there stays, a new one does not come: its feature gate,
+    MaxUnavailableStatefulSet, is off in 1.36."""
+    if _parameters(old).get("maxUnavailable") is not None:
+        return
+    dropped = _parameters(new).pop("maxUnavailable", None)
+    if dropped is not None and new.get("spec") == old.get("spec"):
+        new["metadata"]["generation"] = old["metadata"].get("generation")
+
+
+def _parameters(obj: Obj) -> Obj:
+    found: Obj = ((obj.get("spec") or {}).get("updateStrategy") or {}).get("rollingUpdate") or {}
+    return found
 
 
 _MUTABLE = (
@@ -176,6 +193,7 @@ PRINTER = Printer(
 STRATEGY = Strategy(
     default=default,
     prepare_create=prepare_create,
+    prepare_update=prepare_update,
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,

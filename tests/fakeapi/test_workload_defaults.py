@@ -90,6 +90,16 @@ KINDS = ("deployment", "replicaset", "statefulset", "daemonset", "replicationcon
             },
         ),
         (
+            "statefulset",
+            {"updateStrategy": {"type": "RollingUpdate"}},
+            {"updateStrategy": {"type": "RollingUpdate"}},
+        ),
+        (
+            "statefulset",
+            {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2}}},  # its gate is off
+            {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}},
+        ),
+        (
             "daemonset",
             {},
             {
