@@ -53,6 +53,7 @@ class _Sync:
     scale: Obj = field(default_factory=dict)
     selector: str = ""
     pods: list[Obj] = field(default_factory=list)
+    values: list[Obj] | None = None
 
     @property
     def current(self) -> int:
@@ -118,7 +119,6 @@ async def _run(sync: _Sync, memory: Memory) -> None:
     if not memory.recommended:
         memory.recommended.append((now, current))
     low, high = spec.get("minReplicas", 1), spec["maxReplicas"]
-    values: list[Obj] | None = None
     if current == 0 and low != 0:
         text = "scaling is disabled since the replica count of the target is zero"
         sync.condition("ScalingActive", "False", "ScalingDisabled", text)
@@ -130,9 +130,9 @@ async def _run(sync: _Sync, memory: Memory) -> None:
         wanted, reason = low, BELOW
     else:
         try:
-            asked, metric, values = await _by_metrics(sync)
+            asked, metric = await _by_metrics(sync)
         except MetricError as error:
-            sync.counts(current, int(sync.status.get("desiredReplicas") or 0), sync.status.get("currentMetrics"))
+            sync.counts(current, int(sync.status.get("desiredReplicas") or 0), sync.values)
             sync.tell("Warning", "FailedComputeMetricsReplicas", str(error))
             return
         reason = f"{metric} above target" if asked > current else "All metrics below target"
@@ -141,14 +141,12 @@ async def _run(sync: _Sync, memory: Memory) -> None:
         sync.condition("AbleToScale", *decision.able)
         sync.condition("ScalingLimited", *decision.limited)
     if wanted == current:
-        sync.counts(current, current, values)
+        sync.counts(current, current, sync.values)
         return
-    await _rescale(sync, resource, wanted, reason, values, memory)
+    await _rescale(sync, resource, wanted, reason, memory)
 
 
-async def _rescale(
-    sync: _Sync, resource: Resource, wanted: int, reason: str, values: list[Obj] | None, memory: Memory
-) -> None:
+async def _rescale(sync: _Sync, resource: Resource, wanted: int, reason: str, memory: Memory) -> None:
     current = sync.current
     try:
         await sync.work.client.update(resource.gvr, {**sync.scale, "spec": {"replicas": wanted}}, subresource="scale")
@@ -156,13 +154,13 @@ async def _rescale(
         sync.tell("Warning", "FailedRescale", f"New size: {wanted}; reason: {reason}; error: {error}")
         text = f"the HPA controller was unable to update the target scale: {error}"
         sync.condition("AbleToScale", "False", "FailedUpdateScale", text)
-        sync.counts(current, int(sync.status.get("desiredReplicas") or 0), sync.status.get("currentMetrics"))
+        sync.counts(current, int(sync.status.get("desiredReplicas") or 0), sync.values)
         return
     text = f"the HPA controller was able to update the target scale to {wanted}"
     sync.condition("AbleToScale", "True", "SucceededRescale", text)
     sync.tell("Normal", "SuccessfulRescale", f"New size: {wanted}; reason: {reason}")
     autoscaling.remember(memory, sync.hpa["spec"].get("behavior"), current, wanted, sync.work.clock.monotonic())
-    sync.counts(current, wanted, values)
+    sync.counts(current, wanted, sync.values)
     sync.status["lastScaleTime"] = rfc3339(sync.work.clock.now())
 
 
@@ -184,8 +182,9 @@ async def _resource(work: Work, target: Obj) -> Resource:
 # ---------------------------------------------------------------- metrics
 
 
-async def _by_metrics(sync: _Sync) -> tuple[int, str, list[Obj]]:
-    """(replicas, the metric that asks for them, current values). MetricError when no count can be trusted."""
+async def _by_metrics(sync: _Sync) -> tuple[int, str]:
+    """(replicas, the metric that asks for them); what is read goes into sync.values, a metric that cannot be read as
+    one of no type. MetricError when no count can be trusted."""
     text = (sync.scale.get("status") or {}).get("selector", "")
     if not text:
         sync.tell("Warning", "SelectorRequired", "selector is required")
@@ -197,7 +196,7 @@ async def _by_metrics(sync: _Sync) -> tuple[int, str, list[Obj]]:
     sync.pods = [p for p in sync.work.list(PODS, space) if chosen.matches(p["metadata"].get("labels") or {})]
     _refuse_rivals(sync, chosen)
     best: Proposed | None = None
-    values: list[Obj] = []
+    sync.values = []
     failures: list[tuple[str, str, str]] = []
     asked = sync.hpa["spec"].get("metrics") or []
     for metric in asked:
@@ -207,8 +206,9 @@ async def _by_metrics(sync: _Sync) -> tuple[int, str, list[Obj]]:
         except MetricError as error:
             sync.tell("Warning", reason, str(error))
             failures.append((reason, str(error), label.format(*_named(metric))))
+            sync.values.append({"type": ""})
             continue
-        values.append(found.status)
+        sync.values.append(found.status)
         if best is None or found.replicas > best.replicas:
             best = found
     if best is None or (failures and best.replicas < sync.current):
@@ -218,7 +218,7 @@ async def _by_metrics(sync: _Sync) -> tuple[int, str, list[Obj]]:
         raise MetricError(f"invalid metrics ({counts}), first error is: {label}: {why}")
     text = f"the HPA was able to successfully calculate a replica count from {best.name}"
     sync.condition("ScalingActive", "True", "ValidMetricFound", text)
-    return best.replicas, best.name, values
+    return best.replicas, best.name
 
 
 def _parsed(sync: _Sync, text: str) -> LabelSelector:

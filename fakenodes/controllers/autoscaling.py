@@ -227,6 +227,9 @@ def _stabilise(
     recent = [n for at, n in memory.recommended if now - at < (up if rising else down)]
     memory.recommended.append((now, wanted))
     stable = min([wanted, *recent]) if rising else max([wanted, *recent])
+    if behavior is not None:
+        # What was recommended before holds a change back, and never makes one.
+        stable = max(stable, current) if rising else min(stable, current)
     return stable, _READY if stable == wanted else _UP if rising else _DOWN
 
 

@@ -41,3 +41,18 @@ def test_of_several_autoscalers_of_a_pod_none_works() -> None:
             assert all(c.get("reason") != "AmbiguousSelector" for c in left["status"]["conditions"])
 
     asyncio.run(run())
+
+
+def test_a_metric_that_cannot_be_read_has_no_type() -> None:
+    async def run() -> None:
+        async with world("deployment,replicaset,horizontalpodautoscaling", nodes=1) as w:
+            await w.client.create(DEPLOYMENTS, deployment(2), "default")
+            await w.advance(2)
+            await w.client.create(AUTOSCALERS, autoscaler("a"), "default")
+            await w.advance(20)
+            found = await w.find(AUTOSCALERS, "a")
+            assert found is not None
+            assert found["status"]["currentMetrics"] == [{"type": ""}]
+            assert (found["status"]["currentReplicas"], found["status"]["desiredReplicas"]) == (2, 0)
+
+    asyncio.run(run())

@@ -138,6 +138,24 @@ def test_going_down_waits_until_no_higher_number_was_recommended_for_five_minute
     assert (late.replicas, late.able[1]) == (2, "ReadyForNewScale")
 
 
+@pytest.mark.parametrize(
+    ("recent", "current", "wanted", "result", "able"),
+    [
+        (3, 5, 6, 5, "ScaleUpStabilized"),  # and not 3
+        (6, 5, 7, 6, "ScaleUpStabilized"),
+        (9, 5, 3, 5, "ScaleDownStabilized"),  # and not 9
+        (4, 5, 3, 4, "ScaleDownStabilized"),
+    ],
+)
+def test_old_recommendations_hold_back_and_never_push(
+    recent: int, current: int, wanted: int, result: int, able: str
+) -> None:
+    rules = behavior(up={"stabilizationWindowSeconds": 60})
+    spec = {"minReplicas": 1, "maxReplicas": 10, "behavior": rules}
+    found = normalise(spec, Memory([(NOW, recent)]), current, wanted, NOW + 10)
+    assert (found.replicas, found.able[1]) == (result, able)
+
+
 def test_changes_of_the_same_period_count() -> None:
     memory, rules = Memory(), behavior()
     spec = {"minReplicas": 1, "maxReplicas": 100, "behavior": rules}
