@@ -23,7 +23,7 @@ from fakenodes.controllers.base import Controller, Shared, Watch, Work, service_
 PREFIX = "kubernetes.io/"
 CLIENT, KUBELET_CLIENT = f"{PREFIX}kube-apiserver-client", f"{PREFIX}kube-apiserver-client-kubelet"
 SERVING, LEGACY = f"{PREFIX}kubelet-serving", f"{PREFIX}legacy-unknown"
-YEAR, BACKDATE = 365 * 86400.0, 300.0
+YEAR, BACKDATE, SHORT = 365 * 86400.0, 300.0, 8 * 3600.0
 # --cluster-signing-duration; what the cleaner keeps, in seconds, by the request's state.
 KEPT = {"Denied": 3600.0, "Failed": 3600.0, "Pending": 86400.0, "Issued": 3600.0}
 CLEAN_SECONDS = 3600.0
@@ -87,7 +87,7 @@ def refusal(signer: str, csr: x509.CertificateSigningRequest, usages: Collection
     """Why the signer does not sign such a request, "" when it does."""
     name, organizations = _names(csr)
     if signer == CLIENT:
-        bad = sorted(u for u in usages if u not in ("digital signature", "key encipherment", "client auth"))
+        bad = [u for u in usages if u not in ("digital signature", "key encipherment", "client auth")]
         if bad:
             return f"invalid usage for client certificate: {bad[0]}"
         return "" if "client auth" in usages else "missing required usage for client certificate: client auth"
@@ -126,7 +126,10 @@ def sign(request: Obj, certificate: bytes, key: bytes, now: float) -> bytes:
     ca, private = x509.load_pem_x509_certificate(certificate), serialization.load_pem_private_key(key, None)
     seconds = min(float(request["spec"].get("expirationSeconds") or YEAR), YEAR)
     start = datetime.fromtimestamp(now - BACKDATE, UTC)
-    end = min(datetime.fromtimestamp(now - BACKDATE + seconds, UTC), ca.not_valid_after_utc)
+    # The five minutes before now are taken off its end, unless they would be missed there.
+    end = min(
+        datetime.fromtimestamp(now + seconds - (BACKDATE if seconds >= SHORT else 0), UTC), ca.not_valid_after_utc
+    )
     usages = request["spec"].get("usages") or ()
     builder = (
         x509.CertificateBuilder()

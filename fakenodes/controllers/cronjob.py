@@ -208,19 +208,24 @@ async def reconcile(work: Work) -> float | None:
     jobs = list(work.find(JOBS, "controller", cached["metadata"]["uid"]))
     sync = _Sync(work, {**cached, "status": dict(cached.get("status") or {})}, jobs)
     await _take_stock(sync)
-    again = None
+    again, failure = None, None
     if not cached["metadata"].get("deletionTimestamp"):
         found = plan(sync.job, work.clock.now())
         for event in found.events:
             sync.tell(*event)
-        if found.run is not None:
-            await _replace(sync)
-            await _start(sync, found.run)
+        try:
+            if found.run is not None:
+                await _replace(sync)
+                await _start(sync, found.run)
+        except (ClientError, OSError) as error:
+            failure = error  # what has been found out of the Jobs is written all the same
         again = found.again
     for job in superfluous(sync.job, jobs):
         await _delete(sync, job)
     if sync.status != (cached.get("status") or {}):
         await work.update(CRON_JOBS, sync.job, "status")
+    if failure is not None:
+        raise failure
     return again
 
 

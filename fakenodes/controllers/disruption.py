@@ -217,6 +217,8 @@ async def _unmark(work: Work, pod: Obj | None) -> float | None:
         "lastProbeTime": None,
         "lastTransitionTime": rfc3339(work.clock.now()),
     }
+    if pod["metadata"].get("generation"):
+        fresh["observedGeneration"] = pod["metadata"]["generation"]
     found = [fresh if c is old else c for c in pod["status"]["conditions"]]
     await work.update(PODS, {**pod, "status": {**pod["status"], "conditions": found}}, "status")
     return None

@@ -132,10 +132,21 @@ async def _write(
     try:
         await (work.create(ENDPOINTS, changed) if found is None else work.update(ENDPOINTS, changed))
     except ClientError as error:
-        if found is None and error.code == 403:
-            # The namespace is going, or endpoints are not to be made here: no use in trying at once again.
+        if found is None and _terminating(error):
             return
+        where = f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+        if found is None:
+            text = f"Failed to create endpoint for service {where}: {error}"
+            work.event(changed, "Warning", "FailedToCreateEndpoint", text)
+        else:
+            text = f"Failed to update endpoint {where}: {error}"
+            work.event(changed, "Warning", "FailedToUpdateEndpoint", text)
         raise
+
+
+def _terminating(error: ClientError) -> bool:
+    causes = (error.status.get("details") or {}).get("causes") or ()
+    return any(c.get("reason") == "NamespaceTerminating" for c in causes)
 
 
 ENDPOINTS_CONTROLLER = Controller(

@@ -206,10 +206,27 @@ async def reconcile(work: Work) -> float | None:
     found = _planned(work, service, wanted(service, pods, _zones(work, pods)), slices, labels)
     await asyncio.gather(
         *(_make(work, service, g, e, labels, trigger) for g, e in found.create),
-        *(work.update(ENDPOINT_SLICES, _marked(x, trigger)) for x in found.update),
-        *(work.delete(ENDPOINT_SLICES, x) for x in found.delete),
+        *(_write(work, service, "update", x, trigger) for x in found.update),
+        *(_write(work, service, "delete", x, trigger) for x in found.delete),
     )
     return None
+
+
+async def _write(work: Work, service: Obj, verb: str, found: Obj, trigger: str) -> None:
+    try:
+        if verb == "update":
+            await work.update(ENDPOINT_SLICES, _marked(found, trigger))
+        else:
+            await work.delete(ENDPOINT_SLICES, found)
+    except ClientError as error:
+        _failed(work, service, f"{verb} {found['metadata']['name']}", error)
+        raise
+
+
+def _failed(work: Work, service: Obj, what: str, error: ClientError) -> None:
+    where = f"Service {service['metadata']['namespace']}/{service['metadata']['name']}"
+    text = f"Error updating Endpoint Slices for {where}: failed to {what} EndpointSlice for {where}: {error}"
+    work.event(service, "Warning", "FailedToUpdateEndpointSlices", text)
 
 
 def _planned(
@@ -283,6 +300,7 @@ async def _make(
     except ClientError as error:
         causes = (error.status.get("details") or {}).get("causes") or ()
         if not any(c.get("reason") == "NamespaceTerminating" for c in causes):
+            _failed(work, service, "create", error)
             raise
 
 

@@ -57,6 +57,14 @@ def plan(endpoints: Obj) -> list[Obj]:
     return found
 
 
+def skipped(endpoints: Obj) -> int:
+    """How many addresses are not mirrored."""
+    sizes = (
+        sum(len(s.get(k) or ()) for k in ("addresses", "notReadyAddresses")) for s in endpoints.get("subsets") or ()
+    )
+    return sum(max(size - CAPACITY, 0) for size in sizes)
+
+
 def _endpoint(address: Obj, ready: bool) -> Obj:
     found: Obj = {"addresses": [address["ip"]], "conditions": {"ready": ready}}
     if address.get("hostname"):
@@ -87,6 +95,12 @@ async def reconcile(work: Work) -> float | None:
     if service is None:
         return None  # the garbage collector removes the slices with the Endpoints
     wanted = plan(endpoints) if endpoints is not None and mirrored(endpoints) and not selected(service) else []
+    if wanted and endpoints is not None and (more := skipped(endpoints)):
+        text = (
+            f"A max of {CAPACITY} addresses can be mirrored to EndpointSlices per Endpoints subset. {more} addresses "
+            "were skipped"
+        )
+        work.event(endpoints, "Warning", "TooManyAddressesToMirror", text)
     for each in wanted:
         same = (each["addressType"], each["ports"])
         old = next((s for s in slices if (s["addressType"], s.get("ports")) == same), None)

@@ -29,6 +29,7 @@ EVICTING = {"False": NOT_READY, "Unknown": UNREACHABLE}
 MONITOR_SECONDS, GRACE_SECONDS, STARTUP_SECONDS = 5.0, 50.0, 60.0
 # --node-eviction-rate, --secondary-node-eviction-rate, --unhealthy-zone-threshold, --large-cluster-size-threshold
 EVICTION_RATE, SECONDARY_RATE, UNHEALTHY, LARGE = 0.1, 0.01, 0.55, 50
+EXCLUDED = f"{PREFIX}exclude-disruption"
 REPORTED = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 # Labels that a node has under an old and a new name: the new one decides. new -> old
 RENAMED = {"kubernetes.io/os": "beta.kubernetes.io/os", "kubernetes.io/arch": "beta.kubernetes.io/arch"}
@@ -100,6 +101,11 @@ def zone_of(node: Obj) -> str:
     region = labels.get("topology.kubernetes.io/region") or labels.get("failure-domain.beta.kubernetes.io/region", "")
     zone = labels.get("topology.kubernetes.io/zone") or labels.get("failure-domain.beta.kubernetes.io/zone", "")
     return f"{region}:\x00:{zone}" if region or zone else ""
+
+
+def counted(node: Obj) -> bool:
+    """Whether the node says something about the state of its zone."""
+    return EXCLUDED not in (node["metadata"].get("labels") or {})
 
 
 def zone_rates(nodes: Sequence[Obj]) -> dict[str, float]:

@@ -16,10 +16,12 @@ from fakenodes.client.gvrs import LEASES, NODES, PODS
 from fakenodes.controllers.base import Controller, Shared, Watch, Watching, Work, service_account
 from fakenodes.controllers.nodehealth import (
     EVICTING,
+    EVICTION_RATE,
     GRACE_SECONDS,
     MANAGED,
     MONITOR_SECONDS,
     STARTUP_SECONDS,
+    counted,
     no_schedule,
     not_ready_pod,
     ready_status,
@@ -93,16 +95,17 @@ async def _round(work: Work) -> None:
             current.append(await _health(work, node))
         except (ClientError, OSError):
             current.append(node)  # the next round tries again
-    rates = zone_rates(current)
+    judged = [n for n in current if counted(n)]
+    rates = zone_rates(judged)
     state: State = work.state
-    disrupted = bool(current) and not any(rates.values()) and all(ready_status(n) != "True" for n in current)
+    disrupted = bool(judged) and not any(rates.values()) and all(ready_status(n) != "True" for n in judged)
     if state.disrupted and not disrupted:
         # The nodes were not to blame: each gets its whole grace period again.
         for heard in state.heard.values():
             heard.at = work.clock.monotonic()
     state.disrupted = disrupted
     for node in current:
-        await _evicting(work, node, rates[zone_of(node)], disrupted)
+        await _evicting(work, node, rates.get(zone_of(node), EVICTION_RATE), disrupted)
 
 
 def _census(work: Work, nodes: Sequence[Obj]) -> None:

@@ -22,7 +22,6 @@ ROUND_SECONDS, QUARANTINE_SECONDS = 20.0, 40.0
 THRESHOLD = 12_500
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 GONE = ("DeletionByPodGC", "PodGC: node no longer exists")
-OUT = ("DeletionByPodGC", "PodGC: node was marked out-of-service")
 
 
 @dataclass(slots=True)
@@ -39,7 +38,7 @@ def plan(pods: Sequence[Obj], nodes: dict[str, Obj], gone: set[str]) -> Plan:
     found = Plan()
     over = [p for p in pods if is_terminated(p)]
     if len(over) > THRESHOLD:
-        over.sort(key=lambda p: (p["metadata"]["creationTimestamp"], p["metadata"]["name"]))
+        over.sort(key=lambda p: (not _evicted(p), p["metadata"]["creationTimestamp"], p["metadata"]["name"]))
         found.delete += [(p, None) for p in over[: len(over) - THRESHOLD]]
     for pod in pods:
         name = pod["spec"].get("nodeName", "")
@@ -52,8 +51,14 @@ def plan(pods: Sequence[Obj], nodes: dict[str, Obj], gone: set[str]) -> Plan:
             if going:
                 found.delete.append((pod, None))
         elif going and _out(nodes[name]):
-            found.delete.append((pod, OUT))
+            found.delete.append((pod, None))
     return found
+
+
+def _evicted(pod: Obj) -> bool:
+    """Whether a kubelet put the pod out: such go first, controllers have made others in their place."""
+    status = pod.get("status") or {}
+    return bool(status.get("phase") == "Failed" and status.get("reason") == "Evicted")
 
 
 def _out(node: Obj) -> bool:

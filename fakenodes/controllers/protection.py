@@ -12,6 +12,7 @@ from fakenodes.client.base import GVR, ClientError, Obj
 from fakenodes.client.gvrs import ATTRIBUTES_CLASSES, CLAIMS, PODS, VOLUMES
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, service_account
 from fakenodes.controllers.pods import is_terminated
+from fakenodes.owners import controller_uid
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
@@ -28,6 +29,21 @@ def claims_of(pod: Obj) -> list[str]:
         elif "ephemeral" in volume:
             found.append(f"{meta['namespace']}/{meta['name']}-{volume['name']}")
     return found
+
+
+def uses(pod: Obj, claim: Obj) -> bool:
+    """podUsesPVC: whether the claim has to stay for the pod."""
+    if not pod["spec"].get("nodeName"):
+        return False
+    meta = pod["metadata"]
+    shut_down = bool(meta.get("deletionTimestamp")) and meta.get("deletionGracePeriodSeconds") == 0
+    for volume in pod["spec"].get("volumes") or ():
+        if (volume.get("persistentVolumeClaim") or {}).get("claimName") == claim["metadata"]["name"]:
+            return True
+        own = "ephemeral" in volume and f"{meta['name']}-{volume['name']}" == claim["metadata"]["name"]
+        if own and not shut_down and controller_uid(claim) == meta["uid"]:
+            return True
+    return False
 
 
 def plan(finalizers: list[str], own: str, going: bool, used: bool) -> list[str]:
@@ -52,11 +68,10 @@ async def _protect(work: Work, gvr: GVR, obj: Obj, own: str, used: bool) -> None
 
 
 async def protect_claim(work: Work) -> float | None:
-    """A claim is used by pods that are on a node and not over."""
+    """A claim is used by pods that are on a node, over or not; its own pod lets an ephemeral volume go sooner."""
     claim = work.get(CLAIMS, work.key)
     if claim is not None:
-        pods = work.find(PODS, "claim", work.key)
-        used = any(p["spec"].get("nodeName") and not is_terminated(p) for p in pods)
+        used = any(uses(p, claim) for p in work.find(PODS, "claim", work.key))
         await _protect(work, CLAIMS, claim, CLAIM_FINALIZER, used)
     return None
 
@@ -95,8 +110,10 @@ def _classes(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
 
 
 def _claims_of_pod(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
-    """A pod that is over or gone lets go of its claims."""
-    return claims_of(old) if old is not None and (new is None or is_terminated(new)) else ()
+    """A pod that is over or gone may let go of its claims."""
+    if old is None or not (new is None or is_terminated(new) or new["metadata"].get("deletionTimestamp")):
+        return ()
+    return claims_of(old)
 
 
 CLAIM_PROTECTION = Controller(

@@ -43,10 +43,10 @@ def plan(secret: Obj, account: Obj, root_ca: str, key: bytes) -> Obj | None:
         wanted["namespace"] = _b64(meta["namespace"].encode())
     if not data.get("token"):
         wanted["token"] = _b64(token_for(account, meta["name"], key).encode())
-    marks = meta.get("annotations") or {}
-    named = {**marks, NAME: account["metadata"]["name"], UID: account["metadata"]["uid"]}
-    if wanted == data and named == marks:
+    if wanted == data:
         return None
+    own = {NAME: account["metadata"]["name"], UID: account["metadata"]["uid"]}
+    named = {**(meta.get("annotations") or {}), **own}
     return {**secret, "metadata": {**meta, "annotations": named}, "data": wanted}
 
 

@@ -13,6 +13,7 @@ from fakenodes.client.base import Obj
 from fakenodes.controllers.certificates import CLIENT, KUBELET_CLIENT, SERVING, expired, refusal, request_of, sign
 from fakenodes.controllers.clusterroles import plan as aggregate
 from fakenodes.controllers.mirroring import plan as mirror
+from fakenodes.controllers.mirroring import skipped
 from fakenodes.controllers.quota import plan as count
 from fakenodes.controllers.tokens import plan as fill
 from kubeconfig.certificates import make_ca, make_key
@@ -52,6 +53,7 @@ SERVER = ("digital signature", "server auth")
     [
         (CLIENT, csr(), ("client auth",), ""),
         (CLIENT, csr(), ("server auth",), "invalid usage for client certificate: server auth"),
+        (CLIENT, csr(), ("ocsp signing", "any"), "invalid usage for client certificate: ocsp signing"),
         (KUBELET_CLIENT, csr("system:node:a", "system:nodes"), KUBELET, ""),
         (KUBELET_CLIENT, csr("system:node:a", "devs"), KUBELET, "subject organization is not system:nodes"),
         (KUBELET_CLIENT, csr("system:node:a", "system:nodes", ("x",)), KUBELET, "DNS subjectAltNames are not allowed"),
@@ -64,14 +66,15 @@ def test_what_signers_refuse(signer: str, pem: bytes, usages: tuple[str, ...], w
     assert refusal(signer, request_of(request(pem)), usages) == why
 
 
-def test_a_signed_certificate_is_what_was_asked_for() -> None:
+@pytest.mark.parametrize(("seconds", "left"), [(3600, 3600), (86400, 86100)])  # from now on
+def test_a_signed_certificate_is_what_was_asked_for(seconds: int, left: int) -> None:
     ca = make_ca()
     at = x509.load_pem_x509_certificate(ca.certificate).not_valid_before_utc.timestamp() + 600
-    made = x509.load_pem_x509_certificate(
-        sign(request(csr(), ("client auth", "digital signature"), expirationSeconds=3600), ca.certificate, ca.key, at)
-    )
+    asked = request(csr(), ("client auth", "digital signature"), expirationSeconds=seconds)
+    made = x509.load_pem_x509_certificate(sign(asked, ca.certificate, ca.key, at))
     made.verify_directly_issued_by(x509.load_pem_x509_certificate(ca.certificate))
-    assert (made.not_valid_after_utc - made.not_valid_before_utc).total_seconds() == 3600
+    assert made.not_valid_after_utc.timestamp() == at + left
+    assert made.not_valid_before_utc.timestamp() == at - 300
     assert made.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
     assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert "CN=jane" in made.subject.rfc4514_string()
@@ -145,6 +148,13 @@ def test_mirrored_slices_are_by_family_and_ports() -> None:
         ("IPv6", [(["2001:db8::1"], True)]),
         ("IPv4", [(["192.0.2.9"], True)]),
     ]
+
+
+def test_more_addresses_than_a_subset_may_have_are_skipped() -> None:
+    many = [{"ip": f"10.0.{n // 250}.{n % 250}"} for n in range(1003)]
+    endpoints = {"subsets": [{"addresses": many[:600], "notReadyAddresses": many[600:], "ports": [{"port": 80}]}]}
+    assert skipped(endpoints) == 3
+    assert [len(s["endpoints"]) for s in mirror(endpoints)] == [1000]
 
 
 def test_a_quota_counts_what_it_names() -> None:

@@ -13,7 +13,7 @@ from fakenodes.controllers.nodehealth import (
     zone_rates,
 )
 from fakenodes.controllers.nodettl import step
-from fakenodes.controllers.podgc import GONE, OUT, plan
+from fakenodes.controllers.podgc import GONE, THRESHOLD, plan
 from fakenodes.controllers.tainteviction import delay
 
 NOW = 1_800_000_000.0
@@ -141,9 +141,17 @@ def test_pods_that_nobody_will_finish() -> None:
     assert [(p["metadata"]["name"], why) for p, why in found.delete] == [
         ("lost", GONE),
         ("nowhere", None),
-        ("stuck", OUT),
+        ("stuck", None),
     ]
     assert found.missing == {"gone", "away"}
+
+
+def test_of_too_many_ended_pods_those_that_were_put_out_go_first() -> None:
+    pods = [pod(f"p{n}") for n in range(THRESHOLD + 1)]
+    for each in pods:
+        each["status"] = {"phase": "Failed"}
+    pods[7]["status"]["reason"] = "Evicted"
+    assert [p["metadata"]["name"] for p, _ in plan(pods, {"n": node()}, set()).delete] == ["p7"]
 
 
 @pytest.mark.parametrize(

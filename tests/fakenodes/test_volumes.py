@@ -9,6 +9,7 @@ from fakenodes.client.base import MERGE_PATCH, Obj
 from fakenodes.client.gvrs import ATTRIBUTES_CLASSES, CLAIMS, VOLUMES
 from fakenodes.controllers.attachments import plan as attach
 from fakenodes.controllers.expand import needs
+from fakenodes.controllers.protection import uses
 from fakenodes.controllers.provisioner import NAME
 from fakenodes.controllers.provisioner import plan as provision
 from fakenodes.controllers.volumes import (
@@ -154,6 +155,36 @@ def test_attachments_follow_the_nodes() -> None:
     made, _ = attach(found, ["n1", "n2"], [])
     assert [m["spec"]["nodeName"] for m in made] == ["n1", "n2"]
     assert attach(found, ["n2"], made) == ([], made[:1])
+
+
+def user(node: str = "n", phase: str = "Running", ephemeral: bool = False, **meta: Any) -> Obj:
+    found: Obj = {"name": "x"}
+    if ephemeral:
+        found["ephemeral"] = {}
+    else:
+        found["persistentVolumeClaim"] = {"claimName": "p-x"}
+    named = {"name": "p", "namespace": "ns", "uid": "u", **meta}
+    return {"metadata": named, "spec": {"nodeName": node, "volumes": [found]}, "status": {"phase": phase}}
+
+
+GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("pod", "result"),
+    [
+        (user(), True),
+        (user(node=""), False),
+        (user(phase="Succeeded"), True),  # as long as it is there
+        (user(**GOING), True),
+        (user(ephemeral=True), True),
+        (user(ephemeral=True, **GOING), False),
+        (user(ephemeral=True, uid="another"), False),
+    ],
+)
+def test_what_a_claim_waits_for(pod: Obj, result: bool) -> None:
+    owner = {"controller": True, "uid": "u", "kind": "Pod", "name": "p"}
+    assert uses(pod, {"metadata": {"name": "p-x", "ownerReferences": [owner]}}) is result
 
 
 UNKNOWN = 'error getting deleter volume plugin for volume "v": no {} plugin matched'

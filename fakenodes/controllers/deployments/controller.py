@@ -15,7 +15,7 @@ from fakenodes.controllers.claiming import OwnerKind, claim_all, owner_key, sele
 from fakenodes.controllers.deployments.rollback import plan_rollback
 from fakenodes.controllers.deployments.rollout import Plan, plan
 from fakenodes.controllers.deployments.sets import REVISION, annotations_of, find_new, rolling, same_template
-from fakenodes.controllers.deployments.status import deadline_in, set_condition, status_of
+from fakenodes.controllers.deployments.status import deadline_in, has_deadline, set_condition, status_of
 from fakenodes.controllers.pods import is_terminated
 from fakenodes.owners import by_controller, controller_uid
 
@@ -101,16 +101,20 @@ async def _create(work: Work, deployment: Obj, found: Plan) -> bool:
             return False
         text = f'Failed to create new replica set "{name}": {error}'
         work.event(deployment, "Warning", "ReplicaSetCreateError", text)
-        current = deployment.get("status") or {}
-        conditions = set_condition(
-            current.get("conditions") or [], "Progressing", "False", "ReplicaSetCreateError", text, work.clock.now()
-        )
-        if conditions != current.get("conditions"):
-            await work.update(DEPLOYMENTS, {**deployment, "status": {**current, "conditions": conditions}}, "status")
+        if has_deadline(deployment):
+            await _note_failure(work, deployment, text)
         raise
     if new["spec"]["replicas"]:
         _tell(work, deployment, name, 0, new["spec"]["replicas"])
     return True
+
+
+async def _note_failure(work: Work, deployment: Obj, text: str) -> None:
+    current, now = deployment.get("status") or {}, work.clock.now()
+    before = current.get("conditions") or []
+    conditions = set_condition(before, "Progressing", "False", "ReplicaSetCreateError", text, now)
+    if conditions != before:
+        await work.update(DEPLOYMENTS, {**deployment, "status": {**current, "conditions": conditions}}, "status")
 
 
 async def _collided(work: Work, deployment: Obj, new: Obj) -> bool:
