@@ -41,7 +41,6 @@ def _row(version: Version, converter: Converter, retire: Callable[[Resource], No
         storage_key=kind.storage_key,
         verbs=VERBS,
         subresources=_subresources(version),
-        strategy=customresource.strategy(version),
         custom=CustomVersion(version, converter, lambda: retire(row)),
     )
     return row
@@ -61,6 +60,7 @@ class CustomVersion:
 
     def __init__(self, version: Version, converter: Converter, broken: Callable[[], None]) -> None:
         self.version = version
+        self.strategy = customresource.strategy(version)
         self._converter = converter
         self._broken = broken
 

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
-from fakeapi.strategies import (
-    mutatingadmissionpolicy,
-    mutatingadmissionpolicybinding,
-    mutatingwebhookconfiguration,
-    validatingadmissionpolicy,
-    validatingadmissionpolicybinding,
-    validatingwebhookconfiguration,
-)
 
 GROUP = "admissionregistration.k8s.io"
 DEFINITION = "io.k8s.api.admissionregistration"
@@ -24,7 +16,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=36),),
         definition=DEFINITION,
-        strategy=mutatingadmissionpolicy.STRATEGY,
+        strategy_name="mutatingadmissionpolicy",
     ),
     Resource(
         group=GROUP,
@@ -34,7 +26,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=36),),
         definition=DEFINITION,
-        strategy=mutatingadmissionpolicybinding.STRATEGY,
+        strategy_name="mutatingadmissionpolicybinding",
     ),
     Resource(
         group=GROUP,
@@ -43,7 +35,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("api-extensions",),
         namespaced=False,
         definition=DEFINITION,
-        strategy=mutatingwebhookconfiguration.STRATEGY,
+        strategy_name="mutatingwebhookconfiguration",
     ),
     Resource(
         group=GROUP,
@@ -54,7 +46,7 @@ ROWS: tuple[Resource, ...] = (
         versions=(Served("v1", since=30),),
         subresources=(status("ValidatingAdmissionPolicy"),),
         definition=DEFINITION,
-        strategy=validatingadmissionpolicy.STRATEGY,
+        strategy_name="validatingadmissionpolicy",
     ),
     Resource(
         group=GROUP,
@@ -64,7 +56,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=30),),
         definition=DEFINITION,
-        strategy=validatingadmissionpolicybinding.STRATEGY,
+        strategy_name="validatingadmissionpolicybinding",
     ),
     Resource(
         group=GROUP,
@@ -73,6 +65,6 @@ ROWS: tuple[Resource, ...] = (
         categories=("api-extensions",),
         namespaced=False,
         definition=DEFINITION,
-        strategy=validatingwebhookconfiguration.STRATEGY,
+        strategy_name="validatingwebhookconfiguration",
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, status
-from fakeapi.strategies import customresourcedefinition
 
 GROUP = "apiextensions.k8s.io"
 DEFINITION = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions"
@@ -18,7 +17,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(status("CustomResourceDefinition"),),
         definition=DEFINITION,
-        strategy=customresourcedefinition.STRATEGY,
+        strategy_name="customresourcedefinition",
         storage_key="apiextensions.k8s.io/customresourcedefinitions",
     ),
 )

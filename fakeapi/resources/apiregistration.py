@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, status
-from fakeapi.strategies import apiservice
 
 GROUP = "apiregistration.k8s.io"
 DEFINITION = "io.k8s.kube-aggregator.pkg.apis.apiregistration"
@@ -17,7 +16,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(status("APIService"),),
         definition=DEFINITION,
-        strategy=apiservice.STRATEGY,
+        strategy_name="apiservice",
         storage_key="apiregistration.k8s.io/apiservices",
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, scale, status
-from fakeapi.strategies import controllerrevision, daemonset, deployment, replicaset, statefulset
 
 GROUP = "apps"
 DEFINITION = "io.k8s.api.apps"
@@ -14,7 +13,7 @@ ROWS: tuple[Resource, ...] = (
         kind="ControllerRevision",
         plural="controllerrevisions",
         definition=DEFINITION,
-        strategy=controllerrevision.STRATEGY,
+        strategy_name="controllerrevision",
     ),
     Resource(
         group=GROUP,
@@ -24,7 +23,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(status("DaemonSet"),),
         definition=DEFINITION,
-        strategy=daemonset.STRATEGY,
+        strategy_name="daemonset",
     ),
     Resource(
         group=GROUP,
@@ -34,7 +33,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(scale(), status("Deployment")),
         definition=DEFINITION,
-        strategy=deployment.STRATEGY,
+        strategy_name="deployment",
     ),
     Resource(
         group=GROUP,
@@ -44,7 +43,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(scale(), status("ReplicaSet")),
         definition=DEFINITION,
-        strategy=replicaset.STRATEGY,
+        strategy_name="replicaset",
     ),
     Resource(
         group=GROUP,
@@ -54,6 +53,6 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(scale(), status("StatefulSet")),
         definition=DEFINITION,
-        strategy=statefulset.STRATEGY,
+        strategy_name="statefulset",
     ),
 )

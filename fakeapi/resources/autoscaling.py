@@ -21,7 +21,7 @@ ROWS: tuple[Resource, ...] = (
         storage_version="v2",
         subresources=(status("HorizontalPodAutoscaler"),),
         definition=DEFINITION,
-        strategy=horizontalpodautoscaler.STRATEGY,
+        strategy_name="horizontalpodautoscaler",
         convert=horizontalpodautoscaler.CONVERT,
     ),
 )

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from fakeapi.schema.types import Type
 from fakeapi.storage.base import Storage
-from fakeapi.strategies.base import Strategy
+from fakeapi.strategies.base import Strategy, find
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 READ_ONLY = ("get", "list", "watch")
@@ -33,6 +33,8 @@ class Custom(Protocol):
     def type(self) -> Type: ...
     @property
     def schema(self) -> Mapping[str, Any] | None: ...
+    @property
+    def strategy(self) -> Strategy: ...
     @property
     def warning(self) -> str: ...
     @property
@@ -82,9 +84,9 @@ class Resource:
     "services/specs"). storage_group: group of the stored form where it is not this row's (events.k8s.io: "", so that
     both groups' events are one store of core/v1 events); convert then names every version of this row. convert: version
     -> (to_hub, from_hub), in-place-free functions for versions other than the storage version. virtual: nothing is
-    stored (reviews, bindings): handlers/connect.py answers. custom: of a CustomResourceDefinition's rows, which are one
-    a version, each its own storage version; the version that is really stored is hashed_version (in discovery's
-    storageVersionHash).
+    stored (reviews, bindings): handlers/connect.py answers. strategy_name: the module of strategies/ with the
+    kind's rules, where it deviates. custom: of a CustomResourceDefinition's rows, which are one a version, each its own
+    storage version; the version that is really stored is hashed_version (in discovery's storageVersionHash).
     """
 
     group: str
@@ -100,7 +102,7 @@ class Resource:
     storage_group: str | None = None
     verbs: tuple[str, ...] = VERBS
     subresources: tuple[Subresource, ...] = ()
-    strategy: Strategy = field(default_factory=Strategy)
+    strategy_name: str = ""
     definition: str = ""
     storage_key: str = ""
     convert: Mapping[str, Conversion] = field(default_factory=dict)
@@ -116,6 +118,11 @@ class Resource:
         ):
             if not getattr(self, name):
                 object.__setattr__(self, name, value)
+
+    @property
+    def strategy(self) -> Strategy:
+        """The kind's rules."""
+        return self.custom.strategy if self.custom else find(self.strategy_name)
 
     @property
     def prefix(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, status
-from fakeapi.strategies import cronjob, job
 
 GROUP = "batch"
 DEFINITION = "io.k8s.api.batch"
@@ -17,7 +16,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(status("CronJob"),),
         definition=DEFINITION,
-        strategy=cronjob.STRATEGY,
+        strategy_name="cronjob",
     ),
     Resource(
         group=GROUP,
@@ -26,6 +25,6 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(status("Job"),),
         definition=DEFINITION,
-        strategy=job.STRATEGY,
+        strategy_name="job",
     ),
 )

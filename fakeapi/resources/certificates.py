@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, Subresource, status
-from fakeapi.strategies import certificatesigningrequest
 
 GROUP = "certificates.k8s.io"
 DEFINITION = "io.k8s.api.certificates"
@@ -20,7 +19,7 @@ ROWS: tuple[Resource, ...] = (
             status("CertificateSigningRequest"),
         ),
         definition=DEFINITION,
-        strategy=certificatesigningrequest.STRATEGY,
+        strategy_name="certificatesigningrequest",
     ),
     Resource(
         group=GROUP,

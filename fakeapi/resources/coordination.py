@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
-from fakeapi.strategies import lease
 
 GROUP = "coordination.k8s.io"
 DEFINITION = "io.k8s.api.coordination"
@@ -14,6 +13,6 @@ ROWS: tuple[Resource, ...] = (
         kind="Lease",
         plural="leases",
         definition=DEFINITION,
-        strategy=lease.STRATEGY,
+        strategy_name="lease",
     ),
 )

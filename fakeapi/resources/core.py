@@ -6,24 +6,6 @@ Bindings and component statuses are stored nowhere; handlers answer them.
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, Subresource, proxy, scale, status
-from fakeapi.strategies import (
-    componentstatus,
-    configmap,
-    endpoints,
-    event,
-    limitrange,
-    namespace,
-    node,
-    persistentvolume,
-    persistentvolumeclaim,
-    pod,
-    podtemplate,
-    replicationcontroller,
-    resourcequota,
-    secret,
-    service,
-    serviceaccount,
-)
 
 GROUP = ""
 DEFINITION = "io.k8s.api.core"
@@ -47,7 +29,7 @@ ROWS: tuple[Resource, ...] = (
         verbs=("get", "list"),
         definition=DEFINITION,
         virtual=True,
-        strategy=componentstatus.STRATEGY,
+        strategy_name="componentstatus",
     ),
     Resource(
         group=GROUP,
@@ -55,7 +37,7 @@ ROWS: tuple[Resource, ...] = (
         plural="configmaps",
         short_names=("cm",),
         definition=DEFINITION,
-        strategy=configmap.STRATEGY,
+        strategy_name="configmap",
     ),
     Resource(
         group=GROUP,
@@ -64,7 +46,7 @@ ROWS: tuple[Resource, ...] = (
         versions=(Served("v1", deprecated=33, replacement="discovery.k8s.io/v1 EndpointSlice"),),
         short_names=("ep",),
         definition=DEFINITION,
-        strategy=endpoints.STRATEGY,
+        strategy_name="endpoints",
         storage_key="services/endpoints",
     ),
     Resource(
@@ -73,7 +55,7 @@ ROWS: tuple[Resource, ...] = (
         plural="events",
         short_names=("ev",),
         definition=DEFINITION,
-        strategy=event.STRATEGY,
+        strategy_name="event",
     ),
     Resource(
         group=GROUP,
@@ -81,7 +63,7 @@ ROWS: tuple[Resource, ...] = (
         plural="limitranges",
         short_names=("limits",),
         definition=DEFINITION,
-        strategy=limitrange.STRATEGY,
+        strategy_name="limitrange",
     ),
     Resource(
         group=GROUP,
@@ -92,7 +74,7 @@ ROWS: tuple[Resource, ...] = (
         verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
         subresources=(Subresource(name="finalize", verbs=("update",), kind="Namespace"), status("Namespace")),
         definition=DEFINITION,
-        strategy=namespace.STRATEGY,
+        strategy_name="namespace",
     ),
     Resource(
         group=GROUP,
@@ -102,7 +84,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(proxy("NodeProxyOptions"), status("Node")),
         definition=DEFINITION,
-        strategy=node.STRATEGY,
+        strategy_name="node",
         storage_key="minions",
     ),
     Resource(
@@ -112,7 +94,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("pvc",),
         subresources=(status("PersistentVolumeClaim"),),
         definition=DEFINITION,
-        strategy=persistentvolumeclaim.STRATEGY,
+        strategy_name="persistentvolumeclaim",
     ),
     Resource(
         group=GROUP,
@@ -122,7 +104,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(status("PersistentVolume"),),
         definition=DEFINITION,
-        strategy=persistentvolume.STRATEGY,
+        strategy_name="persistentvolume",
     ),
     Resource(
         group=GROUP,
@@ -143,14 +125,14 @@ ROWS: tuple[Resource, ...] = (
             status("Pod"),
         ),
         definition=DEFINITION,
-        strategy=pod.STRATEGY,
+        strategy_name="pod",
     ),
     Resource(
         group=GROUP,
         kind="PodTemplate",
         plural="podtemplates",
         definition=DEFINITION,
-        strategy=podtemplate.STRATEGY,
+        strategy_name="podtemplate",
     ),
     Resource(
         group=GROUP,
@@ -161,7 +143,7 @@ ROWS: tuple[Resource, ...] = (
         subresources=(scale(), status("ReplicationController")),
         definition=DEFINITION,
         storage_key="controllers",
-        strategy=replicationcontroller.STRATEGY,
+        strategy_name="replicationcontroller",
     ),
     Resource(
         group=GROUP,
@@ -170,14 +152,14 @@ ROWS: tuple[Resource, ...] = (
         short_names=("quota",),
         subresources=(status("ResourceQuota"),),
         definition=DEFINITION,
-        strategy=resourcequota.STRATEGY,
+        strategy_name="resourcequota",
     ),
     Resource(
         group=GROUP,
         kind="Secret",
         plural="secrets",
         definition=DEFINITION,
-        strategy=secret.STRATEGY,
+        strategy_name="secret",
     ),
     Resource(
         group=GROUP,
@@ -190,7 +172,7 @@ ROWS: tuple[Resource, ...] = (
             ),
         ),
         definition=DEFINITION,
-        strategy=serviceaccount.STRATEGY,
+        strategy_name="serviceaccount",
     ),
     Resource(
         group=GROUP,
@@ -200,7 +182,7 @@ ROWS: tuple[Resource, ...] = (
         categories=("all",),
         subresources=(proxy("ServiceProxyOptions"), status("Service")),
         definition=DEFINITION,
-        strategy=service.STRATEGY,
+        strategy_name="service",
         storage_key="services/specs",
     ),
 )

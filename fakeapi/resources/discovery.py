@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
-from fakeapi.strategies import endpointslice
 
 GROUP = "discovery.k8s.io"
 DEFINITION = "io.k8s.api.discovery"
@@ -14,6 +13,6 @@ ROWS: tuple[Resource, ...] = (
         kind="EndpointSlice",
         plural="endpointslices",
         definition=DEFINITION,
-        strategy=endpointslice.STRATEGY,
+        strategy_name="endpointslice",
     ),
 )

@@ -16,7 +16,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("ev",),
         storage_group="",
         definition=DEFINITION,
-        strategy=event.NEW_GROUP_STRATEGY,
+        strategy_name="newevent",
         convert=event.CONVERT,
     ),
 )

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from fakeapi.resources.base import Conversion, Resource, Served, status
-from fakeapi.strategies import flowschema, prioritylevelconfiguration
 
 GROUP = "flowcontrol.apiserver.k8s.io"
 DEFINITION = "io.k8s.api.flowcontrol"
@@ -59,7 +58,7 @@ ROWS: tuple[Resource, ...] = (
         versions=_versions("FlowSchema"),
         subresources=(status("FlowSchema"),),
         definition=DEFINITION,
-        strategy=flowschema.STRATEGY,
+        strategy_name="flowschema",
         convert=SAME,
     ),
     Resource(
@@ -70,7 +69,7 @@ ROWS: tuple[Resource, ...] = (
         versions=_versions("PriorityLevelConfiguration"),
         subresources=(status("PriorityLevelConfiguration"),),
         definition=DEFINITION,
-        strategy=prioritylevelconfiguration.STRATEGY,
+        strategy_name="prioritylevelconfiguration",
         convert=SHARES,
     ),
 )

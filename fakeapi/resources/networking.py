@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
-from fakeapi.strategies import ingress, ingressclass, ipaddress, networkpolicy, servicecidr
 
 GROUP = "networking.k8s.io"
 DEFINITION = "io.k8s.api.networking"
@@ -15,7 +14,7 @@ ROWS: tuple[Resource, ...] = (
         plural="ingressclasses",
         namespaced=False,
         definition=DEFINITION,
-        strategy=ingressclass.STRATEGY,
+        strategy_name="ingressclass",
     ),
     Resource(
         group=GROUP,
@@ -24,7 +23,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("ing",),
         subresources=(status("Ingress"),),
         definition=DEFINITION,
-        strategy=ingress.STRATEGY,
+        strategy_name="ingress",
         storage_key="ingress",
     ),
     Resource(
@@ -35,7 +34,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=33),),
         definition=DEFINITION,
-        strategy=ipaddress.STRATEGY,
+        strategy_name="ipaddress",
     ),
     Resource(
         group=GROUP,
@@ -43,7 +42,7 @@ ROWS: tuple[Resource, ...] = (
         plural="networkpolicies",
         short_names=("netpol",),
         definition=DEFINITION,
-        strategy=networkpolicy.STRATEGY,
+        strategy_name="networkpolicy",
     ),
     Resource(
         group=GROUP,
@@ -53,6 +52,6 @@ ROWS: tuple[Resource, ...] = (
         versions=(Served("v1", since=33),),
         subresources=(status("ServiceCIDR"),),
         definition=DEFINITION,
-        strategy=servicecidr.STRATEGY,
+        strategy_name="servicecidr",
     ),
 )

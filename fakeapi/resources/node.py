@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
-from fakeapi.strategies import runtimeclass
 
 GROUP = "node.k8s.io"
 DEFINITION = "io.k8s.api.node"
@@ -15,6 +14,6 @@ ROWS: tuple[Resource, ...] = (
         plural="runtimeclasses",
         namespaced=False,
         definition=DEFINITION,
-        strategy=runtimeclass.STRATEGY,
+        strategy_name="runtimeclass",
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, status
-from fakeapi.strategies import poddisruptionbudget
 
 GROUP = "policy"
 DEFINITION = "io.k8s.api.policy"
@@ -16,6 +15,6 @@ ROWS: tuple[Resource, ...] = (
         short_names=("pdb",),
         subresources=(status("PodDisruptionBudget"),),
         definition=DEFINITION,
-        strategy=poddisruptionbudget.STRATEGY,
+        strategy_name="poddisruptionbudget",
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
-from fakeapi.strategies import clusterrole, clusterrolebinding, role, rolebinding
 
 GROUP = "rbac.authorization.k8s.io"
 DEFINITION = "io.k8s.api.rbac"
@@ -15,7 +14,7 @@ ROWS: tuple[Resource, ...] = (
         plural="clusterrolebindings",
         namespaced=False,
         definition=DEFINITION,
-        strategy=clusterrolebinding.STRATEGY,
+        strategy_name="clusterrolebinding",
     ),
     Resource(
         group=GROUP,
@@ -23,20 +22,20 @@ ROWS: tuple[Resource, ...] = (
         plural="clusterroles",
         namespaced=False,
         definition=DEFINITION,
-        strategy=clusterrole.STRATEGY,
+        strategy_name="clusterrole",
     ),
     Resource(
         group=GROUP,
         kind="RoleBinding",
         plural="rolebindings",
         definition=DEFINITION,
-        strategy=rolebinding.STRATEGY,
+        strategy_name="rolebinding",
     ),
     Resource(
         group=GROUP,
         kind="Role",
         plural="roles",
         definition=DEFINITION,
-        strategy=role.STRATEGY,
+        strategy_name="role",
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
-from fakeapi.strategies import deviceclass, resourceclaim, resourceclaimtemplate, resourceslice
 
 GROUP = "resource.k8s.io"
 DEFINITION = "io.k8s.api.resource"
@@ -16,7 +15,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
-        strategy=deviceclass.STRATEGY,
+        strategy_name="deviceclass",
     ),
     Resource(
         group=GROUP,
@@ -34,7 +33,7 @@ ROWS: tuple[Resource, ...] = (
         versions=(Served("v1", since=34),),
         subresources=(status("ResourceClaim"),),
         definition=DEFINITION,
-        strategy=resourceclaim.STRATEGY,
+        strategy_name="resourceclaim",
     ),
     Resource(
         group=GROUP,
@@ -42,7 +41,7 @@ ROWS: tuple[Resource, ...] = (
         plural="resourceclaimtemplates",
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
-        strategy=resourceclaimtemplate.STRATEGY,
+        strategy_name="resourceclaimtemplate",
     ),
     Resource(
         group=GROUP,
@@ -51,6 +50,6 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
-        strategy=resourceslice.STRATEGY,
+        strategy_name="resourceslice",
     ),
 )

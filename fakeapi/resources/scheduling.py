@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource
-from fakeapi.strategies import priorityclass
 
 GROUP = "scheduling.k8s.io"
 DEFINITION = "io.k8s.api.scheduling"
@@ -16,6 +15,6 @@ ROWS: tuple[Resource, ...] = (
         short_names=("pc",),
         namespaced=False,
         definition=DEFINITION,
-        strategy=priorityclass.STRATEGY,
+        strategy_name="priorityclass",
     ),
 )

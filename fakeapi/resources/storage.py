@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 from fakeapi.resources.base import Resource, Served, status
-from fakeapi.strategies import (
-    csidriver,
-    csinode,
-    csistoragecapacity,
-    storageclass,
-    volumeattachment,
-    volumeattributesclass,
-)
 
 GROUP = "storage.k8s.io"
 DEFINITION = "io.k8s.api.storage"
@@ -24,7 +16,7 @@ ROWS: tuple[Resource, ...] = (
         plural="csidrivers",
         namespaced=False,
         definition=DEFINITION,
-        strategy=csidriver.STRATEGY,
+        strategy_name="csidriver",
     ),
     Resource(
         group=GROUP,
@@ -32,7 +24,7 @@ ROWS: tuple[Resource, ...] = (
         plural="csinodes",
         namespaced=False,
         definition=DEFINITION,
-        strategy=csinode.STRATEGY,
+        strategy_name="csinode",
     ),
     Resource(
         group=GROUP,
@@ -40,7 +32,7 @@ ROWS: tuple[Resource, ...] = (
         plural="csistoragecapacities",
         versions=(Served("v1"), _CAPACITY_BETA),
         definition=DEFINITION,
-        strategy=csistoragecapacity.STRATEGY,
+        strategy_name="csistoragecapacity",
     ),
     Resource(
         group=GROUP,
@@ -49,7 +41,7 @@ ROWS: tuple[Resource, ...] = (
         short_names=("sc",),
         namespaced=False,
         definition=DEFINITION,
-        strategy=storageclass.STRATEGY,
+        strategy_name="storageclass",
     ),
     Resource(
         group=GROUP,
@@ -58,7 +50,7 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         subresources=(status("VolumeAttachment"),),
         definition=DEFINITION,
-        strategy=volumeattachment.STRATEGY,
+        strategy_name="volumeattachment",
     ),
     Resource(
         group=GROUP,
@@ -68,6 +60,6 @@ ROWS: tuple[Resource, ...] = (
         namespaced=False,
         versions=(Served("v1", since=34),),
         definition=DEFINITION,
-        strategy=volumeattributesclass.STRATEGY,
+        strategy_name="volumeattributesclass",
     ),
 )

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from fakeapi.errors import FieldError
@@ -143,3 +145,18 @@ class Strategy:
     subresources: Mapping[str, SubStrategy] = field(default_factory=dict)
     main_reset: tuple[str, ...] = ("status",)
     status_reset: tuple[str, ...] = ("spec",)
+
+
+GENERIC = Strategy()
+
+
+@cache
+def find(name: str) -> Strategy:
+    """STRATEGY of the module of that name beside this one; "" is the generic one.
+
+    Most servers meet few kinds, so a kind's rules are read when it is first asked for.
+    """
+    if not name:
+        return GENERIC
+    found: Strategy = import_module(f"fakeapi.strategies.{name}").STRATEGY
+    return found

@@ -6,7 +6,6 @@ Expiry (--event-ttl) is the storage's.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from fakeapi.errors import FieldError, invalid, required
@@ -195,7 +194,7 @@ def _source(obj: Obj) -> str:
     return (obj.get("source") or {}).get("component") or obj.get("reportingComponent") or ""
 
 
-_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
 STRATEGY = Strategy(
     bare_finalizers=True,
@@ -203,7 +202,7 @@ STRATEGY = Strategy(
     validate_update=_validate_update,
     name=name_is_dns_subdomain,
     fields={
-        **{f"involvedObject.{f}": path("involvedObject", f) for f in _INVOLVED},
+        **{f"involvedObject.{f}": path("involvedObject", f) for f in INVOLVED},
         "reason": path("reason"),
         "reportingComponent": path("reportingComponent"),
         "source": _source,
@@ -213,15 +212,4 @@ STRATEGY = Strategy(
     create_on_update=True,
     main_reset=(),
     status_reset=(),
-)
-
-# The other group knows the same fields by its own names.
-NEW_GROUP_STRATEGY = replace(
-    STRATEGY,
-    fields={
-        **{f"regarding.{f}": path("involvedObject", f) for f in _INVOLVED},
-        "reason": path("reason"),
-        "reportingController": path("reportingComponent"),
-        "type": path("type"),
-    },
 )

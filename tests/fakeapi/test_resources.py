@@ -1,10 +1,12 @@
 """The resource table: what each minor serves, look-ups, run-time rows, and the document made from it."""
 
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
+from fakeapi import strategies
 from fakeapi.priority import PRIORITIES
 from fakeapi.resources import ROWS
 from fakeapi.resources.base import Resource, Served, status
@@ -133,3 +135,11 @@ def test_older_priority_levels_call_their_shares_otherwise():
 def test_coverage_document_is_current():
     script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "coverage.py"))
     assert script["TARGET"].read_text() == script["render"](), "run python scripts/coverage.py"
+
+
+def test_every_strategy_is_a_rows_and_every_row_has_its_own() -> None:
+    """Rows name their strategies, which are imported when first asked for."""
+    folder = Path(strategies.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py") if re.search("^STRATEGY = ", path.read_text(), re.MULTILINE)}
+    assert {row.strategy_name for row in ROWS if row.strategy_name} == modules
+    assert all(row.strategy is not None for row in ROWS)
