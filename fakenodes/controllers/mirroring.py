@@ -101,9 +101,7 @@ async def reconcile(work: Work) -> float | None:
             "were skipped"
         )
         work.event(endpoints, "Warning", "TooManyAddressesToMirror", text)
-    for each in wanted:
-        same = (each["addressType"], each["ports"])
-        old = next((s for s in slices if (s["addressType"], s.get("ports")) == same), None)
+    for each, old in pairs(wanted, slices):
         if old is not None:
             slices.remove(old)
         assert endpoints is not None
@@ -111,6 +109,21 @@ async def reconcile(work: Work) -> float | None:
     for left in slices:
         await work.delete(ENDPOINT_SLICES, left)
     return None
+
+
+def pairs(wanted: Sequence[Obj], slices: Sequence[Obj]) -> list[tuple[Obj, Obj | None]]:
+    """Each with the slice to write it to: that of its ports, else one of its family that would go."""
+    left = list(slices)
+    found: list[tuple[Obj, Obj | None]] = []
+    for name in ("ports", "addressType"):
+        known = [each for each, _ in found]
+        for each in wanted:
+            old = next((s for s in left if all(s.get(k) == each[k] for k in {name, "addressType"})), None)
+            if old is not None and each not in known:
+                left.remove(old)
+                found.append((each, old))
+    known = [each for each, _ in found]
+    return [*found, *((each, None) for each in wanted if each not in known)]
 
 
 def selected(service: Obj) -> bool:
@@ -124,11 +137,12 @@ async def _write(work: Work, endpoints: Obj, old: Obj | None, wanted: Obj) -> No
     if old is not None:
         same = _sorted(old.get("endpoints") or ()) == _sorted(wanted["endpoints"])
         mine = old["metadata"]
+        same = same and old.get("ports") == wanted["ports"]
         if same and mine.get("labels") == labels and (mine.get("annotations") or {}) == marks:
             return
         rest = {k: v for k, v in mine.items() if k != "annotations"}
         changed = {**rest, "labels": labels, **({"annotations": marks} if marks else {})}
-        await work.update(ENDPOINT_SLICES, {**old, "metadata": changed, "endpoints": wanted["endpoints"]})
+        await work.update(ENDPOINT_SLICES, {**old, **wanted, "metadata": changed})
         return
     owner = {
         "apiVersion": "v1",
