@@ -13,8 +13,10 @@ from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import NODES, PODS
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, service_account
 from fakenodes.controllers.nodelifecycle import by_node
-from fakenodes.informer import key_of
+from fakenodes.informer import key_of, split_key
 from fakenodes.scheduler.matching import tolerates
+
+DONE = -1.0
 
 
 def delay(taints: Sequence[Obj], tolerations: Sequence[Obj]) -> float | None:
@@ -44,33 +46,45 @@ def condition_patch(pod: Obj, now: float) -> Obj:
 
 
 async def reconcile(work: Work) -> float | None:
-    """Evict when the time has come. state: pod uid -> when it has to go."""
+    """Evict when the time has come. state: key -> when the pod has to go; DONE once it has been told to."""
     due: dict[str, float] = work.state
     pod = work.get(PODS, work.key)
-    if pod is None or pod["metadata"].get("deletionTimestamp") or not pod["spec"].get("nodeName"):
+    wait = _wait(work, pod) if pod is not None else None
+    if pod is None or wait is None:
+        if due.pop(work.key, DONE) != DONE:
+            _tell(work, "Cancelling deletion of")
         return None
-    uid = pod["metadata"]["uid"]
-    node = work.get(NODES, pod["spec"]["nodeName"])
-    taints = [t for t in ((node or {}).get("spec") or {}).get("taints") or () if t["effect"] == "NoExecute"]
-    wait = delay(taints, pod["spec"].get("tolerations") or ()) if taints else None
-    about = {"apiVersion": "v1", "kind": "Pod", "metadata": {k: pod["metadata"][k] for k in ("namespace", "name")}}
     now = work.clock.monotonic()
-    if wait is None:
-        if due.pop(uid, None) is not None:
-            work.event(about, "Normal", "TaintManagerEviction", f"Cancelling deletion of Pod {work.key}")
+    if due.get(work.key) == DONE:
         return None
-    at = min(due.setdefault(uid, now + wait), now + wait)
+    if wait == 0.0 and due.get(work.key, now) > now:
+        _tell(work, "Cancelling deletion of")
+        del due[work.key]
+    # Taints and tolerations that change later do not move a time that is set.
+    at = due.setdefault(work.key, now + wait)
     if at > now:
         return at - now
-    work.event(about, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {work.key}")
+    _tell(work, "Marking for deletion")
     try:
         await work.patch(PODS, pod, condition_patch(pod, work.clock.now()), subresource="status")
         await work.delete(PODS, pod)
     except ClientError as error:
         if error.code != 404:
             raise
-    due.pop(uid, None)
+    due[work.key] = DONE
     return None
+
+
+def _wait(work: Work, pod: Obj) -> float | None:
+    node = work.get(NODES, pod["spec"].get("nodeName", ""))
+    taints = [t for t in ((node or {}).get("spec") or {}).get("taints") or () if t["effect"] == "NoExecute"]
+    return delay(taints, pod["spec"].get("tolerations") or ()) if taints else None
+
+
+def _tell(work: Work, what: str) -> None:
+    namespace, name = split_key(work.key)
+    about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name}}
+    work.event(about, "Normal", "TaintManagerEviction", f"{what} Pod {work.key}")
 
 
 def _of_node(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
@@ -83,8 +97,10 @@ def _of_node(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[s
 
 
 def _of_pod(watching: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
-    """A pod that has come to a node or tolerates something else now, if its node has taints."""
-    if new is None or not new["spec"].get("nodeName"):
+    """A pod that is gone, and one that has come to a node or tolerates something else now, if its node has taints."""
+    if new is None:
+        return (key_of(old),) if old is not None else ()
+    if not new["spec"].get("nodeName"):
         return ()
     spec, before = new["spec"], (old or {}).get("spec") or {}
     if spec.get("tolerations") == before.get("tolerations") and spec["nodeName"] == before.get("nodeName"):
