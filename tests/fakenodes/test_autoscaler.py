@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from fakenodes.client.base import Obj
 from fakenodes.client.gvrs import AUTOSCALERS, DEPLOYMENTS
+from fakenodes.controllers.scalemetrics import external_name, where
 from tests.fakenodes.test_deployment import deployment
 from tests.fakenodes.world import EVENTS, world
 
@@ -41,6 +44,49 @@ def test_of_several_autoscalers_of_a_pod_none_works() -> None:
             assert all(c.get("reason") != "AmbiguousSelector" for c in left["status"]["conditions"])
 
     asyncio.run(run())
+
+
+LINKS = {"metric": {"name": "links"}}
+
+
+@pytest.mark.parametrize(
+    ("type", "body", "text"),
+    [
+        ("Resource", {"name": "cpu", "target": {}}, "failed to get cpu resource metric value"),
+        (
+            "ContainerResource",
+            {"name": "cpu", "container": "web", "target": {}},
+            "failed to get web container metric value",
+        ),
+        ("Pods", {**LINKS, "target": {"averageValue": "1"}}, "failed to get pods metric value"),
+        ("Object", {**LINKS, "target": {"value": "1"}}, "failed to get object metric value"),
+        (
+            "Object",
+            {**LINKS, "target": {"averageValue": "1"}},
+            "failed to get object metric value: failed to get links object metric",
+        ),
+        (
+            "External",
+            {**LINKS, "target": {"averageValue": "1"}},
+            "failed to get links external metric value: failed to get links external metric",
+        ),
+        (
+            "External",
+            {**LINKS, "target": {"value": "1"}},
+            "failed to get links external metric value: failed to get external metric links",
+        ),
+    ],
+)
+def test_what_could_not_be_read(type: str, body: Obj, text: str) -> None:
+    assert where({"type": type, type[:1].lower() + type[1:]: body}) == text
+
+
+def test_selectors_of_metrics_are_told_as_go_prints_them() -> None:
+    assert external_name({"name": "links"}) == "external metric links(nil)"
+    assert external_name({"name": "links", "selector": {"matchLabels": {"a": "b"}}}) == (
+        "external metric links(&LabelSelector{MatchLabels:map[string]string{a: b,},"
+        "MatchExpressions:[]LabelSelectorRequirement{},})"
+    )
 
 
 def test_a_metric_that_cannot_be_read_has_no_type() -> None:
