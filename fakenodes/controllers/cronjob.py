@@ -201,12 +201,14 @@ class _Sync:
 
 
 async def reconcile(work: Work) -> float | None:
-    """Bring the status up to date, start what is due, clean up."""
+    """Clean up, bring the status up to date, start what is due."""
     cached = work.get(CRON_JOBS, work.key)
     if cached is None:
         return None
     jobs = list(work.find(JOBS, "controller", cached["metadata"]["uid"]))
     sync = _Sync(work, {**cached, "status": dict(cached.get("status") or {})}, jobs)
+    for job in superfluous(sync.job, jobs):
+        await _delete(sync, job)
     await _take_stock(sync)
     again, failure = None, None
     if not cached["metadata"].get("deletionTimestamp"):
@@ -220,8 +222,6 @@ async def reconcile(work: Work) -> float | None:
         except (ClientError, OSError) as error:
             failure = error  # what has been found out of the Jobs is written all the same
         again = found.again
-    for job in superfluous(sync.job, jobs):
-        await _delete(sync, job)
     if sync.status != (cached.get("status") or {}):
         await work.update(CRON_JOBS, sync.job, "status")
     if failure is not None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 
 from fakeapi.clock import parse_rfc3339, rfc3339
 from fakenodes.client.base import Obj
+from fakenodes.client.gvrs import CRON_JOBS
 from fakenodes.controllers.cronjob import job_for, plan, superfluous
 from fakenodes.controllers.cronschedule import ScheduleError, parse
+from tests.fakenodes.world import EVENTS, world
 
 
 @pytest.mark.parametrize(
@@ -120,3 +123,25 @@ def test_history_keeps_the_latest() -> None:
     ]
     gone = superfluous(cronjob(successfulJobsHistoryLimit=1, failedJobsHistoryLimit=2), jobs)
     assert [j["metadata"]["name"] for j in gone] == ["j1", "j3", "j0"]
+
+
+def test_a_job_that_nobody_wants_to_see_is_not_told_of() -> None:
+    async def run() -> None:
+        async with world("cronjob,job,nodelifecycle,garbagecollector", nodes=1) as w:
+            container = {"name": "c", "image": "busybox:1", "command": ["true"]}
+            pod = {"restartPolicy": "Never", "containers": [container]}
+            body = cronjob(schedule="* * * * *", successfulJobsHistoryLimit=0)
+            body["spec"]["jobTemplate"] = {"spec": {"template": {"spec": pod}}}
+            made = {"metadata": {"name": "tick"}, "spec": body["spec"]}
+            await w.client.create(CRON_JOBS, made, "default")
+            await w.advance(70)
+            await w.advance(5)
+            found = await w.find(CRON_JOBS, "tick")
+            assert found is not None
+            assert "lastSuccessfulTime" in found["status"]
+            assert "active" not in found["status"]
+            events = (await w.client.list(EVENTS, "default")).items
+            told = {e["reason"] for e in events if e["involvedObject"]["kind"] == "CronJob"}
+            assert told == {"SuccessfulCreate", "SuccessfulDelete"}
+
+    asyncio.run(run())
