@@ -1,6 +1,7 @@
 """Generated requests to a target and to a reference, and what differs between them, shrunk to a short script.
 
-The reference is model.py's dict, or another server (a real cluster) when a kubeconfig says so.
+Each example is a sequence of one machine. The reference is the machine's own model, a small dict, or another server (a
+real cluster) when a kubeconfig says so.
 """
 
 from __future__ import annotations
@@ -14,34 +15,11 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
-from conformance import machine
-from conformance.model import Outcome, Step, predict
+from conformance import crud, definitions, ownership, patches, things
+from conformance.machine import Machine, Outcome, SetupError, Step
 from conformance.target import Session, Target
 
-STEPS = 12
-NAMES = st.sampled_from(["a", "b", "c"])
-LABELS = st.sampled_from(["x", "y"])
-MANAGERS = st.sampled_from(["m1", "m2"])
-KEYS = st.lists(st.sampled_from(["k1", "k2"]), unique=True).map(lambda keys: tuple(sorted(keys)))
-NUMBERS = st.integers(1, 3)
-
-WRITES = (
-    st.tuples(st.just("create"), NAMES, LABELS, st.booleans()),
-    st.tuples(st.just("put"), NAMES, LABELS, NUMBERS, st.booleans()),
-    st.tuples(st.just("label"), NAMES, LABELS),
-    st.tuples(st.just("status"), NAMES, NUMBERS),
-    st.tuples(st.just("delete"), NAMES),
-    st.tuples(st.just("release"), NAMES),
-    st.tuples(st.just("apply"), NAMES, MANAGERS, KEYS, st.sampled_from(["1", "2"])),
-)
-READS = (
-    st.tuples(st.just("list"), st.sampled_from(["", "x"])),
-    st.tuples(st.just("page"), st.integers(1, 2), st.one_of(*WRITES)),
-)
-# Most sequences begin with something to work on; shrinking drops what is not needed.
-SEQUENCES: st.SearchStrategy[list[Step]] = st.tuples(
-    st.lists(WRITES[0], max_size=3), st.lists(st.one_of(*WRITES, *READS), max_size=STEPS - 3)
-).map(lambda parts: [*parts[0], *parts[1]])
+MACHINES = (crud.MACHINE, ownership.MACHINE, patches.MACHINE, definitions.MACHINE)
 
 
 class Divergence(AssertionError):
@@ -82,11 +60,11 @@ class Result:
     divergence: Divergence | None
 
 
-def check(target: Target, reference: Target | None, steps: Sequence[Step]) -> None:
-    """Take the steps to both. Divergence."""
+def check(machine: Machine, target: Target, reference: Target | None, steps: Sequence[Step]) -> None:
+    """Take the machine's steps to both. Divergence."""
     session = Session(target)
     found = machine.observe(session, steps)
-    wanted = predict(steps) if reference is None else machine.observe(Session(reference), steps)
+    wanted = machine.predict(steps) if reference is None else machine.observe(Session(reference), steps)
     for index, (want, got) in enumerate(zip(wanted, found, strict=True)):
         if want != got:
             raise Divergence(steps, index, want, got, session.script)
@@ -98,20 +76,27 @@ def fuzz(
     examples: int = 100,
     seed: int | None = None,
     progress: Callable[[int], object] = lambda _: None,
+    machines: Sequence[Machine] = MACHINES,
 ) -> Result:
-    """Try so many generated sequences; the first divergence, shrunk. machine.SetupError."""
-    machine.prepare(target)
-    if reference is not None:
-        machine.prepare(reference)
+    """Try so many generated sequences; the first divergence, shrunk. SetupError."""
+    servers = [target] if reference is None else [target, reference]
+    for server in servers:
+        things.prepare(server)
+    if any(map(things.controllers_run, servers)):
+        alone = ", ".join(machine.name for machine in machines if not machine.controllers)
+        machines = [machine for machine in machines if machine.controllers]
+        if not machines:
+            raise SetupError(f"{alone}: a kube-controller-manager has a hand in it")
     tried = 0
 
-    def attempt(steps: list[Step]) -> None:
+    def attempt(chosen: tuple[Machine, list[Step]]) -> None:
         nonlocal tried
         tried += 1
         progress(tried)
-        check(target, reference, steps)
+        machine, steps = chosen
+        check(machine, target, reference, steps)
 
-    test = hypothesis.given(SEQUENCES)(attempt)
+    test = hypothesis.given(st.one_of(*(st.tuples(st.just(m), m.sequences) for m in machines)))(attempt)
     test = hypothesis.settings(
         max_examples=examples, deadline=None, database=None, print_blob=False, report_multiple_bugs=False,
         phases=(Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck),

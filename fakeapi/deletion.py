@@ -20,7 +20,7 @@ Graceful = Callable[[Obj, int | None], int | None]
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
     """metav1.DeleteOptions as far as the store cares. grace: seconds or None; policy: "", Orphan, Background,
-    Foreground.
+    Foreground. cascade: asked for with orphanDependents: false, which is answered with 202 while the object is there.
     """
 
     grace: int | None = None
@@ -28,6 +28,7 @@ class DeleteOptions:
     uid: str | None = None
     resource_version: str | None = None
     dry_run: bool = False
+    cascade: bool = False
 
 
 def check_preconditions(old: Obj, options: DeleteOptions, group: str, kind: str) -> None:

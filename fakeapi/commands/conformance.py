@@ -89,8 +89,9 @@ def _target(kubeconfig: Path | None, nodes: int) -> Iterator[Target]:
 
 def _fuzz(options: argparse.Namespace) -> int:
     from conformance import fuzz
-    from conformance.machine import SetupError, finish
+    from conformance.machine import SetupError
     from conformance.target import Target
+    from conformance.things import finish
 
     begun = time.monotonic()
     with _target(options.kubeconfig, 0) as target:

@@ -38,7 +38,7 @@ async def delete(scope: Scope, request: Request) -> Answer:
     if strategy.delete_warning and not options.policy and strategy.default_propagation == "Orphan":
         request.warnings.append(strategy.delete_warning)
     if not stored.deleted or scope.row.strategy.delete_returns_object:
-        return scope.answer(stored.raw, request, 200, form)
+        return scope.answer(stored.raw, request, 202 if options.cascade and not stored.deleted else 200, form)
     metadata = loads(stored.raw)["metadata"]
     found = errors.details(metadata["name"], scope.row.group, scope.row.plural, uid=metadata["uid"])
     return Answer(200, form.encode(success(found)), form.media)
@@ -101,6 +101,7 @@ def options_from(raw: Obj) -> DeleteOptions:
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
         dry_run="All" in (raw.get("dryRun") or ()),
+        cascade=raw.get("orphanDependents") is False,
     )
 
 

@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from conformance import machine
+from conformance import crud, definitions, machine, ownership, patches, things
+from conformance.crudmodel import predict
 from conformance.fuzz import Divergence, check, fuzz
-from conformance.model import predict
+from conformance.machine import Machine
 from conformance.target import Target
-from fakeapi import Cluster
+from fakeapi import Cluster, deletion, strategicmerge
 from fakeapi import registry as registries
+from fakeapi.crds.controller import Definitions
+from fakeapi.crds.storing import VersionStorage
 from fakeapi.managedfields import manager
 from fakeapi.registry import Registry
 from fakeapi.storage.base import Change, Entry
@@ -46,12 +50,12 @@ def reference() -> Iterator[Target | None]:
     reference = Target(Path(named)) if named else None
     yield reference
     if reference is not None:
-        machine.finish(reference)
+        things.finish(reference)
         reference.close()
 
 
 def ours(key: str) -> bool:
-    return machine.GROUP in key
+    return things.GROUP in key
 
 
 def lost_event(patch: Patch) -> None:
@@ -142,10 +146,44 @@ def apply_that_drops_a_co_owner(patch: Patch) -> None:
     patch.setattr(manager, "apply", alone)
 
 
-BUGS: tuple[Callable[[Patch], None], ...] = (
-    lost_event, duplicate_event, wrong_order, reused_revision, swallowed_conflict, page_from_two_snapshots,
-    selector_exit_that_is_not_deleted, generation_bumped_by_status, skipped_finalizer, apply_that_drops_a_co_owner,
-)  # fmt: skip
+def forgotten_precondition(patch: Patch) -> None:
+    patch.setattr(registries, "check_preconditions", lambda *_: None)
+
+
+def orphans_that_are_not_kept(patch: Patch) -> None:
+    given = deletion.deletion_finalizers
+
+    def without(*arguments: Any) -> list[str]:
+        return [finalizer for finalizer in given(*arguments) if finalizer != "orphan"]
+
+    patch.setattr(registries, "deletion_finalizers", without)
+
+
+def list_merged_without_its_key(patch: Patch) -> None:
+    patch.setattr(strategicmerge, "_merge_items", lambda original, items, type: [*original, *items])
+
+
+def stored_objects_not_pruned(patch: Patch) -> None:
+    patch.setattr(VersionStorage, "_as_stored", lambda self, entry: orjson.loads(entry.value))
+
+
+def objects_that_outlive_their_definition(patch: Patch) -> None:
+    async def none(self: Definitions, name: str, definition: Any) -> bool:
+        return True
+
+    patch.setattr(Definitions, "_delete_objects", none)
+
+
+BUGS: dict[Machine, tuple[Callable[[Patch], None], ...]] = {
+    crud.MACHINE: (
+        lost_event, duplicate_event, wrong_order, reused_revision, swallowed_conflict, page_from_two_snapshots,
+        selector_exit_that_is_not_deleted, generation_bumped_by_status, skipped_finalizer,
+        apply_that_drops_a_co_owner,
+    ),
+    ownership.MACHINE: (forgotten_precondition, orphans_that_are_not_kept),
+    patches.MACHINE: (list_merged_without_its_key,),
+    definitions.MACHINE: (stored_objects_not_pruned, objects_that_outlive_their_definition),
+}  # fmt: skip
 
 
 def test_the_server_does_as_the_reference_does(target: Target, reference: Target | None) -> None:
@@ -154,12 +192,26 @@ def test_the_server_does_as_the_reference_does(target: Target, reference: Target
     assert result.examples >= EXAMPLES
 
 
-@pytest.mark.parametrize("plant", BUGS, ids=[bug.__name__ for bug in BUGS])
-def test_a_planted_bug_is_found(plant: Callable[[Patch], None], target: Target, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize(
+    ("machine", "plant"),
+    [pytest.param(machine, plant, id=plant.__name__) for machine, plants in BUGS.items() for plant in plants],
+)
+def test_a_planted_bug_is_found(
+    machine: Machine, plant: Callable[[Patch], None], target: Target, monkeypatch: Patch
+) -> None:
     plant(monkeypatch)
-    result = fuzz(target, examples=500, seed=7)
+    result = fuzz(target, examples=500, seed=7, machines=[machine])
     assert result.divergence is not None
     assert len(result.divergence.steps) <= MOST_STEPS, result.divergence.report
+
+
+def test_a_machine_of_the_api_server_alone_is_left_out_where_controllers_run() -> None:
+    with Cluster(nodes=0, scheduler=False) as cluster:
+        target = Target(Path(cluster.kubeconfig))
+        with pytest.raises(machine.SetupError, match="ownership: a kube-controller-manager has a hand in it"):
+            fuzz(target, examples=10, machines=[ownership.MACHINE])
+        assert fuzz(target, examples=10, seed=1).divergence is None
+        target.close()
 
 
 def test_two_servers_are_compared(target: Target) -> None:
@@ -171,9 +223,9 @@ def test_two_servers_are_compared(target: Target) -> None:
 
 def test_a_report_says_what_to_do(target: Target, monkeypatch: Patch) -> None:
     skipped_finalizer(monkeypatch)
-    machine.prepare(target)
+    things.prepare(target)
     with pytest.raises(Divergence) as caught:
-        check(target, None, [("create", "a", "x", True), ("delete", "a")])
+        check(crud.MACHINE, target, None, [("create", "a", "x", True), ("delete", "a")])
     report = caught.value.report
     assert report.startswith("step 2, delete a:\n  gone should be nothing\n              is true\n")
     assert '$CURL -X DELETE "$SERVER/apis/conformance.fakekube.dev/v1/namespaces/default/things/a-' in report

@@ -1,7 +1,7 @@
-"""What an API server has to answer, by a small dict: the reference that fuzzing compares with.
+"""What an API server has to answer to crud.py's steps, by a small dict: the reference that fuzzing compares with.
 
 Objects are Things (a custom resource with a status and a generation). A step is a tuple of plain values; predict() says
-what each step shows, in the same shape as machine.observe() reads it off a server. Resource versions themselves are not
+what each step shows, in the same shape as crud.observe() reads it off a server. Resource versions themselves are not
 predicted, only whether a step moves an object's.
 """
 
@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Step = tuple[Any, ...]
-Outcome = dict[str, Any]
-SELECTED = "x"
+from conformance.machine import Outcome, Step, Steps
+from conformance.things import SELECTED
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ class Thing:
     versions: int = 1
 
     def shown(self) -> dict[str, Any]:
-        """What machine.project() reads off the real object."""
+        """What CrudRun.project() reads off the real object."""
         return {
             "label": self.label, "replicas": self.replicas, "seen": self.seen, "generation": self.generation,
             "finalizer": self.finalizer, "deleting": self.deleting,
@@ -40,19 +39,13 @@ class Thing:
         }  # fmt: skip
 
 
-class Model:
+class Model(Steps):
     """The things by name, and every event so far."""
 
     def __init__(self) -> None:
         self.things: dict[str, Thing] = {}
         self.first: dict[str, Thing] = {}
         self.events: list[tuple[str, str, dict[str, Any] | None, dict[str, Any] | None]] = []
-
-    def step(self, step: Step) -> Outcome:
-        """What the step shows; the model has taken it."""
-        kind, *arguments = step
-        outcome: Outcome = getattr(self, f"_{kind}")(*arguments)
-        return outcome
 
     def watched(self, label: str = "") -> list[tuple[str, str, dict[str, Any] | None]]:
         """The events of a watch from the beginning (of the things with that label)."""
