@@ -137,6 +137,11 @@ class ApiServer:
             registry.cache.stop()
         await self.storage.close()
 
+    def expire(self) -> None:
+        """The store's contents are about to be swapped: end every watch with 410, also those of kinds that go then."""
+        for registry in self.registries.values():
+            registry.cache.expire()
+
     async def restored(self) -> None:
         """The store's contents were swapped: what is derived from them and not a watch cache starts over."""
         for registry in list(self.registries.values()):

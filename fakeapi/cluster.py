@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -241,6 +242,7 @@ class Cluster:
         self._running: Running | None = None
         self._directory = ""
         self._api_client: Any = None
+        self._making_client = threading.Lock()
         self._clock = VirtualClock()
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -318,12 +320,13 @@ class Cluster:
     @property
     def api_client(self) -> Any:
         """The official client's ApiClient, as administrator: kubernetes.client.CoreV1Api(cluster.api_client)."""
-        if self._api_client is None:
-            from kubernetes import config
+        with self._making_client:
+            if self._api_client is None:
+                from kubernetes import config
 
-            assert self._live
-            self._api_client = config.new_client_from_config(config_file=self.kubeconfig)
-        return self._api_client
+                assert self._live
+                self._api_client = config.new_client_from_config(config_file=self.kubeconfig)
+            return self._api_client
 
     def kubectl(
         self, *arguments: str, input: str | None = None, check: bool = True, timeout: float = KUBECTL_SECONDS

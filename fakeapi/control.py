@@ -97,6 +97,7 @@ class Control:
         Components go on as if their process had died. ControlError."""
         storage = self._storage()
         await self._halt()
+        self.server.expire()
         storage.replace(snapshot.entries, snapshot.revision)
         await self.server.restored()
         self.faults.set_state(snapshot.faults)

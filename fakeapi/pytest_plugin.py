@@ -9,6 +9,7 @@ Loading the plugin imports neither the components nor the official client.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +28,9 @@ class Pool:
 
     def take(self, options: dict[str, Any]) -> Cluster:
         """A cluster in its ready state."""
-        key = repr(sorted(options.items()))
+        from fakeapi.cluster import Cluster
+
+        key = _key(options)
         used = self._clusters.get(key)
         if used is not None:
             try:
@@ -36,7 +39,7 @@ class Pool:
                 used.stop()
                 del self._clusters[key]
         if key not in self._clusters:
-            self._clusters[key] = _made(options).start()
+            self._clusters[key] = Cluster(**options).start()
         return self._clusters[key]
 
     def close(self) -> None:
@@ -46,14 +49,16 @@ class Pool:
         self._clusters.clear()
 
 
-def _made(options: dict[str, Any]) -> Cluster:
-    """UsageError for options that there are not."""
+def _key(options: dict[str, Any]) -> str:
+    """The same for options that mean the same. UsageError for options that there are not."""
     from fakeapi.cluster import Cluster
 
     try:
-        return Cluster(**options)
+        bound = signature(Cluster).bind(**options)
     except TypeError as error:
-        raise pytest.UsageError(f"@pytest.mark.cluster: {error}".replace("Cluster.__init__() ", "")) from None
+        raise pytest.UsageError(f"@pytest.mark.cluster: {error}") from None
+    bound.apply_defaults()
+    return repr(bound.arguments)
 
 
 POOL = pytest.StashKey[Pool]()

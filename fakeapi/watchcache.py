@@ -296,6 +296,10 @@ class WatchCache:
         """The store's contents were swapped: start over, and end every watch."""
         self._early = [] if self._early is not None else None
         self._load(entries, revision)
+        self.expire()
+
+    def expire(self) -> None:
+        """End every watch as one that is too old."""
         for watcher in self._all_watchers():
             watcher.end(errors.gone("The resourceVersion for the provided watch is too old."))
 

@@ -178,6 +178,7 @@ def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
                 actual = SIDECAR if kind == INIT and found.get("restartPolicy") == "Always" else kind
                 made = Container(found["name"], actual, found, runtime.script(obj, found), index)
                 made.resources = made.allocated = found.get("resources") or {}
+                made.restarts = _told_restarts(obj, f"{key[:-1]}Statuses", made.name)
                 pod.containers.append(made)
             elif mine.spec is not found:
                 if mine.spec.get("image") != found.get("image"):
@@ -185,3 +186,10 @@ def adopt(pod: Pod, obj: Obj, runtime: Runtime) -> None:
                     if mine.state in ("running", "pull error", "pull back-off"):
                         mine.due, mine.restart_for = 0.0, IMAGE_CHANGED
                 mine.spec = found
+
+
+def _told_restarts(obj: Obj, key: str, name: str) -> int:
+    """How often the container was restarted before this kubelet knew of it: the count goes on when a kubelet comes back
+    (upstream's kuberuntime_container.go reads it off the names of the logs)."""
+    told = (obj.get("status") or {}).get(key) or ()
+    return next((int(status.get("restartCount") or 0) for status in told if status.get("name") == name), 0)
