@@ -76,7 +76,7 @@ class QuotaMachine(RuleBasedStateMachine):
         self.run(self.world.client.create(RESOURCE_QUOTAS, quota, "default"))
         self.run(self.world.advance(1))
         self.up = True
-        self.before: Counter[str] = Counter()
+        self.before = self.count()  # the Service "kubernetes" is there from the start
 
     async def objects(self) -> list[tuple[GVR, Obj]]:
         pages = [(gvr, await self.world.client.list(gvr, "default")) for gvr in KINDS]
@@ -150,11 +150,16 @@ class QuotaMachine(RuleBasedStateMachine):
             for part in ("hard", "used")
         }
 
-    def check(self) -> Counter[str]:
-        """Nothing that is above its limit has become more."""
+    def count(self) -> Counter[str]:
+        """What there is, in the quota's terms."""
         now: Counter[str] = Counter()
         for gvr, obj in self.run(self.objects()):
             now.update(used_by(gvr, obj))
+        return now
+
+    def check(self) -> Counter[str]:
+        """Nothing that is above its limit has become more."""
+        now = self.count()
         for name, limit in self.hard.items():
             assert now[name] <= max(limit, self.before[name]), f"{name}: {now[name]} of {limit}"
         self.before = now

@@ -78,15 +78,21 @@ def test_hints(parts: hints.Shares, fresh: str, kept: Any, expected: Any, rewrit
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from("abc"), max_size=30), st.lists(st.integers(1, 8), min_size=3, max_size=3))
-def test_no_zone_is_overloaded(zones: list[str], cpus: list[int]) -> None:
+def test_no_zone_that_could_give_leaves_another_without(zones: list[str], cpus: list[int]) -> None:
+    """As upstream's, it stops while a zone lacks one when no other has half a one too many."""
     parts = hints.shares(node(z, str(c)) for z, c in zip("abc", cpus, strict=True))
     found = hints.add(parts, [[endpoint(z) for z in zones]], [])
     if found.problem:
         return
     allocations, _ = hints.allocate(parts, len(zones))
     given = Counter(told(found.fresh[0]))
-    assert all(given[z] >= a.minimum for z, a in allocations.items())
-    assert not hints.overloaded(parts, [{"endpoints": found.fresh[0]}])
+    assert given.total() == len(zones)
+    spare = max(given[z] - a.desired for z, a in allocations.items())
+    lack = max(a.desired - given[z] for z, a in allocations.items())
+    assert min(spare, lack) < 0.5 or max(spare, lack) < 1
+    assert hints.overloaded(parts, [{"endpoints": found.fresh[0]}]) == any(
+        given[z] < a.minimum for z, a in allocations.items()
+    )
 
 
 async def _zones(w: World) -> list[str]:
