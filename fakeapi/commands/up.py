@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from fakeapi.commands.child import ends_with_us
 from fakeapi.commands.common import UserError, cidr, count, port, run, say, unless
 from fakeapi.commands.runtimes import add_manifest_flag, add_plugins_flag, add_runtime_flag, profiles_of, runtime_of
 from fakeapi.commands.serve import add_server_flags, config_of, faults_of
@@ -119,10 +120,10 @@ async def _up(options: argparse.Namespace, stop: asyncio.Event) -> int:
 
 
 async def _command(command: list[str], kubeconfig: Path, stop: asyncio.Event) -> int:
-    """Run the command against the cluster; its exit status. A signal to us ends it."""
+    """Run the command against the cluster; its exit status. A signal to us ends it, SIGKILL too."""
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment)
+        process = await asyncio.create_subprocess_exec(*command, env=environment, preexec_fn=ends_with_us())
     except OSError as error:
         raise UserError(f"cannot run {command[0]}: {error.strerror}") from None
     ended = asyncio.ensure_future(process.wait())

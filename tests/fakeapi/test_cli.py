@@ -220,3 +220,16 @@ def test_kubeconfigs_are_printed_merged_and_made_for_others(tmp_path: Path) -> N
         }
     assert who["merged"].stdout.startswith("kubernetes-admin"), who
     assert who["jane"].stdout == 'jane ["devs","system:authenticated"]', who
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl is Linux's")
+def test_a_killed_up_takes_its_command_along(tmp_path: Path) -> None:
+    told, arguments = tmp_path / "told", ["up", "--nodes", "0", "--port", "0", "--kubeconfig", str(tmp_path / "k")]
+    command = ["sh", "-c", f"echo $$ > {told}; exec sleep 600"]
+    with subprocess.Popen([FAKEKUBE, *arguments, "--", *command], stderr=subprocess.DEVNULL) as up:
+        try:
+            eventually(lambda: told.exists() and told.read_text().strip(), "the command runs")
+        finally:
+            up.kill()
+    state = Path(f"/proc/{int(told.read_text())}/stat")
+    eventually(lambda: not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z", "it ends")

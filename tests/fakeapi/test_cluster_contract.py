@@ -180,3 +180,15 @@ def test_time_that_jumps_ends_no_watch(cluster: Cluster, watch: Callable[[str], 
     cluster.clock.advance(hours=3)
     cluster.apply(config_map("later"))
     assert "later" in (event["object"]["metadata"]["name"] for event in following)
+
+
+def test_what_follows_from_a_timer_comes_before_the_next(cluster: Cluster) -> None:
+    # Each Pod's end is a timer that exists only when the one before has been counted and the next Pod was bound.
+    container = {"name": "main", "image": "busybox", "command": ["sleep", "10"]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    spec = {"completions": 4, "parallelism": 1, "template": template}
+    cluster.clock.freeze()
+    cluster.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "row"}, "spec": spec})
+    cluster.clock.advance(minutes=1)
+    status = cluster.wait("job/row", "exists", timeout=0)[0]["status"]
+    assert (status.get("succeeded"), status.get("active")) == (4, None)
