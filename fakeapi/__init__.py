@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fakeapi.cluster import AsyncCluster, Cluster
+    from fakeapi.cluster import Cluster
+    from fakeapi.twins import AsyncCluster
 
 __all__ = ["AsyncCluster", "Cluster"]
 

@@ -11,12 +11,10 @@ import atexit
 import gc
 import os
 import shutil
-import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,172 +23,27 @@ from fakeapi import manifests, waiting
 from fakeapi.clock import VirtualClock
 from fakeapi.config import Config
 from fakeapi.control import Snapshot
+from fakeapi.controls import ClusterClock, Nodes
 from fakeapi.faults import Faults
+from fakeapi.kubectl import KUBECTL_SECONDS, Output, kubectl
 from fakeapi.loopthread import LoopThread
 from fakeapi.progress import missing_of
 from fakeapi.requestlog import RequestLog
 from fakeapi.running import Running
+from fakeapi.twins import AsyncCluster
 from fakeapi.waiting import Target
 from fakenodes.components import Plan
-from fakenodes.kubelet.hollow import Hollow
 from kubeconfig import model
 
 if TYPE_CHECKING:
-    from fakenodes.kubelet.hollow import HollowNodes
     from fakenodes.kubelet.runtime.runtime import Runtime
     from fakenodes.scheduler.profiles import PluginTable
 
 Obj = dict[str, Any]
-KUBECTL_SECONDS = 60.0
-
-
-class KubectlError(AssertionError):
-    """kubectl failed; the text says how it was called and what it said."""
-
-    def __init__(self, arguments: Sequence[str], status: int, stdout: str, stderr: str) -> None:
-        said = stderr.strip() or stdout.strip() or "(it said nothing)"
-        super().__init__(f"kubectl {' '.join(arguments)}\nexit status {status}: {said}")
-        self.returncode = status
-        self.stdout = stdout
-        self.stderr = stderr
-
-
-class Output(str):
-    """What kubectl printed on stdout, with the rest beside it."""
-
-    stderr: str
-    returncode: int
-
-    @property
-    def stdout(self) -> str:
-        """The same text."""
-        return str(self)
-
-
-def make_output(stdout: str, stderr: str, status: int) -> Output:
-    """See Output."""
-    output = Output(stdout)
-    output.stderr = stderr
-    output.returncode = status
-    return output
 
 
 class WaitTimeout(AssertionError):
     """What was waited for did not come; the text says what is missing."""
-
-
-class ClusterClock:
-    """The cluster's time. It flows with the machine's unless frozen, and jumps when told."""
-
-    def __init__(self, thread: LoopThread, running: Running) -> None:
-        self._thread = thread
-        self._running = running
-
-    @property
-    def _clock(self) -> VirtualClock:
-        clock = self._running.clock
-        assert isinstance(clock, VirtualClock)
-        return clock
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return self._clock.now()
-
-    @property
-    def frozen(self) -> bool:
-        """Whether only advance() moves it."""
-        return not self._clock.flowing
-
-    def freeze(self) -> None:
-        """Stand still from now on."""
-        self._thread.call(self._clock.freeze)
-
-    def flow(self) -> None:
-        """Go on with the machine's clock."""
-        self._thread.call(self._clock.flow)
-
-    def advance(
-        self, seconds: float | timedelta = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0
-    ) -> None:
-        """Let time jump. Every timer on the way runs in its turn; returns when all that follows has been done."""
-        first = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-        self._thread.run(self._running.advance(first + 60.0 * minutes + 3600.0 * hours + 86400.0 * days))
-
-
-class Nodes:
-    """The hollow nodes of a cluster; iterating gives their names."""
-
-    def __init__(self, thread: LoopThread, running: Running) -> None:
-        self._thread = thread
-        self._running = running
-
-    def _hollow(self) -> HollowNodes:
-        nodes = self._running.components.nodes
-        assert nodes is not None, "the cluster was started without nodes"
-        return nodes
-
-    @property
-    def names(self) -> list[str]:
-        """The nodes' names."""
-        return list(self._hollow().kubelets) if self._running.components.nodes is not None else []
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def add(
-        self, name: str, *, labels: Mapping[str, str] | None = None, capacity: Mapping[str, str] | None = None
-    ) -> None:
-        """Bring up one more; returns when it is registered."""
-
-        async def work() -> None:
-            nodes = self._hollow()
-            nodes.add_node(Hollow(name, labels or {}, capacity or {}))
-            await nodes.start_node(name)
-
-        self._thread.run(work())
-
-    def stop(self, name: str) -> None:
-        """End the node's kubelet; its containers run on unseen. start() brings it back."""
-        self._thread.call(lambda: self._hollow().stop_node(name))
-
-    def pause(self, name: str) -> None:
-        """Let the node's kubelet stand still, with all who talk to it, until start()."""
-        self._thread.call(lambda: self._hollow().pause_node(name))
-
-    def start(self, name: str) -> None:
-        """Let a kubelet that was stopped, paused or crashed come back."""
-        self._thread.run(self._hollow().resume_node(name))
-
-    def slow(self, name: str, seconds: float) -> None:
-        """Let all that the node's kubelet does come so much later; 0 is as fast as ever."""
-        self._thread.call(lambda: self._hollow().slow_node(name, seconds))
-
-    def partition(self, name: str, on: bool = True) -> None:
-        """Take the node off the network, or put it back; its kubelet and containers go on meanwhile."""
-        self._thread.run(self._hollow().cut_node(name, on))
-
-    def crash(self, name: str) -> None:
-        """Cut the node's power: its kubelet falls silent, its containers end. start() brings it back."""
-        self._thread.call(lambda: self._hollow().crash_node(name))
-
-    def add_static(self, name: str, manifest: Mapping[str, Any]) -> str:
-        """Run a static pod on the node; the name of its mirror pod. The same name again replaces it. ManifestError."""
-
-        def put() -> str:
-            return self._hollow().put_static(name, str((manifest.get("metadata") or {}).get("name")), dict(manifest))
-
-        return self._thread.call(put)
-
-    def remove_static(self, name: str, pod: str) -> None:
-        """End the node's static pod of that name (the manifest's, without the node's). KeyError."""
-        self._thread.call(lambda: self._hollow().remove_static(name, pod))
-
-    def pressure(self, name: str, condition: str = "MemoryPressure", on: bool = True) -> None:
-        """Put the node under MemoryPressure, DiskPressure or PIDPressure, which evicts its pods, or relieve it."""
-        self._thread.run(self._hollow().set_pressure(name, condition, on))
 
 
 class Cluster:
@@ -335,25 +188,7 @@ class Cluster:
 
         input is its stdin. KubectlError when it fails, unless check is False. FileNotFoundError without a kubectl."""
         assert self._live
-        words = [str(a) for a in arguments]
-        environment = {**os.environ, "KUBECONFIG": self.kubeconfig}
-        try:
-            done = subprocess.run(
-                ["kubectl", *words],
-                env=environment,
-                input=input,
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise KubectlError(
-                words, -1, _text(error.stdout), f"not done after {timeout:g} s: {_text(error.stderr)}"
-            ) from None
-        if check and done.returncode:
-            raise KubectlError(words, done.returncode, done.stdout, done.stderr)
-        return make_output(done.stdout, done.stderr, done.returncode)
+        return kubectl(self.kubeconfig, arguments, input=input, check=check, timeout=timeout)
 
     # -- objects ---------------------------------------------------------------------------------------------------
 
@@ -476,43 +311,3 @@ def _source(source: str | os.PathLike[str] | Mapping[str, Any]) -> str | Path | 
     if isinstance(source, Mapping):
         return dict(source)
     return source if isinstance(source, str) else Path(source)
-
-
-def _text(found: bytes | str | None) -> str:
-    return found.decode("utf-8", "replace") if isinstance(found, bytes) else found or ""
-
-
-class Twin:
-    """Awaitable twins of an object's methods: the same calls with the same arguments; attributes are as they are."""
-
-    def __init__(self, twin_of: Any) -> None:
-        self._twin_of = twin_of
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._twin_of, name)
-        if not callable(found):
-            return found
-
-        async def call(*arguments: Any, **options: Any) -> Any:
-            return await asyncio.to_thread(found, *arguments, **options)
-
-        return call
-
-
-class AsyncCluster(Twin):
-    """What `async with Cluster() as cluster` gives: await cluster.kubectl("get", "pods")."""
-
-    @property
-    def clock(self) -> Twin:
-        """await cluster.clock.advance(hours=1)."""
-        return Twin(self._twin_of.clock)
-
-    @property
-    def nodes(self) -> Twin:
-        """await cluster.nodes.stop("node-0")."""
-        return Twin(self._twin_of.nodes)
-
-    @property
-    def api_client(self) -> Any:
-        """The official (blocking) client's ApiClient."""
-        return self._twin_of.api_client

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from fakeapi.cluster import AsyncCluster, Cluster
+    from fakeapi.cluster import Cluster
+    from fakeapi.twins import AsyncCluster
 
 MARKER = "cluster(nodes=3, kubernetes='1.36', ...): options of the fixture `cluster`; see fakeapi.Cluster"
 
@@ -97,7 +98,7 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 @pytest.fixture
 def async_cluster(cluster: Cluster) -> AsyncCluster:
     """The same cluster with awaitable twins of its methods: await async_cluster.kubectl("get", "pods")."""
-    from fakeapi.cluster import AsyncCluster
+    from fakeapi.twins import AsyncCluster
 
     return AsyncCluster(cluster)
 

@@ -17,7 +17,7 @@ import pytest
 from fakeapi import Cluster, backup
 from fakeapi.admin import PAGES
 from fakeapi.cli import main
-from fakeapi.cluster import KubectlError
+from fakeapi.kubectl import KubectlError
 from fakeapi.storage.base import Entry
 from kubeconfig import model
 

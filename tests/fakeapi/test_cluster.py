@@ -14,8 +14,9 @@ import pytest
 
 from fakeapi import Cluster
 from fakeapi.cli import main
-from fakeapi.cluster import KubectlError, WaitTimeout
+from fakeapi.cluster import WaitTimeout
 from fakeapi.control import ControlError
+from fakeapi.kubectl import KubectlError
 from fakeapi.manifests import ManifestError
 from fakenodes.kubelet.runtime.script import Script
 from tests.pace import quiet_seconds

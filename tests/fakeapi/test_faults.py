@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fakeapi import Cluster
-from fakeapi.cluster import KubectlError
 from fakeapi.faults import FaultError, Faults, parse
+from fakeapi.kubectl import KubectlError
 from fakeapi.request import Request, User, parse_query
 from fakeapi.request import parse as parse_request
 
