@@ -26,11 +26,11 @@ def file(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def pod(name: str, scheduler: str = "default-scheduler") -> Obj:
+def pod(name: str, scheduler: str = "default-scheduler", **requests: str) -> Obj:
     """A Pod for that scheduler."""
     spec = {
         "schedulerName": scheduler,
-        "containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}}}],
+        "containers": [{"name": "c", "image": "i", "resources": {"requests": requests or {"cpu": "1"}}}],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
@@ -71,9 +71,10 @@ def test_a_default_plugin_with_other_arguments(tmp_path: Path) -> None:
     assert len(profiles["default-scheduler"]) == len(PLUGINS)
     with Cluster(nodes=3, scheduler_profiles=profiles) as cluster:
         for n in range(4):
-            cluster.apply(pod(f"p{n}"))
+            # A fifth of a node each, of both, so that no other plugin's score outweighs the packing.
+            cluster.apply(pod(f"p{n}", cpu="6", memory="48Gi"))
             where(cluster, f"p{n}")
-        assert len({where(cluster, f"p{n}") for n in range(4)}) < 3
+        assert len({where(cluster, f"p{n}") for n in range(4)}) == 1
 
 
 def test_the_default_profile_is_changed_by_name() -> None:
