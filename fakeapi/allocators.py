@@ -38,7 +38,20 @@ _FULL = "range is full"
 _MULTIPLE = "must be 'RequireDualStack' or 'PreferDualStack' when multiple '{}' are specified"
 
 
-class Pool:
+class _Numbers:
+    """What of some numbers is taken."""
+
+    used: set[int]
+
+    def take(self, value: int) -> bool:
+        """Whether the value was free; it is taken now."""
+        if value in self.used:
+            return False
+        self.used.add(value)
+        return True
+
+
+class Pool(_Numbers):
     """Numbers of one range. The lowest `reserved` ones are handed out only on demand, or when nothing else is left."""
 
     def __init__(self, first: int, last: int, reserved: int, rng: random.Random, used: set[int] | None = None) -> None:
@@ -49,13 +62,6 @@ class Pool:
 
     def __contains__(self, value: int) -> bool:
         return self.first <= value <= self.last
-
-    def take(self, value: int) -> bool:
-        """Whether the value was free; it is taken now."""
-        if value in self.used:
-            return False
-        self.used.add(value)
-        return True
 
     def next(self) -> int | None:
         """A free value, random in the upper band; None when there is none. It is not taken yet."""
@@ -69,11 +75,11 @@ class Pool:
         return None
 
 
-class Ranges:
+class Ranges(_Numbers):
     """The addresses of one family: several pools, which share what is taken."""
 
     def __init__(self, networks: Sequence[Network], rng: random.Random) -> None:
-        self.used: set[int] = set()
+        self.used = set()
         self._rng = rng
         self.set(networks)
 
@@ -83,13 +89,6 @@ class Ranges:
 
     def __contains__(self, value: int) -> bool:
         return any(value in pool for pool in self._pools)
-
-    def take(self, value: int) -> bool:
-        """See Pool."""
-        if value in self.used:
-            return False
-        self.used.add(value)
-        return True
 
     def next(self) -> int | None:
         """See Pool: of the first range that has one."""
