@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from conformance.machine import Outcome, Step, Steps
 from conformance.things import SELECTED
 
 
-@dataclass(slots=True)
-class Thing:
+class Thing(Struct):
     """One object. keys: annotation -> (value, appliers that own it). versions: how many it has had."""
 
     label: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import Struct, field
 
 from conformance.machine import Machine, Outcome, Step, Steps
 from conformance.target import Reply, Session
@@ -32,8 +32,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The versions of a definition, those that are served, those that say that they are stored."""
 
     versions: tuple[str, ...]
@@ -72,8 +71,7 @@ SEQUENCES: st.SearchStrategy[list[Step]] = st.tuples(
 ).map(lambda parts: [parts[0], *parts[1], *parts[2]])
 
 
-@dataclass(slots=True)
-class Definition:
+class Definition(Struct):
     """A definition, and the specs of its objects as they were stored."""
 
     schema: str

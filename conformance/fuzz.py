@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from conformance import crud, definitions, ownership, patches, things
 from conformance.machine import Machine, Outcome, SetupError, Step
@@ -52,8 +52,7 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value)
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """How a run of the fuzzer ended."""
 
     examples: int

@@ -7,10 +7,10 @@ for each, and what it returns is compared. crud.py, ownership.py, patches.py and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from conformance.target import Session
 
@@ -32,8 +32,7 @@ class Steps:
         return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """predict and observe give one outcome a step; further outcomes at the end are of a watch over all of them.
 
     controllers: the steps show the same where a kube-controller-manager runs."""

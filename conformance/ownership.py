@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from conformance.machine import Machine, Outcome, Step, Steps
 from conformance.target import Reply, Session
@@ -53,8 +53,7 @@ SEQUENCES: st.SearchStrategy[list[Step]] = st.tuples(
 ).map(lambda parts: [*parts[0], *parts[1]])
 
 
-@dataclass(slots=True)
-class Owned:
+class Owned(Struct):
     """One object. owners: name, whether it is the controller, and which of all that had the name (0: none had yet);
     versions: how many it has had."""
 

@@ -16,9 +16,10 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from conformance.target import Reply, Target
 
@@ -82,8 +83,7 @@ def pointed(document: Any, pointer: str) -> Any:
     return document
 
 
-@dataclass(slots=True)
-class _Names:
+class _Names(Struct):
     """Variables of one scenario, and which real texts stand for which placeholders."""
 
     values: dict[str, str]

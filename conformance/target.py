@@ -10,18 +10,18 @@ import json
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from kubeconfig import model
 
 SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer. Header names are lower-case, a repeated header's values joined by line ends."""
 
     status: int
@@ -128,8 +128,7 @@ def _headers(answer: http.client.HTTPResponse) -> dict[str, str]:
     return found
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """Requests to a target with JSON bodies, and the script that they make."""
 
     target: Target

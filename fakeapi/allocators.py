@@ -3,7 +3,7 @@
 Stands for pkg/registry/core/service/storage/alloc.go, ipallocator and portallocator. The state is in memory, made
 from the Services that exist. The ranges are serviceranges.py's, IPAddress objects addresses.py's.
 
-Protocol, for the registry (attached with dataclasses.replace, as the state belongs to one server):
+Protocol, for the registry (attached with msgspec.structs.replace, as the state belongs to one server):
     allocators = ServiceAllocators(["10.0.0.0/16"], rng=random.Random())
     allocators.rebuild(services)               all that the store has; once, and again after a restore
     done = allocators.allocate(new, old, ctx)  after prepare, before validate; old is None on create. Fills in families,

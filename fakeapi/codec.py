@@ -8,12 +8,12 @@ defaulting and validation are the strategies'.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
 import yaml
+from msgspec import Struct
 
 from fakeapi import errors, gojson
 from fakeapi.errors import ApiError
@@ -64,8 +64,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {JSON: gojson.parse, YAML: gojson.
 ENCODERS: dict[str, Callable[[Any], bytes]] = {JSON: orjson.dumps, YAML: _yaml_bytes, PROTOBUF: _protobuf_bytes}
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How an answer is written: its media type and, for Table and PartialObjectMetadata, the view and its version."""
 
     media: str = JSON
@@ -80,8 +79,7 @@ class Form:
 PLAIN = Form()
 
 
-@dataclass(frozen=True, slots=True)
-class _Clause:
+class _Clause(Struct, frozen=True):
     media: str
     parameters: dict[str, str]
     quality: float

@@ -6,7 +6,8 @@ The only module of the server side that imports fakenodes, besides those on top 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fakeapi.accounts import PREFIX, user_groups
 from fakeapi.authentication import AUTHENTICATED

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 DEFAULT_ADMISSION_OFF: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class Config:
+class Config(Struct):
     """Options of one API server.
 
     bind_address, port: where it listens; port 0 is any free one. data: directory of the sqlite store ("" keeps

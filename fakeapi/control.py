@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi.clock import Clock, RealClock, VirtualClock
 from fakeapi.faults import Fault, FaultError, Faults
@@ -34,8 +36,7 @@ class ControlError(Exception):
     """What was asked for cannot be done here; the message is one line for a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """A state to go back to. entries: every object with its own revisions; now: the clock, in seconds since the epoch;
     flowing: whether it went with the machine's."""
 

@@ -8,7 +8,8 @@ objects are changed in place, the registry writes them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.clock import parse_rfc3339, rfc3339
@@ -17,8 +18,7 @@ from fakeapi.strategies.base import Obj
 Graceful = Callable[[Obj, int | None], int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteOptions:
+class DeleteOptions(Struct, frozen=True):
     """metav1.DeleteOptions as far as the store cares. grace: seconds or None; policy: "", Orphan, Background,
     Foreground. cascade: asked for with orphanDependents: false, which is answered with 202 while the object is there.
     """

@@ -16,13 +16,14 @@ import os
 import random
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import orjson
 import yaml
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from fakeapi import codec, errors
 from fakeapi.clock import RealClock
@@ -62,10 +63,10 @@ REASONS = {
 }
 # What a field's value may be: files and requests are written by people.
 _TYPES: Mapping[Any, tuple[Any, str]] = {
-    "str": (str, "a text"),
-    "float": (int | float, "a number"),
-    "int": (int, "a whole number"),
-    "int | None": (int | None, "a whole number"),
+    str: (str, "a text"),
+    float: (int | float, "a number"),
+    int: (int, "a whole number"),
+    int | None: (int | None, "a whole number"),
 }
 DROPPED = 0
 _INSIDE = ("passed", "revision", "lifted")
@@ -81,8 +82,7 @@ class FaultError(ValueError):
     """A fault that makes no sense; the message is one line for a person."""
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Struct):
     """One fault. As a context manager it is taken away at the end of the block.
 
     probability: of meeting a matching request. count: how many it meets at most, None for no end. after: how many
@@ -158,7 +158,7 @@ def check(fault: Fault) -> None:
     for field in fields(fault):
         kinds, what = _TYPES.get(field.type, (object, ""))
         value = getattr(fault, field.name)
-        if not isinstance(value, kinds) or isinstance(value, bool) is not (field.type == "bool"):
+        if not isinstance(value, kinds) or isinstance(value, bool) is not (field.type is bool):
             raise FaultError(f"{field.name} {value!r} is not {what}")
         if isinstance(value, int | float) and not 0 <= value < math.inf:
             raise FaultError(f"{field.name} {value!r} is not a number of at least 0")

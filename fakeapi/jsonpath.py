@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.patterns import lazy
 
@@ -25,8 +26,7 @@ class JSONPathError(ValueError):
     """The text is no JSONPath; str() is client-go's message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """A compiled path."""
 
     text: str

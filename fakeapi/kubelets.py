@@ -12,8 +12,9 @@ import asyncio
 import functools
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.streaming.exchange import Broken, Headers, Reply, exchange
@@ -32,8 +33,7 @@ class Unreachable(OSError):
     """Nobody answers there; the text is Go's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kubelet:
+class Kubelet(Struct, frozen=True):
     """Where a node's kubelet listens. One listener may serve many nodes, so requests name theirs as the Host."""
 
     node: str

@@ -10,8 +10,9 @@ import shutil
 import socket
 import ssl
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from fakeapi import accounts, admission, authentication, poststart, serving
 from fakeapi.app import ApiServer
@@ -27,8 +28,7 @@ class LaunchError(Exception):
     """The options cannot work; the message is one line for a person."""
 
 
-@dataclass(slots=True)
-class Launched:
+class Launched(Struct):
     """A listening API server. stop() ends it."""
 
     server: ApiServer

@@ -15,9 +15,10 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi import errors
 from fakeapi.gofmt import go_quote, go_value
@@ -43,8 +44,7 @@ _CONTINUE_EXPIRED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListOptions:
+class ListOptions(Struct, frozen=True, kw_only=True):
     """A list's or watch's query, decoded. Empty strings and None stand for absent parameters."""
 
     resource_version: str = ""
@@ -64,8 +64,7 @@ class ListOptions:
         return Predicate(self.labels, self.fields)
 
 
-@dataclass(frozen=True, slots=True)
-class ListResult:
+class ListResult(Struct, frozen=True):
     """Items in key order and the list's metadata. continue_ is "" on the last page; remaining is None when unknown."""
 
     items: list[Item]

@@ -13,8 +13,9 @@ import hashlib
 import ipaddress
 from base64 import b32encode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.bootstrap import flowcontrol, policy, rbac
 from fakeapi.priority import priority
@@ -50,8 +51,7 @@ _ATOMIC = frozenset(("roleRef",))
 _UNMANAGED = frozenset(("name", "namespace", "generation"))
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What start-up objects say about this server.
 
     now: RFC 3339 time in whole seconds. address, port: where clients inside the cluster reach the server. service_cidr:

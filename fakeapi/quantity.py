@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from fakeapi.patterns import lazy
 
@@ -33,8 +34,7 @@ _BINARY_SUFFIX = {exponent: suffix for suffix, exponent in _BINARY.items()}
 _SCAN = lazy(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$")
 
 
-@dataclass(slots=True, frozen=True, eq=False)
-class Quantity:
+class Quantity(Struct, frozen=True, eq=False):
     """unscaled * 10**scale, exact down to nano. text: kept verbatim; "" when str() has to make it."""
 
     unscaled: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from fakeapi.selectors import FieldSelector, FieldTerm
 from fakeapi.watchcache import WatchCache
@@ -39,8 +40,7 @@ class Reader(Protocol):
         parse (a module's function) is called once for each state of an object."""
 
 
-@dataclass(slots=True)
-class _Parsed:
+class _Parsed(Struct):
     """What was made of a cache's objects, and at which of its states."""
 
     cache: WatchCache

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
+from msgspec import Struct
 
 from fakeapi import errors, meta, names
 from fakeapi.clock import Clock
@@ -46,8 +46,7 @@ async def admit_all(new: Obj | None, old: Obj | None) -> None:
     """An admission step that lets everything pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The functions that govern one way of writing an object: the main resource, /status, or another subresource.
 
     reset: top-level fields that this way cannot change (they are put back to the old object's).
@@ -59,8 +58,7 @@ class Rules:
     only: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """An object as it is now: its JSON with resourceVersion, and whether this request created (or deleted) it."""
 
     raw: bytes

@@ -7,9 +7,10 @@ plain shapes that cross the server: Request and Answer. Pure.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from fakeapi.streaming.upgrade import Streams
@@ -21,8 +22,7 @@ _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _SPECIAL_VERBS = ("watch", "proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """Who asks: user.Info."""
 
     name: str
@@ -34,8 +34,7 @@ class User:
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 
-@dataclass(slots=True)
-class RequestInfo:
+class RequestInfo(Struct):
     """request.RequestInfo: verb is a resource verb (get, list, ...) or the lower-case method for other paths.
 
     special: `watch` or `proxy` stands before the resource, which is then the verb. error: why the path means nothing.
@@ -56,8 +55,7 @@ class RequestInfo:
     error: str = ""
 
 
-@dataclass(slots=True)
-class Request:
+class Request(Struct):
     """One request on its way through the chain; headers are lower-case. `read` gives the body.
 
     outside: it came over a socket and not from a component of this process.
@@ -87,8 +85,7 @@ class Request:
         return truthy(self.query, name)
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """What goes back. A body that is an iterator is sent in chunks as they come; status 0 closes the connection.
 
     take_over: gets the connection's two directions in place of an answer, and answers 101 itself.

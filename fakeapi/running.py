@@ -6,8 +6,10 @@ What Cluster and `fakekube up` run.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi.clock import Clock, RealClock
 from fakeapi.components import components
@@ -21,8 +23,7 @@ _IDLE = 0.001
 _LOOK = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a snapshot keeps of the components: the nodes that run, and what their containers do."""
 
     roster: tuple[Hollow, ...]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.errors import FieldError, invalid
 from fakeapi.names import is_label_value, is_qualified_name
@@ -22,8 +23,7 @@ class SelectorError(ValueError):
     """A selector that cannot be parsed; str() is upstream's text (the answer is a 400 with it)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One condition on one label. operator: one of `= == != in notin exists ! gt lt`."""
 
     key: str
@@ -62,8 +62,7 @@ class Requirement:
         return self.key + {"gt": ">", "lt": "<"}.get(self.operator, self.operator) + values
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(Struct, frozen=True):
     """All requirements together, sorted by key. `never`: matches nothing (an absent metav1.LabelSelector)."""
 
     requirements: tuple[Requirement, ...] = ()
@@ -86,8 +85,7 @@ EVERYTHING = LabelSelector()
 NOTHING = LabelSelector(never=True)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldTerm:
+class FieldTerm(Struct, frozen=True):
     """`field=value`, or with equal False `field!=value`."""
 
     field: str
@@ -99,8 +97,7 @@ class FieldTerm:
         return f"{self.field}{'=' if self.equal else '!='}{value}"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSelector:
+class FieldSelector(Struct, frozen=True):
     """All terms together; a field that an object does not have counts as ""."""
 
     terms: tuple[FieldTerm, ...] = ()

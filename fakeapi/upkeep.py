@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi import poststart
 from fakeapi.authorization.escalation import not_covered
@@ -44,8 +45,7 @@ _BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True) | dict.
 Revise = Callable[[Obj, Obj], Obj | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """One of upstream's loops: the (group, plural) that it looks after, its period, and who it writes as.
 
     seconds: 0 for a look at every change, -1 for one look at the start. revise: what it does about changed objects."""

@@ -6,8 +6,9 @@ Stands for apiserver's endpoints/handlers/response.go and registry/rest/table.go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.codec import Form
@@ -54,8 +55,7 @@ def _same(obj: Obj) -> Obj:
     return obj
 
 
-@dataclass(frozen=True, slots=True)
-class Tabling:
+class Tabling(Struct, frozen=True):
     """How rows are made. printer: None for the default columns. served: an object as includeObject=Object shows it;
     cells and metadata are those of the stored one, as upstream's are the internal one's. hidden: annotations that only
     served versions have."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from fakeapi import progress
 from fakeapi.resources.base import Resource
@@ -25,8 +26,7 @@ class WaitError(Exception):
     """What is waited for makes no sense; the message is one line for a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What is waited for: one object, or all of a resource (that a label selector finds)."""
 
     row: Resource

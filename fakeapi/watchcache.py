@@ -29,11 +29,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import orjson
+from msgspec import Struct
 from sortedcontainers import SortedList  # type: ignore[import-untyped]
 
 from fakeapi import errors
@@ -63,8 +63,7 @@ class TooOld(Exception):
         self.oldest = oldest
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A part of a list, in key order. more: the limit cut it; remaining: how many keys follow, selected or not."""
 
     items: list[Item]

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.selectors import EVERYTHING, NO_FIELDS, FieldSelector, LabelSelector
@@ -34,8 +34,7 @@ def frame(kind: str, body: bytes) -> tuple[bytes, ...]:
     return _OPEN[kind], body, _CLOSE
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(Struct, frozen=True):
     """How events follow each other. frame: an event's type and object as pieces; status: an error's object."""
 
     frame: Callable[[str, bytes], tuple[bytes, ...]] = frame
@@ -49,8 +48,7 @@ class Framing:
 LINES = Framing()
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How items are encoded for one kind of client. name: equal for equal encodings (served version, view, options).
 
     encode(item) gives the object's bytes; encode_first, when given, those of the first event of a stream (a Table with
@@ -134,8 +132,7 @@ class Item:
         self._fields = self._fields_of(obj)
 
 
-@dataclass(frozen=True, slots=True)
-class Predicate:
+class Predicate(Struct, frozen=True):
     """Which items are selected."""
 
     labels: LabelSelector = EVERYTHING
@@ -153,8 +150,7 @@ class Predicate:
         return self.labels.empty or self.labels.matches(item.labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What a request's path names: "" for all namespaces, "" for all names."""
 
     namespace: str = ""

@@ -15,10 +15,10 @@ import errno
 import os
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.gofmt import go_quote
@@ -37,8 +37,7 @@ class WebhookError(Exception):
     """The call did not work; str() is what Go's client says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a webhook is: the URL that is told, the name its certificate is for, and the address to dial if another."""
 
     url: str

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.clock import Clock
 from fakenodes.client.base import GVR, Client, ClientError
@@ -39,8 +40,7 @@ _POLL = 0.005
 Clients = Callable[[str], Client]
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """What to run: the --controllers selection ("" for none), the scheduler, and how many nodes with which names.
 
     roster: the nodes one by one, in place of a number. quiet: take over what an earlier run of the components left on

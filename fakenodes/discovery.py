@@ -7,15 +7,16 @@ that the server lists. Reads the aggregated documents, and the legacy ones from 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from functools import cached_property
+
+from msgspec import Struct
 
 from fakenodes.client.base import GVR, Client, ClientError, Obj
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A resource with its kind and verbs."""
 
     gvr: GVR
@@ -23,22 +24,21 @@ class Resource:
     verbs: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True, dict=True):
     """What a server offers. `failed` are the groups that could not be asked (an aggregated server that is away)."""
 
     preferred: tuple[Resource, ...]
     every: tuple[Resource, ...]
     failed: tuple[str, ...]
 
-    kinds: dict[tuple[str, str], Resource] = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
+    @cached_property
+    def kinds(self) -> dict[tuple[str, str], Resource]:
+        """By apiVersion and kind; the first of a kind wins."""
         kinds: dict[tuple[str, str], Resource] = {}
         for found in self.every:
             gvr = found.gvr
             kinds.setdefault((f"{gvr.group}/{gvr.version}" if gvr.group else gvr.version, found.kind), found)
-        object.__setattr__(self, "kinds", kinds)
+        return kinds
 
     def by_kind(self, api_version: str, kind: str) -> Resource | None:
         """The resource of an apiVersion and kind, in any served version."""

@@ -11,8 +11,9 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.clock import Clock, rfc3339, rfc3339_micro
 from fakenodes.client.base import GVR, Client, ClientError, Obj
@@ -47,15 +48,13 @@ def reference(obj: Obj, field_path: str = "") -> Obj:
     return {k: v for k, v in found.items() if v}
 
 
-@dataclass(slots=True)
-class _Sent:
+class _Sent(Struct):
     name: str
     count: int
     first: str
 
 
-@dataclass(slots=True)
-class _Similar:
+class _Similar(Struct):
     messages: set[str]
     last: float
 
@@ -269,8 +268,7 @@ class SeriesRecorder(_Recorder):
         self._sink.put(lambda: self._client.create(SERIES, event))
 
 
-@dataclass(slots=True)
-class _Series:
+class _Series(Struct):
     name: str
     count: int
     last: float

@@ -13,9 +13,9 @@ import logging
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 import orjson
+from msgspec import Struct, field
 
 from fakeapi.clock import Clock
 from fakenodes.client.base import GVR, Client, ClientError, Obj, WatchEvent
@@ -46,16 +46,14 @@ def split_key(key: str) -> tuple[str, str]:
     return namespace, name
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     raw: bytes
     uid: str
     version: str
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Handlers:
+class _Handlers(Struct):
     add: AddHandler | None
     update: UpdateHandler | None
     delete: AddHandler | None

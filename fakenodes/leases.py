@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fakeapi.clock import Clock, rfc3339_micro
 from fakenodes.client.base import Client, ClientError, Obj
@@ -21,8 +22,7 @@ log = logging.getLogger(__name__)
 JITTER = 1.2
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """In seconds: how long a lease holds, how long its holder goes on trying to renew it before it stops working, and
     how often everybody tries. ValueError when two could lead at once.
     """

@@ -6,7 +6,8 @@ Stands for apimachinery's controller references and kube-controller-manager's Co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.selectors import LabelSelector
 from fakenodes.client.base import Obj
@@ -51,8 +52,7 @@ def by_controller(obj: Obj) -> Iterable[str]:
     return (controller_uid(obj) or f"orphan/{obj['metadata'].get('namespace', '')}",)
 
 
-@dataclass(slots=True)
-class Claim:
+class Claim(Struct):
     """What claiming comes to: `mine` are owned and stay so."""
 
     mine: list[Obj] = field(default_factory=list)

@@ -9,7 +9,6 @@ import ipaddress
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,13 +16,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 _YEARS = timedelta(days=3650)
 _SKEW = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(Struct, frozen=True):
     """A certificate (or only a key: certificate b"") and its private key, both PEM."""
 
     certificate: bytes
@@ -104,8 +103,7 @@ def make_key() -> KeyPair:
     return KeyPair(b"", _private_pem(ec.generate_private_key(ec.SECP256R1())))
 
 
-@dataclass(frozen=True, slots=True)
-class Pki:
+class Pki(Struct, frozen=True):
     """The cluster's key material and the directory that holds it as files (names as kubeadm's)."""
 
     directory: Path

@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 Config = dict[str, Any]
 
@@ -97,8 +97,7 @@ def write(path: Path, config: Config) -> None:
         raise KubeconfigError(f"cannot write the kubeconfig {path}: {error.strerror}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """How to reach a cluster as one user: a URL and PEM or token credentials (empty where not given)."""
 
     server: str

@@ -7,8 +7,9 @@ __init__.py is upstream's recommended order. Mutation comes before the object is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from fakeapi import errors
 from fakeapi.errors import ApiError
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 
 
-@dataclass(slots=True)
-class Host:
+class Host(Struct):
     """What the server lends to its plugins.
 
     call(method, target, headers, body, user): a request to this server from inside it.
@@ -41,8 +41,7 @@ class Host:
     call: Callable[[str, str, Mapping[str, str], bytes, User], Awaitable[Answer]]
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """What a plugin remembers between the two rounds of mutation: which of its hooks to run again if need be.
 
     reinvocable: those that ran and may run again; wanted: those of them that shall; output: the object after the last
@@ -59,8 +58,7 @@ class Memory:
         self.reinvocable = set()
 
 
-@dataclass(slots=True)
-class Again:
+class Again(Struct):
     """admission.ReinvocationContext. needed: a plugin wants a second round; running: this is it."""
 
     needed: bool = False
@@ -72,8 +70,7 @@ class Again:
         return self.memories.setdefault(plugin, Memory())
 
 
-@dataclass(slots=True)
-class Attributes:
+class Attributes(Struct):
     """One request as admission sees it.
 
     obj is None on DELETE, old is None on CREATE; obj may be changed in mutation. kind_group and kind_version: of the

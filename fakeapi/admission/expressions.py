@@ -6,8 +6,10 @@ Stands for apiserver's pkg/admission/plugin/cel. The language itself is fakeapi.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi.accounts import user_groups, user_name
 from fakeapi.admission.base import Attributes, Host, Obj
@@ -19,8 +21,7 @@ from fakeapi.cel.limits import OUT_OF_BUDGET, PER_OBJECT
 from fakeapi.request import User
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The value of an expression, or why there is none; exhausted: nor will there be one of those that follow."""
 
     value: Any = None

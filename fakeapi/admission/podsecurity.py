@@ -6,7 +6,8 @@ configuration (privileged, nothing exempt). Leaves out audit annotations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi import errors
 from fakeapi.admission.base import CREATE, UPDATE, Attributes, Host, Obj, forbidden
@@ -35,8 +36,7 @@ _TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Standard:
+class Standard(Struct, frozen=True):
     """A level in a version ("latest" or "v1.N")."""
 
     level: str = "privileged"
@@ -50,8 +50,7 @@ class Standard:
         return f"{self.level}:{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """A namespace's standards."""
 
     enforce: Standard = Standard()

@@ -7,9 +7,10 @@ functions hold, and what it replaces; a function gives the detail of a violation
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.gofmt import go_quote
 
@@ -345,8 +346,7 @@ def _host_process(_: Obj, spec: Obj) -> Found:
     return "hostProcess", f"{' and '.join(setters)} must not set securityContext.windowsOptions.hostProcess=true"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check. versions: (from minor, function), ascending; overrides: the baseline check that it replaces."""
 
     id: str

@@ -6,7 +6,8 @@ Stands for apiserver's pkg/admission/plugin/policy (generic, matching).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi import selectors
 from fakeapi.admission import matching
@@ -20,8 +21,7 @@ class ConfigurationError(Exception):
     """A policy or binding that cannot be used; str() is why."""
 
 
-@dataclass(slots=True)
-class Invocation:
+class Invocation(Struct):
     """A policy that applies through a binding (None: nothing can be said of bindings), or why it cannot be used.
 
     version: in which the policy wants the object. params: what it is evaluated with, one after the other; None:

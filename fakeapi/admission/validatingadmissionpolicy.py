@@ -5,8 +5,9 @@ Stands for apiserver's pkg/admission/plugin/policy/validating. Leaves out audit 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.admission.base import Attributes, Host, Obj, forbidden
 from fakeapi.admission.conditions import holding
@@ -20,8 +21,7 @@ _CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413}
 _MAX_MESSAGE = 5 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Struct, frozen=True):
     """One reason to refuse a request."""
 
     message: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi import errors, meta
 from fakeapi.admission import matching
@@ -24,8 +25,7 @@ SECONDS = 10
 _REVIEW = "AdmissionReview"
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """One webhook of one configuration; uid tells it from all others."""
 
     uid: str

@@ -5,7 +5,7 @@ Stands for apiserver's pkg/authorization/union, the superuser rule of system:mas
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from fakeapi.authentication import AUTHENTICATED
 from fakeapi.authorization import node, rbac

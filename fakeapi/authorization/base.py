@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from fakeapi import selectors
 from fakeapi.names import name_is_path_segment
 from fakeapi.request import Request, User
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(Struct, frozen=True):
     """One question: may this user do that. Without `is_resource` it is about `path`.
 
     fields: the (field, value) pairs that a list's field selector demands.
@@ -30,16 +30,14 @@ class Attributes:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """allowed, and why not (or why)."""
 
     allowed: bool
     reason: str = ""
 
 
-@dataclass(slots=True)
-class Rules:
+class Rules(Struct):
     """What a mode can tell of a user's rights in a namespace: PolicyRules as JSON, and what it cannot tell."""
 
     rules: list[dict[str, Any]] = field(default_factory=list)

@@ -8,8 +8,10 @@ that last worked for a requester is asked first. Leaves out the caches of grante
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi import errors, names
 from fakeapi.accounts import split_user_name, user_groups
@@ -62,8 +64,7 @@ def _go_user(uid: str, groups: list[str], extra: dict[str, list[str]]) -> str:
     return f'&user.DefaultInfo{{Name:"", UID:{go_quote(uid)}, Groups:{shown}, Extra:{more}}}'
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(Struct, frozen=True):
     """One way of impersonating. name: as in its verbs; "" is the legacy one. fits(wanted, requester): whether it
     applies.
     """

@@ -7,8 +7,9 @@ compiled once a revision and bindings are found by subject, since every request 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.authorization.base import Attributes, Decision, Rules
 from fakeapi.reader import Obj, Reader
@@ -19,8 +20,7 @@ _RESOURCES = ("clusterrolebindings", "rolebindings", "clusterroles", "roles")
 _ACCOUNT = "system:serviceaccount:"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A PolicyRule ready to be asked; raw is its JSON."""
 
     verbs: frozenset[str]
@@ -56,8 +56,7 @@ def compile_rule(raw: Obj) -> Rule:
     return Rule(verbs, groups, resources, names, tuple(raw.get("nonResourceURLs") or ()), raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """A binding as the authorizer needs it; namespace is "" for a ClusterRoleBinding."""
 
     name: str
@@ -78,8 +77,7 @@ class Binding:
         return f'{kind} "{name}" of {self.role_kind} "{self.role}" to {subject.get("kind")} "{shown}"'
 
 
-@dataclass(slots=True)
-class Bindings:
+class Bindings(Struct):
     """Bindings of one scope in key order, found by subject."""
 
     all: list[Binding] = field(default_factory=list)
@@ -100,8 +98,7 @@ class Bindings:
 _NONE = Bindings()
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """Everything RBAC knows, at one state of the four resources."""
 
     cluster: Bindings

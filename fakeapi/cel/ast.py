@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.cel.values import UInt
 from fakeapi.protobuf.wire import read_fields, read_varint
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """One expression. kind: const, ident, select, test, call, list, struct, loop.
 
     value: of a constant. name: of an identifier, field or function. parts: operands in order (a call's target first);

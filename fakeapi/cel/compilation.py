@@ -6,8 +6,10 @@ Stands for apiextensions' apiserver/schema/cel/compilation.go and the cost half 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from fakeapi import errors
 from fakeapi.cel import ast, cost, environment, literals
@@ -28,8 +30,7 @@ class CompileError(Exception):
     """An expression is no good; str() is upstream's message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A checked expression and whether it speaks of oldSelf."""
 
     node: Node
@@ -64,8 +65,7 @@ def uses(node: Node, name: str) -> bool:
     return (node.kind == "ident" and node.name == name) or any(uses(part, name) for part in node.parts)
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """What all rules of a schema cost together. known: rules whose own cost is not looked at."""
 
     known: frozenset[str] = frozenset()
@@ -102,8 +102,7 @@ def exceeds(what: str, price: int, limit: int) -> str:
     return f"{what} exceeds budget by factor of {factor}{_HINT}"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where in a schema rules stand. cardinality: how often the place may occur in an object; None where a list or map
     around it has no limit of its own."""
 

@@ -8,8 +8,9 @@ range. Sizes come from maxLength, maxItems and maxProperties, else from what fit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.cel.ast import Node
 from fakeapi.cel.environment import escape, kind_of
@@ -25,8 +26,7 @@ def tenth(size: int) -> int:
     return -(-size // 10)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What is known of a value: its most elements (characters, items, entries), its schema, its literal."""
 
     size: int = 1

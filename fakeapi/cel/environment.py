@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,6 +22,7 @@ from google.protobuf import (
     timestamp_pb2,
     wrappers_pb2,
 )
+from msgspec import Struct
 
 from fakeapi.cel import declarations
 
@@ -58,8 +58,7 @@ def resource_if(schema: Schema, root: bool) -> Schema:
     return with_meta(schema) if root or schema.get("x-kubernetes-embedded-resource") else schema
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """Where expressions on values of one schema compile. optional_old: oldSelf is an optional of self's type."""
 
     env: Any

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.cel import ast, declarations, environment, literals
 from fakeapi.cel import eval as running
@@ -92,8 +93,7 @@ class PolicyError(Exception):
     """An expression that does not compile; str() is upstream's message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A checked expression: its type, and what runs it."""
 
     text: str
@@ -101,8 +101,7 @@ class Program:
     run: running.Metered
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A variable of a policy and the type of its expression."""
 
     name: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi import errors
 from fakeapi.cel import environment, eval
@@ -29,8 +30,7 @@ Schema = Mapping[str, Any]
 Found = tuple[list[FieldError], list[str]]
 
 
-@dataclass(slots=True)
-class _Round:
+class _Round(Struct):
     """One validation of an object. left: of its budget; negative when nothing further is evaluated."""
 
     errors: list[FieldError] = field(default_factory=list)
@@ -53,8 +53,7 @@ class OverBudget(Exception):
     """The object's rules have cost what they may together; str() is what is told."""
 
 
-@dataclass(slots=True)
-class Rule:
+class Rule(Struct):
     """One rule, compiled, or why it does not compile."""
 
     given: Schema

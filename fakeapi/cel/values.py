@@ -6,8 +6,9 @@ set and map compare without regard to order, as Kubernetes' own values do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 
 class CelError(Exception):
@@ -28,30 +29,26 @@ class MapList(list[Any]):
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Optional:
+class Optional(Struct, frozen=True):
     """optional_type: a value or none."""
 
     value: Any = None
     present: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Timestamp:
+class Timestamp(Struct, frozen=True, order=True):
     """Nanoseconds since the epoch."""
 
     ns: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Duration:
+class Duration(Struct, frozen=True, order=True):
     """Nanoseconds."""
 
     ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class TypeOf:
+class TypeOf(Struct, frozen=True):
     """A type as a value."""
 
     name: str

@@ -7,9 +7,10 @@ definition object here is in apiextensions.k8s.io/v1, as it is stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi import jsonpath
 from fakeapi.priority import version_order
@@ -20,8 +21,7 @@ from fakeapi.strategies.base import Obj
 NONE, WEBHOOK = "None", "Webhook"
 
 
-@dataclass(eq=False)
-class Version:
+class Version(Struct, eq=False, dict=True):
     """One version of a kind. `kind` is what it belongs to; `spec` its entry in the definition's spec.versions."""
 
     kind: Kind
@@ -97,16 +97,16 @@ class Version:
         return given if given is not None else self.kind.default_warning(self.name)
 
 
-@dataclass(eq=False)
-class Kind:
+class Kind(Struct, eq=False, dict=True):
     """One definition. meta: ObjectMeta's Type."""
 
     definition: Obj
     meta: Type
-    versions: dict[str, Version] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.versions = {spec["name"]: Version(self, spec) for spec in self.definition["spec"]["versions"]}
+    @cached_property
+    def versions(self) -> dict[str, Version]:
+        """By name, in the definition's order."""
+        return {spec["name"]: Version(self, spec) for spec in self.definition["spec"]["versions"]}
 
     @property
     def group(self) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fakeapi import errors
 from fakeapi.crds import goform, structure
@@ -33,8 +35,7 @@ _META = ("metadata", "kind", "apiVersion")
 _LIST_TYPES = ("atomic", "set", "map")
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """Where the walk is. no_defaults: why none may be set. inside_meta: below a resource's metadata, kind, apiVersion.
     uncorrelated: the path within which oldSelf cannot be told, "" for none. rules: what is known of CEL here; None
     where rules are not compiled (inside anyOf and its kin, or a schema that is not structural)."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 
 import orjson
+from msgspec.structs import replace
 
 from fakeapi.crds.conversion import Converter
 from fakeapi.crds.kinds import Version

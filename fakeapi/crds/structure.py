@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.crds import embedded
@@ -196,8 +197,7 @@ def check_defaults(schema: Schema, path: str) -> list[FieldError]:
     return list(_defaults({**schema, "x-kubernetes-embedded-resource": True}, path, _Around(schema)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(Struct, frozen=True):
     """Where a schema stands in the resource around it (`resource` is that one's schema): the keys that lead there, and
     whether that is in its type or metadata."""
 

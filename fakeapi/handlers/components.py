@@ -6,10 +6,10 @@ while it holds its leader-election Lease, and the store, which answers this very
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.clock import parse_rfc3339
@@ -28,8 +28,7 @@ COMPONENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Health:
+class _Health(Struct, frozen=True):
     name: str
     well: bool
     message: str

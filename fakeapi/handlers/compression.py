@@ -9,7 +9,8 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fakeapi import codec
 from fakeapi.request import Answer, Request

@@ -7,10 +7,10 @@ and the selector are is SCALES' row (or the CRD's scale stanza, which makes one)
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from fakeapi import errors, selectors, views
 from fakeapi.admission.base import UPDATE, Attributes
@@ -31,8 +31,7 @@ DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
 _METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """Where a parent has its replicas, what its status says of them, and its selector (text or LabelSelector)."""
 
     spec: tuple[str, ...] = ("spec", "replicas")

@@ -7,10 +7,10 @@ directions an object takes, from a request's body to the storage version and fro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec import Struct
 
 from fakeapi import codec, errors, gojson, views
 from fakeapi.clock import rfc3339
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 MAX_BODY = 3 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """One resource in one served version."""
 
     server: ApiServer

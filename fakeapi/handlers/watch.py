@@ -7,9 +7,8 @@ asks for a WebSocket gets each event as a message.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
+from msgspec.structs import replace
 
 from fakeapi import codec, errors, views
 from fakeapi.handlers import watchsocket

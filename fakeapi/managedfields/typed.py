@@ -8,8 +8,9 @@ Stands for structured-merge-diff's typed.Compare, ToFieldSet and Merge. A `null`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.managedfields.elements import (
     MAPPING,
@@ -30,8 +31,7 @@ Obj = dict[str, Any]
 ABSENT: Any = object()
 
 
-@dataclass(slots=True)
-class Comparison:
+class Comparison(Struct):
     """Three sets of fields, disjoint."""
 
     removed: FieldSet

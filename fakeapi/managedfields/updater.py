@@ -9,8 +9,9 @@ managers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.managedfields.elements import zero
 from fakeapi.managedfields.entries import Id, Managed, Owner, make_id
@@ -48,8 +49,7 @@ _STRIPPED = of_names(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """What is the same all through one write; the fields are manager.on_update's, reset as a set."""
 
     type: Type

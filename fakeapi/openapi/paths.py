@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from fakeapi.resources.base import Resource, Subresource
 
@@ -54,8 +54,7 @@ _VERB_METHODS = {"create": "post", "delete": "delete", "get": "get", "patch": "p
 _PROXY_METHODS = ("head", "options")
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One method of a path. `body` and `returns` name definitions; "" is untyped, "string" is plain text."""
 
     method: str
@@ -71,8 +70,7 @@ class Operation:
     returns: tuple[tuple[int, str], ...] = ()
 
 
-@dataclass(slots=True)
-class PathItem:
+class PathItem(Struct):
     """One URL: names of its path parameters ("name", "namespace", "path"), and its operations."""
 
     path: str
@@ -82,8 +80,7 @@ class PathItem:
     operations: list[Operation] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(Struct, frozen=True):
     """How one row's definitions are called: kind -> definition, and (group, version, kind) of others -> definition."""
 
     row: Resource

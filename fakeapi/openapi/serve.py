@@ -5,8 +5,9 @@ Stands for kube-openapi's handler and handler3, which negotiate on their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from fakeapi.openapi.views import Document, Views
 
@@ -18,8 +19,7 @@ _PROTOBUF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An HTTP answer."""
 
     status: int

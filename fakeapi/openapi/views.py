@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import orjson
+from msgspec import Struct
 
 from fakeapi.openapi import custom, protobuf, protobuf3
 from fakeapi.openapi.paths import META, Naming, Operation, PathItem, identifier, row_paths, tag
@@ -65,8 +65,7 @@ _UNKNOWN_TO_CRDS = frozenset(
 _DISCOVERY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One answer: its bytes, their Content-Type, and their hash (upper-case hex), which is the ETag in quotes."""
 
     body: bytes

@@ -8,8 +8,10 @@ OpenAPI, routing, docs/coverage.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from fakeapi.schema.types import Type
 from fakeapi.storage.base import Storage
@@ -48,8 +50,7 @@ class Custom(Protocol):
         """The store, giving and taking this version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """One version of a resource and the minors (of 1.x) that serve it by default; until is the last one, 0: still.
 
     deprecated: the minor from which on every request is warned; replacement: what to use instead ("g/v Kind").
@@ -62,8 +63,7 @@ class Served:
     replacement: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subresource:
+class Subresource(Struct, frozen=True, kw_only=True):
     """A path below an object: `status`, `scale`, `binding`, ... kind (group, version) is what it takes and gives."""
 
     name: str
@@ -74,8 +74,7 @@ class Subresource:
     since: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(Struct, frozen=True, kw_only=True):
     """One row. `versions` in order of preference; objects are stored in `storage_version`.
 
     definition: OpenAPI definition prefix, e.g. "io.k8s.api.apps": definition names are "<prefix>.<version>.<Kind>".
@@ -117,7 +116,7 @@ class Resource:
             ("storage_key", self.plural),
         ):
             if not getattr(self, name):
-                object.__setattr__(self, name, value)
+                force_setattr(self, name, value)
 
     @property
     def strategy(self) -> Strategy:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fakeapi.priority import group_order, version_order
 from fakeapi.resources import ROWS

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.quantity import canonical_milli
 from fakeapi.schema.duplicates import Pairs, parse_slowly
@@ -30,8 +31,7 @@ class DecodeError(ValueError):
     """A value has the wrong type or form; str() is Go's message."""
 
 
-@dataclass(slots=True)
-class Decoded:
+class Decoded(Struct):
     """value: normalised, may share parts with the input; unknown: texts such as `unknown field "spec.foo"`."""
 
     value: Any
@@ -202,8 +202,7 @@ def _told_pairs(value: Pairs, at: At, run: Run, known: Mapping[str, Any] | None)
 _KEEP, _DROP_ZERO = range(2)
 
 
-@dataclass(slots=True)
-class _Table:
+class _Table(Struct):
     """An object Type, compiled: how to treat each field, the order to write them in, and what is always there."""
 
     fields: dict[str, tuple[int, bool, Step, int, Edge, Any]]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from fakeapi.schema import gofacts
 from fakeapi.schema.openapi3 import field_defaults, json_type, restore

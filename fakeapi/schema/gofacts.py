@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from fakeapi.patterns import lazy
 
@@ -27,8 +27,7 @@ ZERO: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": F
 _WORD = lazy(r"(?:([\w.]+)/)?([^*!%:]+)(\*?)(!?)(%?)(?::(.*))?$")
 
 
-@dataclass(slots=True, frozen=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One field. omitzero: structs too are left out when zero; go: "" when OpenAPI's type says it."""
 
     pointer: bool = False

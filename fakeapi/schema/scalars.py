@@ -6,10 +6,10 @@ Stands for the error contexts of sigs.k8s.io/json and the UnmarshalJSON methods 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from fakeapi.gofmt import go_quote
 from fakeapi.quantity import canonical
@@ -24,8 +24,7 @@ class Abort(Exception):
     """An UnmarshalJSON method failed, which ends decoding at once and beats type errors found before."""
 
 
-@dataclass(slots=True)
-class Edge:
+class Edge(Struct):
     """A step into a field: as strict errors write it, as type errors write it, and the struct around it."""
 
     segment: str
@@ -38,8 +37,7 @@ At = tuple[Any, Any] | None
 Step = Callable[[Any, At, "Run"], Any]
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """What one decode gathers. error: the first type error, which does not stop decoding."""
 
     error: str = ""

@@ -8,12 +8,12 @@ Compiled lazily from OpenAPI (definitions.py), so recursive schemas and start-up
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(slots=True, eq=False)
-class Type:
+
+class Type(Struct, eq=False):
     """One node.
 
     kind: object (named fields) | map (string keys, `element` values) | list (of `element`) | string | integer | number
@@ -53,7 +53,7 @@ class Type:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
     _fields: Mapping[str, Type] | None = None
-    decoder: Any = field(default=None, init=False)
+    decoder: Any = None
 
     @property
     def fields(self) -> Mapping[str, Type]:

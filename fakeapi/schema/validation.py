@@ -9,11 +9,11 @@ prefix. Left out: uniqueItems, which no definition may set.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import re2
+from msgspec import Struct, field
 
 from fakeapi import errors
 from fakeapi.errors import FieldError
@@ -27,8 +27,7 @@ NOTHING: Any = object()
 _INT32, _INT64, _FLOAT32 = 2**31, 2**63, 3.4028234663852886e38
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """Errors found, and how many checks were made (which alternative of an anyOf came closest)."""
 
     errors: list[FieldError] = field(default_factory=list)
@@ -43,8 +42,7 @@ class Result:
 Check = Callable[[Any, str, Any, "Run"], Result]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """prefix: of the fields of errors ("status" where only the status is validated)."""
 
     prefix: str = ""

@@ -8,8 +8,9 @@ Compare-and-swap on a key's mod revision is the whole concurrency model. The sam
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class StorageError(Exception):
@@ -52,8 +53,7 @@ class Unavailable(StorageError):
     """any: the backend does not answer; str() says why. Not one of the four: it becomes a 500."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One key at one revision. `revision` is the mod revision: what clients see as resourceVersion."""
 
     key: str
@@ -62,8 +62,7 @@ class Entry:
     created: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A part of a prefix at one revision, in key order. `more`: the limit cut it; `remaining` counts the rest."""
 
     entries: list[Entry]
@@ -72,8 +71,7 @@ class Page:
     remaining: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One write. `entry` is None for a delete; `previous` is None for a create. `revision` is that of the write."""
 
     key: str

@@ -9,18 +9,18 @@ anything and return a list. Nothing here reads the clock, the store or the netwo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.errors import FieldError
 
 Obj = dict[str, Any]
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """What a strategy may know of the request it works for.
 
     now: RFC 3339 time of the request. user: the requester's name; groups, uid and extra likewise. minor: the served
@@ -42,8 +42,7 @@ class Context:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of `kubectl get`: metav1.TableColumnDefinition. priority 0 is always shown, 1 with -o wide."""
 
     name: str
@@ -53,8 +52,7 @@ class Column:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Printer:
+class Printer(Struct, frozen=True):
     """A kind's Table. cells(obj, now) gives one cell a column; now is seconds since the epoch (for ages)."""
 
     columns: tuple[Column, ...]
@@ -76,16 +74,14 @@ def no_texts(*_: Any) -> list[str]:
     return []
 
 
-@dataclass(frozen=True, slots=True)
-class SubStrategy:
+class SubStrategy(Struct, frozen=True):
     """Rules of a subresource that takes the whole object (ephemeralcontainers, resize, approval): see Strategy's."""
 
     prepare: Callable[[Obj, Obj, Context], None] = nothing
     validate: Callable[[Obj, Obj, Context], list[FieldError]] = no_errors
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
+class Strategy(Struct, frozen=True, kw_only=True):
     """One kind's rules. Every default is the generic registry's behaviour.
 
     default(obj)                      SetDefaults_*: every field upstream defaults, in place

@@ -7,8 +7,9 @@ expressions which were already stored may use newer parts of the language.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from fakeapi.errors import FieldError, invalid, required
 from fakeapi.names import is_c_identifier
@@ -25,8 +26,7 @@ _RESERVED = frozenset(_WORDS.split())
 _NAME = "must be a valid CEL identifier"
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """What the expressions of one policy may use: whether there are parameters, and the variables known so far.
 
     variables: None where `variables` does not exist, as in match conditions and policies that have none.

@@ -5,7 +5,7 @@ Stands for ToSelectableFields in pkg/registry/core/event/strategy.go.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from fakeapi.strategies import event
 from fakeapi.strategies.cells import path

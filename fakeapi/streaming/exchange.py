@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 
 import h11
+from msgspec import Struct
 
 from fakeapi.streaming.upgrade import Streams
 
@@ -21,8 +21,7 @@ class Broken(ConnectionError):
     """The other side did not speak HTTP, or stopped in the middle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer. body must be read to its end or closed; either closes the connection.
 
     streams: after a 101, the connection, and what was already read of it.

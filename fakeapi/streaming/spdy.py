@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 VERSION = 3
 SYN_STREAM, SYN_REPLY, RST_STREAM, SETTINGS, PING, GOAWAY, HEADERS, WINDOW_UPDATE = 1, 2, 3, 4, 6, 7, 8, 9
@@ -57,8 +58,7 @@ class SpdyError(Exception):
     """The other side broke the protocol; the connection cannot go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The other side has opened a stream. fin: it will send nothing on it."""
 
     stream: int
@@ -66,8 +66,7 @@ class Opened:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Replied:
+class Replied(Struct, frozen=True):
     """The other side has accepted our stream."""
 
     stream: int
@@ -75,8 +74,7 @@ class Replied:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """Bytes on a stream; fin: the last ones."""
 
     stream: int
@@ -84,23 +82,20 @@ class Data:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """A stream was cut off."""
 
     stream: int
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """To be answered with these bytes."""
 
     reply: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """The other side takes no further streams."""
 
 
@@ -111,8 +106,7 @@ def _control(kind: int, payload: bytes, flags: int = 0) -> bytes:
     return struct.pack(">HHI", 0x8000 | VERSION, kind, flags << 24 | len(payload)) + payload
 
 
-@dataclass(slots=True)
-class Spdy:
+class Spdy(Struct):
     """One side of a connection. receive() takes bytes in any pieces; every other method gives bytes to send."""
 
     client: bool = False

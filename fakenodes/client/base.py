@@ -7,10 +7,10 @@ unless they come from an informer.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct
 
 Obj = dict[str, Any]
 
@@ -20,8 +20,7 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class GVR:
+class GVR(Struct, frozen=True):
     """A resource by group, version and plural name, and whether its objects live in namespaces."""
 
     group: str

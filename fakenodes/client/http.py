@@ -9,10 +9,10 @@ from __future__ import annotations
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from msgspec import Struct
 from multidict import CIMultiDict
 
 from fakenodes.client.rest import Answer, RestClient
@@ -21,8 +21,7 @@ from kubeconfig import model
 REQUEST_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a kubeconfig's context leads: the server's URL, its TLS context (None for http) and headers to send."""
 
     server: str

@@ -7,19 +7,18 @@ the two is below the Handler, so one suite holds for both. Leaves out protobuf a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
+from msgspec import Struct, field
 
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, ClientError, ListPage, Obj, WatchEvent
 
 JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A response: `body` is all of it, or the pieces of a stream (a watch) as they come."""
 
     status: int

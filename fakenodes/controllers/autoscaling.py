@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi import quantity
 from fakeapi.clock import parse_rfc3339
@@ -26,8 +27,7 @@ class MetricError(Exception):
     """No number of replicas follows from the metric; the text is upstream's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """A pod's metric in thousandths, as of when, over how many seconds."""
 
     value: int
@@ -35,8 +35,7 @@ class Sample:
     window: float = 60.0
 
 
-@dataclass(slots=True)
-class Groups:
+class Groups(Struct):
     """Pods by what their metrics are worth: counted ones, names of those not ready, without a metric, to leave out."""
 
     ready: int = 0
@@ -153,8 +152,7 @@ def ready_count(pods: Sequence[Obj]) -> int:
     return sum(phase(p) == "Running" and is_ready(p) for p in pods)
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """What an autoscaler remembers: recommendations and changes with their times."""
 
     recommended: list[tuple[float, int]] = field(default_factory=list)
@@ -162,8 +160,7 @@ class Memory:
     down: list[tuple[float, int]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(Struct):
     """The replicas to have, and the two conditions that say why: (status, reason, message) each."""
 
     replicas: int

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.clock import Clock
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError, Obj
@@ -22,8 +23,7 @@ from fakenodes.workqueue import WorkQueue
 WRITE_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What kube-controller-manager's flags say: --root-ca-file, --cluster-signing-cert-file and -key-file,
     --service-account-private-key-file (all PEM); and the range of a hollow cloud's load balancers ("": no cloud)."""
 
@@ -67,8 +67,7 @@ def itself(_: Watching, old: Obj | None, new: Obj | None) -> Iterable[str]:
     return (key_of(obj),) if obj else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """A resource that a controller follows: which keys a change concerns, and the indexes it looks things up by."""
 
     gvr: GVR
@@ -76,8 +75,7 @@ class Watch:
     indexes: Mapping[str, IndexFunc] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Written:
+class _Written(Struct):
     """A write that the cache has to show before the key is looked at again."""
 
     gvr: GVR
@@ -243,8 +241,7 @@ Reconcile = Callable[[Work], Awaitable[float | None]]
 Background = Callable[[Shared], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Controller:
+class Controller(Struct, frozen=True):
     """One controller, by upstream's name and the alias that it had before 1.28.
 
     `reconcile` returns after how many seconds to look at the key again, or None; what it raises (ClientError, OSError)

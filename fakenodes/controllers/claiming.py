@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fakeapi.selectors import LabelSelector
 from fakenodes.client.base import GVR, ClientError, Obj
@@ -18,8 +19,7 @@ from fakenodes.owners import adoption, claim, controller_of, release
 SelectorOf = Callable[[Obj], LabelSelector]
 
 
-@dataclass(frozen=True, slots=True)
-class OwnerKind:
+class OwnerKind(Struct, frozen=True):
     """What a controller's owner references say, and where the owner is found."""
 
     gvr: GVR

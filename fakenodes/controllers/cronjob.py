@@ -8,8 +8,9 @@ time, so that none is made twice. Leaves out metrics.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 from fakeapi.clock import parse_rfc3339, rfc3339
 from fakeapi.gofmt import go_quote
@@ -32,8 +33,7 @@ UNSUPPORTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """From when on times count, the latest time that has come (None: none has), and whether too many have."""
 
     since: float
@@ -41,8 +41,7 @@ class Missed:
     many: bool
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """Events to tell (type, reason, message), the time to run for, and after how long to look again."""
 
     events: list[tuple[str, str, str]] = field(default_factory=list)
@@ -174,8 +173,7 @@ def superfluous(job: Obj, jobs: Sequence[Obj]) -> list[Obj]:
     return found
 
 
-@dataclass(slots=True)
-class _Sync:
+class _Sync(Struct):
     """One reconcile's CronJob with the status as it grows."""
 
     work: Work

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from msgspec import Struct
 
 _MONTHS = {
     name: i
@@ -42,8 +43,7 @@ class ScheduleError(ValueError):
     """A schedule or a time zone that is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """Numbers that match, by field; or `every`, a period in seconds."""
 
     minutes: frozenset[int] = frozenset()

@@ -7,7 +7,8 @@ rollingUpdate (maxUnavailable, or surge), updateDaemonSetStatus.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import Obj
 from fakenodes.controllers.deployments.sets import created, scaled
@@ -28,8 +29,7 @@ _TOLERATED = (
 _HOST_NETWORK = (("node.kubernetes.io/network-unavailable", "NoSchedule"),)
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """Nodes that need a pod, pods to delete (ended ones apart: they are told of), the status, when to look again."""
 
     create: list[str] = field(default_factory=list)

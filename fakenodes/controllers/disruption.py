@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.clock import parse_rfc3339, rfc3339
 from fakeapi.selectors import LabelSelector, SelectorError, from_label_selector
@@ -42,15 +43,13 @@ class ScaleError(Exception):
     """The expected number of pods cannot be told."""
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What the server offers, once it has been asked."""
 
     resources: Resources | None = None
 
 
-@dataclass(slots=True)
-class Expected:
+class Expected(Struct):
     """The number of pods that their controllers want; whether some pod has none."""
 
     count: int = 0
@@ -74,8 +73,7 @@ def needs_scale(spec: Obj) -> bool:
     return spec.get("maxUnavailable") is not None or isinstance(spec.get("minAvailable"), str)
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """The status to write, pods whose eviction came to nothing, and when to look again."""
 
     status: Obj = field(default_factory=dict)

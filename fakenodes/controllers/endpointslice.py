@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import ENDPOINT_SLICES, NODES, PODS, SERVICES
@@ -33,8 +34,7 @@ MANAGED = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What is remembered of services: the times of their changes, and which have hints by zones' CPUs."""
 
     triggers: Triggers = field(default_factory=Triggers)

@@ -8,7 +8,8 @@ of upstream's reading the object anew before each deletion, the deletion is boun
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fakenodes.client.base import MERGE_PATCH, STRATEGIC_PATCH, ClientError, Obj
 from fakenodes.controllers.base import Controller, Work, service_account
@@ -29,8 +30,7 @@ from fakenodes.discovery import Resource, discover
 from fakenodes.informer import split_key
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
+class Owners(Struct, frozen=True):
     """An object's owner references, sorted by what has become of the owners. `unobserved`: one of the solid ones is on
     the server and in no cache, so that no event will tell of its end."""
 

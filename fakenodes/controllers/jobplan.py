@@ -7,7 +7,8 @@ indexed_job_utils.go concerns pods. job.py carries the plan out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.clock import parse_rfc3339
 from fakenodes.client.base import Obj
@@ -39,8 +40,7 @@ TOO_MANY_INDEXES: Target = (
 REACHED: Target = ("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """What the pods amount to: those to count now, the target that has been reached (type, reason, message), pods to
     create (indexes, or as many None) and to delete, and when to look again. `replaced` are failed pods by index that
     are not counted before a pod in their place carries their number of failures on.

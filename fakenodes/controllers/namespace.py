@@ -7,7 +7,8 @@ that can be deleted, conditions on what is left, the finalizer `kubernetes` last
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.clock import rfc3339
 from fakenodes.client.base import GVR, ClientError, Obj
@@ -32,8 +33,7 @@ _FINE = {
 }
 
 
-@dataclass(slots=True)
-class Content:
+class Content(Struct):
     """What is left of a namespace: instances by resource, objects by finalizer, and what went wrong."""
 
     remaining: dict[str, int] = field(default_factory=dict)

@@ -9,7 +9,8 @@ node, and one for the monitor's round. Leaves out metrics.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import LEASES, NODES, PODS
@@ -38,8 +39,7 @@ Reported = tuple[str, str, object]
 LEASE_NAMESPACE = "kube-node-lease"
 
 
-@dataclass(slots=True)
-class Heard:
+class Heard(Struct):
     """When this process last heard of a node, and what it heard."""
 
     at: float
@@ -47,8 +47,7 @@ class Heard:
     lease: str
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What the rounds remember: nodes by name, and how many of a zone may be evicted (tokens, as of when)."""
 
     heard: dict[str, Heard] = field(default_factory=dict)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import GVR, ClientError, Obj
 from fakenodes.controllers.base import Shared
@@ -28,8 +29,7 @@ DEFINITIONS = GVR("apiextensions.k8s.io", "v1", "customresourcedefinitions", nam
 ABSENT_OWNERS = 500
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(Struct):
     """The resources that are followed, by their part of an item's key; by owner uid, the keys of the dependents; by
     uid, the keys of what waits for its dependents to go; and the latest owners that are gone: identities that were seen
     to go, coordinates that the server knew nothing of.

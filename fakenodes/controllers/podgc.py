@@ -8,7 +8,8 @@ deleted on nodes that are out of service.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.clock import rfc3339
 from fakenodes.client.base import ClientError, Obj
@@ -24,8 +25,7 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 GONE = ("DeletionByPodGC", "PodGC: node no longer exists")
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """Pods to delete at once, each with the (reason, message) of a DisruptionTarget condition or None; and the names of
     nodes that pods name and nobody knows."""
 

@@ -8,7 +8,8 @@ are followed by informers that start when a quota first names them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi import quota as rules
 from fakenodes.client.base import GVR, Obj
@@ -37,8 +38,7 @@ OLD_NAMES = {
 }
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """Counted resources by `resource.group`, and the informers whose deletions are listened to."""
 
     counted: dict[str, GVR] = field(default_factory=dict)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.clock import rfc3339
 from fakeapi.selectors import LabelSelector, SelectorError, from_label_selector, from_map
@@ -37,8 +38,7 @@ QPS, QPS_BURST = 20.0, 30
 NOTHING = LabelSelector(never=True)
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """How many pods to create, which to delete, and the status apart from a failure of doing so."""
 
     create: int = 0
@@ -47,15 +47,13 @@ class Plan:
     again: float | None = None
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What limits the making of pods that may fail as those before them did."""
 
     replacements: TokenBucket = field(default_factory=lambda: TokenBucket(QPS, QPS_BURST))
 
 
-@dataclass(frozen=True, slots=True)
-class Flavour:
+class Flavour(Struct, frozen=True):
     """What differs between the two kinds."""
 
     owner: OwnerKind

@@ -6,7 +6,8 @@ Stands for the part of kube-controller-manager's podautoscaler/horizontal.go aro
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi import quantity
 from fakeapi.clock import rfc3339
@@ -20,8 +21,7 @@ from fakenodes.controllers.disruption import selector_text
 from fakenodes.discovery import Resource, Resources, discover
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What autoscalers remember and select, by key, and what the server offers."""
 
     memories: dict[str, Memory] = field(default_factory=dict)
@@ -29,8 +29,7 @@ class State:
     resources: Resources | None = None
 
 
-@dataclass(slots=True)
-class Proposed:
+class Proposed(Struct):
     """What one metric asks for: replicas, its name in events, its current value."""
 
     replicas: int
@@ -38,8 +37,7 @@ class Proposed:
     status: Obj
 
 
-@dataclass(slots=True)
-class Sync:
+class Sync(Struct):
     """One reconcile: the autoscaler, its status as it grows, the scale and the pods of its target."""
 
     work: Work

@@ -6,7 +6,8 @@ Stands for kube-controller-manager's endpoint util package and endpointslice's u
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.selectors import from_map
 from fakenodes.client.base import Obj
@@ -75,8 +76,7 @@ def target_ref(pod: Obj) -> Obj:
     return {"kind": "Pod", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"]}
 
 
-@dataclass(slots=True)
-class Triggers:
+class Triggers(Struct):
     """The times of the changes that a service's endpoints have taken in: by service key, (service, pod times)."""
 
     known: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -8,7 +8,8 @@ service.kubernetes.io/topology-mode asks for them, those of topologyhints.py.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import Obj
 from fakenodes.controllers import topologyhints
@@ -22,8 +23,7 @@ Port = tuple[str, str, int, str]
 Group = tuple[str, tuple[Port, ...]]
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """Slices to make (by group), to update as they should be, and to delete."""
 
     create: list[tuple[Group, list[Obj]]] = field(default_factory=list)

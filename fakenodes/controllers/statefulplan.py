@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import Obj
 from fakenodes.controllers.deployments.sets import scaled
@@ -21,8 +22,7 @@ NAME_LABEL = "statefulset.kubernetes.io/pod-name"
 INDEX_LABEL = "apps.kubernetes.io/pod-index"
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """Ordinals to create a pod for with the revision to take it from, pods whose labels do not name them, pods to
     delete, the status, and when to look again.
     """

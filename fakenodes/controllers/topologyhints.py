@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi import quantity
 from fakenodes.client.base import Obj
@@ -33,8 +34,7 @@ TOO_UNEVEN = "Unable to allocate minimum required endpoints to each zone without
 Shares = dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Allocation:
+class Allocation(Struct, frozen=True):
     """How many endpoints a zone should have."""
 
     minimum: int
@@ -42,8 +42,7 @@ class Allocation:
     desired: float
 
 
-@dataclass(slots=True)
-class Hinted:
+class Hinted(Struct):
     """The lists that are to be written, with hints; of those that were to stay, by their place, the ones to be written
     after all; and why there are no hints, "" when there are.
     """

@@ -5,14 +5,14 @@ faults.py says when something goes wrong; HollowNodes acts on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, cast
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import Client
 
 
-@dataclass(slots=True)
-class Ailments:
+class Ailments(Struct):
     """stopped: there is no kubelet, paused: it stands still; its containers run on, unseen. cut: it works, but reaches
     nobody and is reached by nobody. delay: seconds by which all that it does comes late. pressures: conditions that are
     true.

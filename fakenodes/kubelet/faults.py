@@ -7,8 +7,9 @@ does comes two seconds late.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from fakeapi.clock import Clock
 from fakenodes.kubelet.eviction import PRESSURES
@@ -24,8 +25,7 @@ _FORM = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Seconds; lasts None is for good, by is how slow a slow node is."""
 
     node: str

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.clock import Clock
 from fakenodes.client.base import Client, ClientError
@@ -39,8 +40,7 @@ BUSY = 64  # pods that wait to be looked at, beyond which short-lived statuses a
 RETRY_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Hollow:
+class Hollow(Struct, frozen=True):
     """One node to run: what is wrong with it, and its static pods as (source, manifest)."""
 
     name: str

@@ -8,8 +8,9 @@ well, as it is to the kubelet.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.gofmt import go_quote
 from fakenodes.kubelet.podstate import Container, Pod, World
@@ -21,8 +22,7 @@ Obj = Mapping[str, Any]
 POST_START, PRE_STOP = "postStart", "preStop"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """seconds until it ends, inf for never; problem: the message of a hook that fails, "" for one that is well."""
 
     seconds: float

@@ -7,8 +7,9 @@ time is its script's offset after the start of the container's run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from fakeapi.clock import parse_rfc3339
 from fakenodes.kubelet.podstate import Container, Pod
@@ -22,8 +23,7 @@ class LogError(Exception):
     """The answer 400 with its text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """PodLogOptions. since is a time in seconds since the epoch, None for the beginning."""
 
     follow: bool = False
@@ -49,8 +49,7 @@ def parse_options(query: Mapping[str, str], now: float) -> Options:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One run of a container: ended is None while it goes on."""
 
     id: str

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import yaml
+from msgspec import Struct
 
 from fakeapi.clock import Clock
 from fakenodes.kubelet.static import ManifestError, static_pod
@@ -33,8 +33,7 @@ class Nodes(Protocol):
         """See HollowNodes."""
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestPath:
+class ManifestPath(Struct, frozen=True):
     """A directory (or one file), and the node that reads it; "" is every node."""
 
     path: Path

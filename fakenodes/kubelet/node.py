@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.clock import rfc3339, rfc3339_micro
 from fakenodes.kubelet.ailments import Ailments
@@ -49,16 +50,14 @@ HOST_BITS = 16
 REPORTED_IMAGES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where the process's kubelet server listens; port 0 means that there is none."""
 
     host: str = "localhost"
     port: int = 0
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """One hollow node. `number` decides its addresses."""
 
     name: str

@@ -6,8 +6,9 @@ lifecycle.py moves it on as time goes by; status.py tells of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.quantity import parse
 from fakenodes.kubelet.runtime.runtime import Runtime
@@ -26,8 +27,7 @@ COMPLETED, DELETED = "completed", "deleted"  # reasons for an end that the statu
 INIT, SIDECAR, MAIN, EPHEMERAL = "init", "sidecar", "main", "ephemeral"
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """An event to tell: type, reason, message and, for a container's, its field path."""
 
     type: str
@@ -36,8 +36,7 @@ class Happened:
     field_path: str = ""
 
 
-@dataclass(slots=True)
-class Probe:
+class Probe(Struct):
     """A probe of a running container. due: seconds after the start of its next look, None for not before a restart."""
 
     kind: str
@@ -48,8 +47,7 @@ class Probe:
     passed: bool | None = None  # what as many looks in a row as its thresholds ask for have shown
 
 
-@dataclass(slots=True)
-class Container:
+class Container(Struct):
     """One container. `state` is a row of STEPS; `due` is when it will change by itself, None for never.
 
     `last` is how its previous run ended, as a terminated state. `restart_for`: why it is to be killed and started
@@ -119,8 +117,7 @@ class Container:
         return f"spec.{part.get(self.kind, 'containers')}{{{self.name}}}"
 
 
-@dataclass(slots=True)
-class Pod:
+class Pod(Struct):
     """A pod on its node. ending: why it is being stopped: "" not at all, COMPLETED, DELETED or a status's reason."""
 
     obj: Obj
@@ -143,8 +140,7 @@ class Pod:
         return [c for c in self.containers if c.kind in kinds]
 
 
-@dataclass(slots=True)
-class World:
+class World(Struct):
     """What the node knows: images that it has, references that lead nowhere (`("configmap", "absent")`)."""
 
     images: set[str]

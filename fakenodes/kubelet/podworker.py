@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
@@ -32,8 +33,7 @@ RESIZE_SECONDS = 10.0  # between looks whether a resize that waits has become po
 TERMINAL = ("Succeeded", "Failed")
 
 
-@dataclass(slots=True)
-class Kubelet:
+class Kubelet(Struct):
     """What the workers of one node share. neighbours: the node's other living pods that it has taken."""
 
     node: Node

@@ -10,10 +10,10 @@ import base64
 import binascii
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct
 
 from fakeapi.streaming import spdy, websocket
 from fakeapi.streaming.upgrade import STREAM_PROTOCOL, Streams
@@ -29,8 +29,7 @@ COMMAND_SPDY = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "
 WITH_STATUS = ("v4", "v5")  # older versions' error channel carries a plain text, and nothing where all went well
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which channels a client of exec or attach has asked for."""
 
     stdin: bool

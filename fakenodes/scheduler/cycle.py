@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeGuard, TypeVar
+
+from msgspec import Struct
 
 from fakenodes.scheduler.framework import (
     Bind,
@@ -56,8 +57,7 @@ def nodes_to_find(total: int, percentage: int = 0) -> int:
     return max(min(total * share // 100, total), MIN_FEASIBLE)
 
 
-@dataclass(slots=True)
-class Remembered:
+class Remembered(Struct):
     """What the signing plugins say of a node: the first rejection, the weighted sum of plain scores, the others."""
 
     rejection: Status | None
@@ -65,8 +65,7 @@ class Remembered:
     raw: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class Chosen:
+class Chosen(Struct):
     """The node, and how many were looked at and found feasible."""
 
     node: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from fakeapi.clock import Clock
 from fakenodes.client.base import Client
@@ -32,8 +33,7 @@ class Code(IntEnum):
     SKIP = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """An answer other than success, which is None."""
 
     code: Code
@@ -46,8 +46,7 @@ class Status:
         return ", ".join(self.reasons)
 
 
-@dataclass(frozen=True, slots=True)
-class PreFilterResult:
+class PreFilterResult(Struct, frozen=True):
     """The only nodes that can do, by name; None is all of them."""
 
     nodes: frozenset[str] | None = None
@@ -56,8 +55,7 @@ class PreFilterResult:
 SKIP = Status(Code.SKIP)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that may make a waiting pod schedulable: `Node/Add`, `AssignedPod/Delete`, ..., before and after."""
 
     kind: str
@@ -75,8 +73,7 @@ class Lister(Protocol):
         """All objects, of one namespace if given."""
 
 
-@dataclass(slots=True)
-class Handle:
+class Handle(Struct):
     """What plugins may use. `listers` by resource name; `filters` runs a profile's filters on one node."""
 
     snapshot: Snapshot
@@ -256,8 +253,7 @@ class Filters(Protocol):
         """A state to try things on."""
 
 
-@dataclass(slots=True)
-class Diagnosis:
+class Diagnosis(Struct):
     """Why no node took a pod."""
 
     total: int

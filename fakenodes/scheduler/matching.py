@@ -7,10 +7,10 @@ that cannot be parsed matches nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 Labels = Mapping[str, str]
 Predicate = Callable[[Labels], bool]
@@ -84,8 +84,7 @@ def equality_selector(labels: Labels) -> Predicate:
     return label_selector({"matchLabels": labels}) if labels else everything
 
 
-@dataclass(frozen=True, slots=True)
-class NodeTerm:
+class NodeTerm(Struct, frozen=True):
     """One term of a NodeSelector. `names`: nodes that matchFields metadata.name allows, None for all."""
 
     labels: Predicate

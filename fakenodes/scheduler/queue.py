@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakeapi.clock import Clock, Timer
 from fakenodes.scheduler.framework import Event, EventHints, Hint
@@ -25,8 +26,7 @@ SortKey = Callable[[PodInfo, float], tuple[Any, ...]]
 Hints = Mapping[str, EventHints]
 
 
-@dataclass(slots=True, eq=False)
-class Queued:
+class Queued(Struct, eq=False):
     """A pod in the queue. `place`: active, backoff, error, waiting, gated or out. failures count towards back-off."""
 
     pod: PodInfo

@@ -6,8 +6,10 @@ Stands for apiserver's pkg/cel/library/authz.go. Pure: whoever makes an Authoriz
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 # CEL's types -> their names.
 OPAQUE: Mapping[str, str] = {
@@ -34,8 +36,7 @@ LINES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What the authorizer said; error: why it could not."""
 
     granted: bool
@@ -43,8 +44,7 @@ class Decision:
     failed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked, as far as it has been said. account: (namespace, name) of a service account, for other users'
     rights.
     """
@@ -62,8 +62,7 @@ class Question:
 Ask = Callable[[Question], Decision]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """An authorizer on its way to a question."""
 
     ask: Ask

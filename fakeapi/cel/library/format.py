@@ -6,8 +6,9 @@ Stands for apiserver's pkg/cel/library/format.go.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi import gourl, names
 from fakeapi.cel.library.arguments import need_text
@@ -15,8 +16,7 @@ from fakeapi.cel.values import Optional
 from fakeapi.schema.formats import FORMATS
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """kubernetes.NamedFormat."""
 
     name: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.cel.library.arguments import is_valid, need_text
 from fakeapi.cel.values import CelError
@@ -16,8 +17,7 @@ from fakeapi.gofmt import go_quote
 from fakeapi.schema.formats import is_cidr
 
 
-@dataclass(frozen=True, slots=True)
-class IP:
+class IP(Struct, frozen=True):
     """net.IP."""
 
     address: Any
@@ -27,8 +27,7 @@ class IP:
         return str(self.address)
 
 
-@dataclass(frozen=True, slots=True)
-class CIDR:
+class CIDR(Struct, frozen=True):
     """net.CIDR: an address and its network."""
 
     interface: Any

@@ -6,16 +6,16 @@ Stands for apiserver's pkg/cel/library/quantity.go.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi import quantity
 from fakeapi.cel.library.arguments import is_valid, need_text
 from fakeapi.cel.values import CelError, no_overload
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Amount:
+class Amount(Struct, frozen=True, eq=False):
     """kubernetes.Quantity."""
 
     amount: quantity.Quantity

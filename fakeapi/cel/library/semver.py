@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.cel.library.arguments import is_valid, need_text
 from fakeapi.cel.values import CelError
@@ -16,8 +17,7 @@ from fakeapi.gofmt import go_quote
 from fakeapi.patterns import lazy
 
 
-@dataclass(frozen=True, slots=True)
-class Semver:
+class Semver(Struct, frozen=True):
     """kubernetes.Semver."""
 
     key: tuple[Any, ...]

@@ -6,17 +6,17 @@ Stands for apiserver's pkg/cel/library/urls.go.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
 
 from fakeapi import gourl
 from fakeapi.cel.library.arguments import is_valid, need_text
 from fakeapi.cel.values import CelError
 
 
-@dataclass(frozen=True, slots=True)
-class URL:
+class URL(Struct, frozen=True):
     """kubernetes.URL."""
 
     scheme: str

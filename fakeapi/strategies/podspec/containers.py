@@ -6,8 +6,9 @@ pkg/apis/core/validation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from fakeapi.errors import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required, too_many
 from fakeapi.names import check, is_dns1123_label, is_port_name, is_port_number
@@ -39,8 +40,7 @@ _NOT_EPHEMERAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a container's rules need of its pod: good volumes by name, names of resource claims."""
 
     volumes: dict[str, Obj]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fakenodes.client.base import Obj
 from fakenodes.controllers.deployments.sets import HASH, OWN, annotations_of, revision, same_template
@@ -19,8 +20,7 @@ UNCHANGED = "DeploymentRollbackTemplateUnchanged"
 DONE = "DeploymentRollback"
 
 
-@dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(Struct, frozen=True):
     """What to write, and the event: its type, reason and message."""
 
     deployment: Obj

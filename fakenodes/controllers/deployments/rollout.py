@@ -7,7 +7,8 @@ the new set grows, or else old ones shrink, and the next look comes with the eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import Obj
 from fakenodes.controllers.deployments.sets import (
@@ -38,8 +39,7 @@ from fakenodes.owners import controller_reference
 UNLIMITED = 2**31 - 1
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """`create` is made first; `update` are sets as they should be written, `resized` says from which size (by name).
 
     `progress` is a Progressing condition (status, reason, message) to note before the status is worked out, `revision`

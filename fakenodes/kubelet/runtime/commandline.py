@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.kubelet.runtime.script import SHELLS, Script
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     seconds: float = 0.0
     exit_code: int = 0
     logs: list[tuple[float, str]] = field(default_factory=list)

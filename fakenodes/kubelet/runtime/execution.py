@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fakenodes.kubelet.runtime import shell
 from fakenodes.kubelet.runtime.commands import COMMANDS, SHELL_ONLY

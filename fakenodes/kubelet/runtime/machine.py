@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakeapi.clock import Clock
 from fakenodes.kubelet.runtime.script import Script
 
 
-@dataclass(slots=True)
-class Files:
+class Files(Struct):
     """A container's files: what it came with, and what was written since (None: removed). Paths are absolute.
 
     shared: by mount path, what has been written to volumes that other containers see too.
@@ -74,8 +74,7 @@ class Files:
         return sorted({n[len(prefix) :].split("/", 1)[0] for n in every if n.startswith(prefix) and n != prefix})
 
 
-@dataclass(slots=True)
-class Streams:
+class Streams(Struct):
     """Where a command reads and writes. read() gives b"" at the end."""
 
     read: Callable[[], Awaitable[bytes]]
@@ -94,8 +93,7 @@ class Streams:
         await self.out(line.encode() + b"\n")
 
 
-@dataclass(slots=True)
-class Machine:
+class Machine(Struct):
     """The container that commands run in."""
 
     script: Script

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 Obj = Mapping[str, Any]
 SHELLS = ("sh", "bash", "ash", "dash", "/bin/sh", "/bin/bash", "/bin/ash", "/bin/dash")
@@ -17,8 +19,7 @@ SHELLS = ("sh", "bash", "ash", "dash", "/bin/sh", "/bin/bash", "/bin/ash", "/bin
 Exec = Callable[[Sequence[str]], tuple[int, str] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True):
     """What a served port is asked. Header names are lower-case; path has the query."""
 
     method: str
@@ -33,8 +34,7 @@ class HttpRequest:
 Serve = Callable[[HttpRequest], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """Times are seconds. run_seconds None runs on; ready_after and live_for are counted from the start.
 
     live_for: until liveness probes fail, None for ever. readiness: (seconds after the start, whether readiness probes
@@ -88,8 +88,8 @@ class Script:
         return tuple(since for since, _ in self.readiness)
 
 
-_NAMES = {"".join(p if i == 0 else p.title() for i, p in enumerate(f.name.split("_"))): f.name
-          for f in fields(Script) if f.name not in ("exec", "serve")}  # fmt: skip
+_NAMES = {"".join(p if i == 0 else p.title() for i, p in enumerate(f.split("_"))): f
+          for f in Script.__struct_fields__ if f not in ("exec", "serve")}  # fmt: skip
 
 
 def parse_script(found: Obj, base: Script | None = None) -> Script:

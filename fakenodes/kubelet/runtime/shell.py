@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 OPERATORS = ("&&", "||", ">>", "2>&1", "1>&2", ">&2", "2>>", "2>", "1>", "&", "|", ";", ">", "<", "\n")
 JOINTS = ("&&", "||", ";", "\n")
@@ -25,8 +26,7 @@ class NotUnderstood(ValueError):
     """More than this shell can do."""
 
 
-@dataclass(slots=True)
-class Simple:
+class Simple(Struct):
     """One command: assignments before it, its words, where its output and input go."""
 
     words: list[Word] = field(default_factory=list)
@@ -37,8 +37,7 @@ class Simple:
     output_to_errors: bool = False
 
 
-@dataclass(slots=True)
-class Pipeline:
+class Pipeline(Struct):
     """Commands joined by |, and what joins the pipeline to the one before: `;`, `&&` or `||`."""
 
     joint: str

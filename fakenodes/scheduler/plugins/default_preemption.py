@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fakeapi.clock import rfc3339
 from fakenodes.client.base import GVR, ClientError
@@ -17,8 +18,7 @@ NOT_HELPFUL = Status(Code.UNRESOLVABLE, ("Preemption is not helpful for scheduli
 MIN_CANDIDATES, MIN_PERCENTAGE = 100, 10
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A node where the pod would fit without the victims (most important first); violations: broken budgets."""
 
     node: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from fakenodes.scheduler.framework import MAX_SCORE, SKIP, Code, Event, Handle, State, Status
 from fakenodes.scheduler.matching import AffinityTerm
@@ -18,8 +19,7 @@ HARD_WEIGHT = 1  # hardPodAffinityWeight: what required terms of placed pods cou
 Domain = tuple[str, str]  # topology key and value
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """Pods by domain: those whose anti-affinity forbids the pod, those that it must and must not be near."""
 
     existing: dict[Domain, int] = field(default_factory=dict)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
 
 from fakenodes.scheduler.framework import SKIP, Code, Handle, PreFilterResult, State, Status, default_normalize
 from fakenodes.scheduler.matching import NodeTerm, Predicate, equality_selector, node_term, node_terms
@@ -18,8 +18,7 @@ PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 COMPILED_LIMIT = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A pod's wishes: the selector, the required terms (None: no such field), the preferred ones with weights."""
 
     selector: Predicate

@@ -6,7 +6,8 @@ Strategies: LeastAllocated (default), MostAllocated, RequestedToCapacityRatio.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fakenodes.scheduler.framework import MAX_SCORE, Code, Event, Handle, State, Status
 from fakenodes.scheduler.resources import CPU, MEMORY
@@ -58,8 +59,7 @@ def requested_to_capacity(shape: Sequence[tuple[int, int]]) -> Callable[[int, in
     return strategy
 
 
-@dataclass(frozen=True, slots=True)
-class FitArgs:
+class FitArgs(Struct, frozen=True):
     """How to score: the strategy, and weights by resource name."""
 
     strategy: Callable[[int, int], int] = least_allocated

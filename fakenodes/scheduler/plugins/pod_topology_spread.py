@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from fakenodes.scheduler.framework import MAX_SCORE, SKIP, Code, Event, Handle, State, Status
 from fakenodes.scheduler.matching import Predicate, equality_selector, label_selector, untolerated
@@ -29,8 +29,7 @@ SYSTEM_DEFAULTS = ((HOSTNAME, 3), ("topology.kubernetes.io/zone", 5))
 CONTROLLERS = ("replicationcontrollers", "replicasets", "statefulsets")
 
 
-@dataclass(slots=True)
-class Constraint:
+class Constraint(Struct):
     """One compiled topologySpreadConstraint. `id` is equal for constraints that count the same pods."""
 
     key: str
@@ -51,8 +50,7 @@ class Constraint:
         return node.count(self.id, matches)
 
 
-@dataclass(slots=True)
-class Spread:
+class Spread(Struct):
     """What the filter knows: for every constraint, how many matching pods each domain has."""
 
     constraints: list[Constraint]
@@ -69,8 +67,7 @@ class Spread:
         return min(counts.values(), default=2**31)
 
 
-@dataclass(slots=True)
-class Ranking:
+class Ranking(Struct):
     """What the score knows: the constraints with counts by domain (None: a host is its own) and weights; nodes that
     lack a label."""
 

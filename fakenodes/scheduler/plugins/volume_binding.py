@@ -6,7 +6,8 @@ Stands for plugins/volumebinding with its binder and assume cache. Leaves out CS
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from fakenodes.client.base import GVR, MERGE_PATCH, ClientError
 from fakenodes.scheduler.framework import SKIP, Code, Handle, State, Status
@@ -32,8 +33,7 @@ CLAIMS = GVR("", "v1", "persistentvolumeclaims")
 VOLUMES = GVR("", "v1", "persistentvolumes", namespaced=False)
 
 
-@dataclass(slots=True)
-class Volumes:
+class Volumes(Struct):
     """A pod's claims: those bound already (with their volumes) and those to bind; per node what would be done."""
 
     bound: list[Obj] = field(default_factory=list)
