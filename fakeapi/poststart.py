@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from base64 import b32encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -26,6 +26,7 @@ Obj = dict[str, Any]
 
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 MANAGER = "kube-apiserver"
+APISERVICES = "apiregistration.k8s.io"
 _LEASE_SECONDS = 3600
 
 # name -> (value, description).
@@ -68,13 +69,19 @@ class Facts(Struct, frozen=True):
     uid: str = "00000000-0000-0000-0000-000000000000"
 
 
-def objects(table: Table, facts: Facts) -> Iterator[tuple[Resource, Obj]]:
-    """Every object of a fresh server with its row, in an order in which what is referred to comes first.
+def objects(table: Table, facts: Facts, groups: Iterable[str] | None = None) -> Iterator[tuple[Resource, Obj]]:
+    """Every object of a fresh server (of these API groups) with its row; what is referred to comes first.
 
     What this minor does not serve is left out. Objects are new on every call; they hold no uid, resourceVersion or
     creationTimestamp.
     """
-    for group, plural, obj in _all(table, facts):
+    for made, maker in _MAKERS:
+        if groups is None or not made.isdisjoint(groups):
+            yield from _with_rows(table, facts, maker(table, facts))
+
+
+def _with_rows(table: Table, facts: Facts, made: Iterable[tuple[str, str, Obj]]) -> Iterator[tuple[Resource, Obj]]:
+    for group, plural, obj in made:
         version = obj["apiVersion"].rpartition("/")[2]
         row = table.find(group, version, plural)
         if row is not None:
@@ -82,15 +89,8 @@ def objects(table: Table, facts: Facts) -> Iterator[tuple[Resource, Obj]]:
             yield row, obj
 
 
-def _all(table: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
-    yield from (("", "namespaces", _namespace(name)) for name in NAMESPACES)
-    yield from (("scheduling.k8s.io", "priorityclasses", _priority_class(name)) for name in _PRIORITY_CLASSES)
-    yield from ((policy.GROUP, plural, obj) for plural, obj in rbac.objects())
-    yield from _flow_control(table, facts)
-    yield from (("apiregistration.k8s.io", "apiservices", obj) for obj in _api_services(table, facts))
-    yield from _kubernetes_service(facts)
-    yield from _config_maps(facts)
-    yield "coordination.k8s.io", "leases", _lease(facts)
+def _namespaces(_: Table, __: Facts) -> Iterator[tuple[str, str, Obj]]:
+    return (("", "namespaces", _namespace(name)) for name in NAMESPACES)
 
 
 def _namespace(name: str) -> Obj:
@@ -103,6 +103,10 @@ def _namespace(name: str) -> Obj:
     }
 
 
+def _priority_classes(_: Table, __: Facts) -> Iterator[tuple[str, str, Obj]]:
+    return (("scheduling.k8s.io", "priorityclasses", _priority_class(name)) for name in _PRIORITY_CLASSES)
+
+
 def _priority_class(name: str) -> Obj:
     value, description = _PRIORITY_CLASSES[name]
     return {
@@ -113,6 +117,10 @@ def _priority_class(name: str) -> Obj:
         "description": description,
         "preemptionPolicy": "PreemptLowerPriority",
     }
+
+
+def _rbac(_: Table, __: Facts) -> Iterator[tuple[str, str, Obj]]:
+    return ((policy.GROUP, plural, obj) for plural, obj in rbac.objects())
 
 
 def _flow_control(table: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
@@ -135,13 +143,13 @@ def _flow_control(table: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
         yield flowcontrol.GROUP, plural, obj
 
 
-def _api_services(table: Table, facts: Facts) -> Iterator[Obj]:
+def _api_services(table: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
     """One a served group version, but for the aggregator's own."""
     for group in table.groups():
-        if group == "apiregistration.k8s.io":
+        if group == APISERVICES:
             continue
         for version in table.versions(group):
-            yield api_service(group, version, "onstart", facts.now)
+            yield APISERVICES, "apiservices", api_service(group, version, "onstart", facts.now)
 
 
 def api_service(group: str, version: str, automanaged: str, now: str) -> Obj:
@@ -169,7 +177,7 @@ def api_service(group: str, version: str, automanaged: str, now: str) -> Obj:
     return made
 
 
-def _kubernetes_service(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
+def _kubernetes_service(_: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
     """The Service default/kubernetes, what it points at, and the range and record of its address."""
     cidrs = facts.service_cidr.split(",")
     address = str(next(ipaddress.ip_network(cidrs[0]).hosts()))
@@ -285,7 +293,7 @@ def ip_address(address: str, family: str, namespace: str, name: str, now: str) -
     return obj
 
 
-def _config_maps(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
+def _config_maps(_: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
     """What tells aggregated servers whom to trust, and what says since when unused legacy tokens are tracked."""
     maps = {
         "extension-apiserver-authentication": {"client-ca-file": facts.client_ca} if facts.client_ca else {},
@@ -295,6 +303,10 @@ def _config_maps(facts: Facts) -> Iterator[tuple[str, str, Obj]]:
         metadata = {"name": name, "namespace": "kube-system"}
         content = {"data": data} if data else {}
         yield "", "configmaps", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, **content}
+
+
+def _leases(_: Table, facts: Facts) -> Iterator[tuple[str, str, Obj]]:
+    yield "coordination.k8s.io", "leases", _lease(facts)
 
 
 def _lease(facts: Facts) -> Obj:
@@ -348,3 +360,16 @@ def _owned(value: Obj) -> Obj:
         elif item is not None:
             fields["f:" + key] = {}
     return fields
+
+
+# (the API groups of what it makes, the maker), in the order in which they run.
+_MAKERS: tuple[tuple[frozenset[str], Callable[[Table, Facts], Iterator[tuple[str, str, Obj]]]], ...] = (
+    (frozenset({""}), _namespaces),
+    (frozenset({"scheduling.k8s.io"}), _priority_classes),
+    (frozenset({policy.GROUP}), _rbac),
+    (frozenset({flowcontrol.GROUP}), _flow_control),
+    (frozenset({APISERVICES}), _api_services),
+    (frozenset({"", "networking.k8s.io", "discovery.k8s.io"}), _kubernetes_service),
+    (frozenset({""}), _config_maps),
+    (frozenset({"coordination.k8s.io"}), _leases),
+)

@@ -19,6 +19,10 @@ import uvicorn
 from fakeapi.streaming.upgrade import UpgradeProtocol
 
 IDLE_SECONDS = 120
+# How long requests in flight may take when the server ends.
+GRACE_SECONDS = 1.0
+TICK_SECONDS = 1.0
+_POLL = 0.002
 BACKLOG = 2048
 PEER = "fakekube.peer"
 ABORT = "fakekube.abort"
@@ -55,11 +59,39 @@ class PeerProtocol(UpgradeProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the command line, not to the server: a Cluster runs on a thread of its own."""
+    """Signals belong to the command line, not to the server: a Cluster runs on a thread of its own.
+
+    It ends as soon as it may: uvicorn's own looks ten times a second whether to, and whether connections are gone.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.end = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        while not self.end.is_set():
+            await self.on_tick(0)  # the Date header, in whole seconds
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.end.wait(), TICK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                while state.connections or state.tasks:  # noqa: ASYNC110 (uvicorn keeps sets, and tells nobody)
+                    await asyncio.sleep(_POLL)
+        ending = list(state.tasks)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
 
 def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
@@ -102,7 +134,6 @@ class Serving:
             server_header=False,
             date_header=True,
             timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=1,
             backlog=BACKLOG,
             ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
         )
@@ -126,6 +157,6 @@ class Serving:
 
     async def stop(self) -> None:
         """End it: requests in flight have a second. Streams are ended by the application before this is called."""
-        self._server.should_exit = True
+        self._server.end.set()
         if self._task is not None:
             await self._task

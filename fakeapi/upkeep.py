@@ -117,7 +117,7 @@ class Upkeep:
 
     def _wanted(self, kinds: frozenset[tuple[str, str]]) -> list[tuple[Resource, Obj]]:
         facts = replace(self._facts, now=rfc3339(self._server.clock.now()))
-        found = poststart.objects(self._server.table, facts)
+        found = poststart.objects(self._server.table, facts, {group for group, _ in kinds})
         return [(row, obj) for row, obj in found if (row.group, row.plural) in kinds]
 
     async def start(self, objects: Sequence[tuple[Resource, Obj]], revise: bool) -> None:

@@ -1,9 +1,9 @@
-"""A local copy of a resource, kept current by one list and a watch, shared by all who need it in this process.
+"""A local copy of a resource, kept current by a watch, shared by all who need it in this process.
 
-Stands for client-go's Reflector, DeltaFIFO, SharedIndexInformer and SharedInformerFactory. The store holds the server's
-bytes and the values of its indexes; parsed objects are made on demand and a bounded number of them is kept. Objects
-that come from here are shared: read-only by convention. Handlers run on the event loop, one after the other, at the
-moment of the event; there is no periodic resync.
+Stands for client-go's Reflector, DeltaFIFO, SharedIndexInformer and SharedInformerFactory. The watch begins with what
+there is (client-go's WatchListClient); a server that does not do that is asked for a list first. Objects that come from
+here are shared: read-only by convention. Handlers run on the event loop, one after the other, at the moment of the
+event; there is no periodic resync.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
-import orjson
-from msgspec import Struct, field
+from msgspec import Struct
 
 from fakeapi.clock import Clock
 from fakenodes.client.base import GVR, Client, ClientError, Obj, WatchEvent
+from fakenodes.store import IndexFunc, Store
 
 log = logging.getLogger(__name__)
 
 PAGE = 500
 WATCH_SECONDS = (300, 600)
 BACKOFF = (0.1, 10.0)
+# What marks the bookmark at the end of what there was.
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
-# What an object is found by: zero or more values; `key` is the object's own.
-IndexFunc = Callable[[Obj], Iterable[str]]
 AddHandler = Callable[[Obj], object]
 UpdateHandler = Callable[[Obj, Obj], object]
 Objects = list[Obj]
@@ -46,13 +45,6 @@ def split_key(key: str) -> tuple[str, str]:
     return namespace, name
 
 
-class _Entry(Struct):
-    raw: bytes
-    uid: str
-    version: str
-    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-
 class _Handlers(Struct):
     add: AddHandler | None
     update: UpdateHandler | None
@@ -60,119 +52,6 @@ class _Handlers(Struct):
 
 
 Handlers = list[_Handlers]
-
-
-class Store:
-    """The objects by key, and by the values of named indexes. `parsed` bounds how many dicts are kept beside bytes."""
-
-    def __init__(self, parsed: int = 20_000) -> None:
-        self._entries: dict[str, _Entry] = {}
-        self._indexes: dict[str, tuple[IndexFunc, dict[str, dict[str, None]]]] = {}
-        self._parsed: OrderedDict[str, Obj] = OrderedDict()
-        self._bound = parsed
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._entries
-
-    def keys(self) -> list[str]:
-        """Every key, in the order in which objects came."""
-        return list(self._entries)
-
-    def get(self, key: str) -> Obj | None:
-        """The object, parsed (read-only)."""
-        found = self._parsed.get(key)
-        if found is not None:
-            self._parsed.move_to_end(key)
-            return found
-        entry = self._entries.get(key)
-        return None if entry is None else self._keep(key, orjson.loads(entry.raw))
-
-    def all(self) -> Iterator[Obj]:
-        """Every object, parsed one at a time."""
-        for key in list(self._entries):
-            found = self.get(key)
-            if found is not None:
-                yield found
-
-    def uid(self, key: str) -> str:
-        """The object's uid without parsing; "" when it is not there."""
-        entry = self._entries.get(key)
-        return entry.uid if entry else ""
-
-    def version(self, key: str) -> str:
-        """The object's resourceVersion without parsing; "" when it is not there."""
-        entry = self._entries.get(key)
-        return entry.version if entry else ""
-
-    def add_index(self, name: str, function: IndexFunc) -> None:
-        """Index the objects, those already there too; a second index of that name is ignored."""
-        if name in self._indexes:
-            return
-        self._indexes[name] = (function, {})
-        for key, entry in self._entries.items():
-            self._file(name, key, entry, orjson.loads(entry.raw))
-
-    def index_keys(self, name: str, value: str) -> list[str]:
-        """The keys of the objects with that value."""
-        return list(self._indexes[name][1].get(value, ()))
-
-    def index_values(self, name: str) -> list[str]:
-        """Every value that some object has."""
-        return list(self._indexes[name][1])
-
-    def by_index(self, name: str, value: str) -> list[Obj]:
-        """The objects with that value, parsed."""
-        return [x for x in map(self.get, self.index_keys(name, value)) if x is not None]
-
-    def put(self, key: str, obj: Obj, raw: bytes) -> None:
-        """Add or replace. managedFields are left out: no component reads them, and they are more than half of an
-        object.
-        """
-        self._unfile(key)
-        meta = obj["metadata"]
-        if meta.pop("managedFields", None) is not None:
-            raw = bytes(memoryview(orjson.dumps(obj)))  # a copy, since orjson's result keeps its larger buffer
-        entry = _Entry(raw, meta.get("uid", ""), meta.get("resourceVersion", ""))
-        self._entries[key] = entry
-        self._keep(key, obj)
-        for name in self._indexes:
-            self._file(name, key, entry, obj)
-
-    def remove(self, key: str) -> None:
-        """Forget; nothing happens when it is not there."""
-        self._unfile(key)
-        self._entries.pop(key, None)
-        self._parsed.pop(key, None)
-
-    def _keep(self, key: str, obj: Obj) -> Obj:
-        self._parsed[key] = obj
-        self._parsed.move_to_end(key)
-        if len(self._parsed) > self._bound:
-            self._parsed.popitem(last=False)
-        return obj
-
-    def _file(self, name: str, key: str, entry: _Entry, obj: Obj) -> None:
-        function, index = self._indexes[name]
-        values = tuple(function(obj))
-        entry.values[name] = values
-        for value in values:
-            index.setdefault(value, {})[key] = None
-
-    def _unfile(self, key: str) -> None:
-        entry = self._entries.get(key)
-        if entry is None:
-            return
-        for name, values in entry.values.items():
-            index = self._indexes[name][1]
-            for value in values:
-                keys = index.get(value)
-                if keys is not None:
-                    keys.pop(key, None)
-                    if not keys:
-                        del index[value]
 
 
 class Informer:
@@ -204,6 +83,8 @@ class Informer:
         self._version = ""
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._stale = True  # what is in the store may be gone: it has to be read anew
+        self._streams = True  # the server begins a watch with what there is, until it has refused to
         self.lists_begun = 0
         self.lists = 0  # the number of the latest list that is in the store
 
@@ -260,21 +141,22 @@ class Informer:
             self._task = None
 
     async def _run(self) -> None:
-        """List, then watch for as long as the history holds; from the list again when it does not."""
-        relist = True
+        """Watch for as long as the history holds; from the beginning again when it does not."""
         while True:
             try:
-                if relist:
+                if self._stale and not self._streams:
                     await self._list()
-                    relist = False
                 await self._watch()
                 self._failures = 0
             except _RelistError:
-                relist = True
+                self._stale = True
                 await self._back_off(first_at_once=True)
             except ClientError as error:
                 log.info("%s: %s", self.gvr.resource, error)
-                relist = relist or error.code != 429
+                if error.code == 422 and self._streams:
+                    self._streams = False
+                    continue
+                self._stale = self._stale or error.code != 429
                 if error.code == 404:
                     # A server of another version may not have the resource: there are no objects of it.
                     self._synced.set()
@@ -283,7 +165,7 @@ class Informer:
                 # An unreachable server may come back as another one (a memory store begins anew), so list then;
                 # a stream that merely broke goes on where it was.
                 log.info("%s: %s", self.gvr.resource, error)
-                relist = relist or self._failures > 0
+                self._stale = self._stale or self._failures > 0
                 await self._back_off()
 
     async def _back_off(self, first_at_once: bool = False) -> None:
@@ -294,10 +176,9 @@ class Informer:
         await self._clock.sleep(seconds * (0.5 + self._rng.random()))
 
     async def _list(self) -> None:
-        self.lists_begun += 1
-        begun = self.lists_begun
-        seen: dict[str, Obj] = {}
-        token, version = "", ""
+        begun = self._begin()
+        seen: set[str] = set()
+        token = ""
         while True:
             page = await self._client.list(
                 self.gvr,
@@ -308,45 +189,68 @@ class Informer:
                 continue_=token,
             )
             for obj in page.items:
-                seen[key_of(obj)] = obj
-            version, token = page.resource_version, page.continue_
+                seen.add(self._take(obj, b""))
+            token = page.continue_
             if not token:
                 break
-        for key in [x for x in self.store.keys() if x not in seen]:  # noqa: SIM118 (keys() copies)
-            self._delete(key, None)
-        for key, obj in seen.items():
-            if self.store.version(key) != obj["metadata"].get("resourceVersion") or self.store.uid(key) != _uid(obj):
-                self._put(key, obj, orjson.dumps(obj))
-        self._version = version
-        self.lists = begun
-        self._synced.set()
+        self._complete(begun, seen, page.resource_version)
 
     async def _watch(self) -> None:
-        seconds = self._rng.randint(*WATCH_SECONDS)
+        begun, seen = (self._begin(), set[str]()) if self._stale else (0, None)
         stream = self._client.watch(
             self.gvr,
             self._scope,
-            resource_version=self._version,
-            timeout_seconds=seconds,
+            resource_version="" if self._stale else self._version,
+            timeout_seconds=self._rng.randint(*WATCH_SECONDS),
             label_selector=self._labels,
             field_selector=self._fields,
+            initial_events=self._stale,
         )
         async for event in stream:
             self._failures = 0
             if event.type == "ERROR":
                 raise _RelistError(event.object.get("message", ""))
-            self._apply(event)
+            meta = event.object["metadata"]
+            if event.type == "BOOKMARK" and seen is not None:
+                if INITIAL_EVENTS_END in meta.get("annotations", ()):
+                    self._complete(begun, seen, meta["resourceVersion"])
+                    seen = None
+                continue
+            if seen is None:
+                self._version = meta.get("resourceVersion", self._version)
+            self._apply(event, set() if seen is None else seen)
 
-    def _apply(self, event: WatchEvent) -> None:
-        obj = event.object
-        self._version = obj["metadata"].get("resourceVersion", self._version)
+    def _begin(self) -> int:
+        self.lists_begun += 1
+        return self.lists_begun
+
+    def _take(self, obj: Obj, raw: bytes) -> str:
+        """Put in what has changed since it was seen last; its key."""
+        key = key_of(obj)
+        if self.store.version(key) != obj["metadata"].get("resourceVersion") or self.store.uid(key) != _uid(obj):
+            self._put(key, obj, raw)
+        return key
+
+    def _complete(self, begun: int, seen: set[str], version: str) -> None:
+        """All that there is has been seen: the rest is gone."""
+        for key in self.store.keys():  # noqa: SIM118 (keys() copies)
+            if key not in seen:
+                self._delete(key, None)
+        self._version = version
+        self.lists = begun
+        self._stale = False
+        self._synced.set()
+
+    def _apply(self, event: WatchEvent, seen: set[str]) -> None:
+        """Follow an event; seen: the objects of which there has been one."""
         if event.type == "BOOKMARK":
             return
-        key = key_of(obj)
+        obj = event.object
         if event.type == "DELETED":
-            self._delete(key, obj)
-        elif self.store.version(key) != self._version or self.store.uid(key) != _uid(obj):
-            self._put(key, obj, event.raw)
+            seen.discard(key_of(obj))
+            self._delete(key_of(obj), obj)
+        else:
+            seen.add(self._take(obj, event.raw))
 
     def _put(self, key: str, obj: Obj, raw: bytes) -> None:
         old = self.store.get(key)

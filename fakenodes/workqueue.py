@@ -29,6 +29,7 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._delayed: dict[K, tuple[float, Timer]] = {}
         self._resting: dict[K, float] = {}
+        self._held: set[K] = set()  # came while they rest
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
@@ -47,8 +48,8 @@ class WorkQueue(Generic[K]):
 
     @property
     def drained(self) -> bool:
-        """Nothing to do now; delayed keys do not count."""
-        return not self._dirty and not self._processing
+        """Nothing to do now; delayed keys do not count, unless it is for their rest that they wait."""
+        return not self._dirty and not self._processing and not self._held
 
     def add(self, key: K) -> None:
         """Put the key in unless it is there; if a worker holds it, it comes again after done()."""
@@ -58,7 +59,7 @@ class WorkQueue(Generic[K]):
         if rested is not None:
             wait = rested - self._clock.monotonic()
             if wait > 0:
-                self.add_after(key, wait)
+                self._hold(key, wait)
                 return
             del self._resting[key]
         self._dirty.add(key)
@@ -123,7 +124,7 @@ class WorkQueue(Generic[K]):
             return
         if rest > 0:
             self._dirty.discard(key)
-            self.add_after(key, rest)
+            self._hold(key, rest)
         else:
             self._push(key)
 
@@ -133,8 +134,13 @@ class WorkQueue(Generic[K]):
         for _, timer in self._delayed.values():
             timer.cancel()
         self._delayed.clear()
+        self._held.clear()
         while self._waiters:
             self._wake()
+
+    def _hold(self, key: K, seconds: float) -> None:
+        self._held.add(key)
+        self.add_after(key, seconds)
 
     def _push(self, key: K) -> None:
         self._queue.append(key)
@@ -143,6 +149,7 @@ class WorkQueue(Generic[K]):
     def _due(self, key: K) -> None:
         self._delayed.pop(key, None)
         self._resting.pop(key, None)
+        self._held.discard(key)
         self.add(key)
 
     def _wake(self) -> None:

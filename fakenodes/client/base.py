@@ -115,8 +115,11 @@ class Client(Protocol):
         field_selector: str = "",
         timeout_seconds: int = 0,
         bookmarks: bool = True,
+        initial_events: bool = False,
     ) -> AsyncIterator[WatchEvent]:
-        """Changes after resource_version until the server ends the watch."""
+        """Changes after resource_version until the server ends the watch; with initial_events what there is comes
+        first, then a bookmark that says so.
+        """
 
     async def create(
         self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "", field_manager: str = ""

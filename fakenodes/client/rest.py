@@ -112,6 +112,7 @@ class RestClient:
         field_selector: str = "",
         timeout_seconds: int = 0,
         bookmarks: bool = True,
+        initial_events: bool = False,
     ) -> AsyncIterator[WatchEvent]:
         query = {
             "watch": "1",
@@ -120,6 +121,8 @@ class RestClient:
             "fieldSelector": field_selector,
             "timeoutSeconds": timeout_seconds,
             "allowWatchBookmarks": "true" if bookmarks else "",
+            "sendInitialEvents": "true" if initial_events else "",
+            "resourceVersionMatch": "NotOlderThan" if initial_events else "",
         }
         target = f"{gvr.path(namespace)}?{urlencode({k: v for k, v in query.items() if v})}"
         answer = await self._handler("GET", target, self._headers, b"")

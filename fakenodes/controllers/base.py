@@ -16,7 +16,8 @@ from msgspec import Struct, field
 from fakeapi.clock import Clock
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError, Obj
 from fakenodes.events import EventRecorder
-from fakenodes.informer import IndexFunc, Informer, InformerFactory, key_of
+from fakenodes.informer import Informer, InformerFactory, key_of
+from fakenodes.store import IndexFunc
 from fakenodes.workqueue import WorkQueue
 
 # Longest that a key waits for its own writes to come back: what is lost by then was lost by the server.

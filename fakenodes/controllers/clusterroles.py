@@ -14,6 +14,7 @@ from fakenodes.client.gvrs import CLUSTER_ROLES
 from fakenodes.controllers.base import Controller, Watch, Watching, Work, service_account
 
 MANAGER = "clusterrole-aggregation-controller"
+BY_LABEL, AGGREGATED, YES = "label", "aggregated", "yes"
 
 
 def plan(role: Obj, roles: Iterable[Obj]) -> list[Obj] | None:
@@ -42,7 +43,7 @@ def _same(one: Sequence[Obj], other: Sequence[Obj]) -> bool:
 async def reconcile(work: Work) -> float | None:
     """Apply the rules."""
     role = work.get(CLUSTER_ROLES, work.key)
-    rules = plan(role, work.list(CLUSTER_ROLES)) if role is not None else None
+    rules = plan(role, _candidates(work, role)) if role is not None else None
     if role is None or rules is None:
         return None
     body = {
@@ -55,15 +56,37 @@ async def reconcile(work: Work) -> float | None:
     return None
 
 
+def _candidates(work: Work, role: Obj) -> Iterable[Obj]:
+    """The roles that its selectors may choose: by a label that a selector asks for, or all of them."""
+    found: dict[str, Obj] = {}
+    for selector in (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+        label = next(iter((selector.get("matchLabels") or {}).items()), None)
+        chosen = work.find(CLUSTER_ROLES, BY_LABEL, _pair(*label)) if label else work.list(CLUSTER_ROLES)
+        found.update((each["metadata"]["name"], each) for each in chosen)
+    return found.values()
+
+
+def _labels(role: Obj) -> list[str]:
+    return [_pair(key, value) for key, value in (role["metadata"].get("labels") or {}).items()]
+
+
+def _pair(key: str, value: str) -> str:
+    return f"{key}={value}"
+
+
+def _aggregates(role: Obj) -> tuple[str, ...]:
+    return (YES,) if role.get("aggregationRule") else ()
+
+
 def _aggregated(watching: Watching, _: Obj | None, __: Obj | None) -> Iterable[str]:
     """Any change may concern any aggregated role: there are few."""
-    return [r["metadata"]["name"] for r in watching.list(CLUSTER_ROLES) if r.get("aggregationRule")]
+    return [role["metadata"]["name"] for role in watching.find(CLUSTER_ROLES, AGGREGATED, YES)]
 
 
 CLUSTER_ROLE_AGGREGATION = Controller(
     "clusterrole-aggregation-controller",
     "clusterrole-aggregation",
     service_account("clusterrole-aggregation-controller"),
-    (Watch(CLUSTER_ROLES, _aggregated),),
+    (Watch(CLUSTER_ROLES, _aggregated, {BY_LABEL: _labels, AGGREGATED: _aggregates}),),
     reconcile,
 )

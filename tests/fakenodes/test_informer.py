@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -18,11 +19,19 @@ def thing(name: str, version: int, uid: str = "", **labels: str) -> Obj:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**meta, "labels": labels}}
 
 
-class Script:
-    """A client whose lists and watches are scripted; it blocks when the script is over."""
+def end_of_initial(version: str) -> WatchEvent:
+    meta = {"resourceVersion": version, "annotations": {"k8s.io/initial-events-end": "true"}}
+    return WatchEvent("BOOKMARK", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
 
-    def __init__(self, *steps: Any) -> None:
+
+class Script:
+    """A client whose lists and watches are scripted; it blocks when the script is over. streams: a watch may begin
+    with what there is, which is then a step with what a list would give.
+    """
+
+    def __init__(self, *steps: Any, streams: bool = False) -> None:
         self.steps = list(steps)
+        self.streams = streams
         self.calls: list[tuple[str, str]] = []
 
     async def list(self, gvr: Any, namespace: str = "", **options: Any) -> ListPage:
@@ -33,7 +42,15 @@ class Script:
         return step
 
     async def watch(self, gvr: Any, namespace: str = "", **options: Any) -> AsyncIterator[WatchEvent]:
-        self.calls.append(("watch", options["resource_version"]))
+        if options["initial_events"]:
+            if not self.streams:
+                raise ClientError({"code": 422, "reason": "Invalid", "message": "sendInitialEvents: Forbidden"})
+            page = await self.list(gvr, namespace)
+            for obj in page.items:
+                yield WatchEvent("ADDED", obj)
+            yield end_of_initial(page.resource_version)
+        else:
+            self.calls.append(("watch", options["resource_version"]))
         if not self.steps or isinstance(self.steps[0], ListPage):
             await asyncio.Event().wait()
         for event in self.steps.pop(0):
@@ -96,7 +113,7 @@ GONE = ClientError({"code": 410, "reason": "Expired", "message": "too old"})
                 [EXPIRED],
                 ListPage([thing("a", 1), thing("b", 8), thing("d", 9)], "10"),
             ],
-            "+a +b +c -c ~b +d",
+            "+a +b +c ~b +d -c",
             "list: watch:5 list: watch:10",
         ),
         # made anew under the same name while nobody looked: two objects
@@ -116,19 +133,56 @@ GONE = ClientError({"code": 410, "reason": "Expired", "message": "too old"})
     ],
 )
 def test_what_is_told(steps: list[Any], log: str, calls: str) -> None:
-    async def main() -> None:
-        clock, client = ManualClock(), Script(*steps)
+    assert follow(Script(*steps)) == (log, calls)
+    if "more" not in calls:
+        # The watch that begins with what there is comes instead of a list and a watch.
+        assert follow(Script(*steps, streams=True)) == (log, re.sub(r"list: watch:\d+", "list:", calls))
+
+
+def follow(client: Script) -> tuple[str, str]:
+    """What an informer told of, and what it asked for."""
+
+    async def main() -> tuple[str, str]:
+        clock = ManualClock()
         informer = Informer(client, CONFIG_MAPS, clock)  # type: ignore[arg-type]
         seen = told(informer)
         informer.start()
         for _ in range(60):
             await asyncio.sleep(0)
             clock.advance(20)
-        assert " ".join(seen) == log
-        assert " ".join(f"{verb}:{at}" for verb, at in client.calls) == calls
         await informer.stop()
+        return " ".join(seen), " ".join(f"{verb}:{at}" for verb, at in client.calls)
 
-    asyncio.run(main())
+    return asyncio.run(main())
+
+
+class Streams(Script):
+    """Its watches are the steps, whatever they begin with."""
+
+    async def watch(self, gvr: Any, namespace: str = "", **options: Any) -> AsyncIterator[WatchEvent]:
+        self.calls.append(("begin" if options["initial_events"] else "watch", options["resource_version"]))
+        if not self.steps:
+            await asyncio.Event().wait()
+        for event in self.steps.pop(0):
+            yield event
+
+
+def test_changes_come_among_what_there_is() -> None:
+    begun = [
+        WatchEvent("ADDED", thing("a", 1)),
+        WatchEvent("ADDED", thing("b", 2)),
+        WatchEvent("BOOKMARK", thing("", 3)),
+        WatchEvent("DELETED", thing("a", 4)),
+        WatchEvent("MODIFIED", thing("b", 5)),
+        end_of_initial("5"),
+        WatchEvent("ADDED", thing("c", 6)),
+    ]
+    assert follow(Streams(begun)) == ("+a +b -a ~b +c", "begin: watch:6")
+
+
+def test_a_stream_that_ends_too_soon_begins_again() -> None:
+    a, b = WatchEvent("ADDED", thing("a", 1)), WatchEvent("ADDED", thing("b", 2))
+    assert follow(Streams([a], [b, end_of_initial("2")])) == ("+a +b -a", "begin: begin: watch:2")
 
 
 def test_the_store_indexes_and_forgets_parsed_objects_not_bytes() -> None:
