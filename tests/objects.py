@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 from typing import Any
 
 from cryptography import x509
@@ -179,8 +180,8 @@ BODIES: dict[tuple[str, str], Obj] = {
 
 
 def make(group: str, version: str, kind: str, namespace: str = "") -> Obj:
-    """The object in that version. KeyError: a kind that this table lacks."""
-    body = BODIES[group, kind]
+    """The object in that version, the caller's to change. KeyError: a kind that this table lacks."""
+    body = copy.deepcopy(BODIES[group, kind])
     metadata: Obj = {"name": "a", **body.get("metadata", {})}
     if namespace:
         metadata["namespace"] = namespace
