@@ -14,7 +14,10 @@ __all__ = ["AsyncCluster", "Cluster"]
 def __getattr__(name: str) -> Any:
     # Lazily: the server imports modules of this package and must not load the components with them.
     if name in __all__:
-        from fakeapi import cluster
+        from fakeapi.garbage import uncollected
+
+        with uncollected():
+            from fakeapi import cluster
 
         return getattr(cluster, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fakeapi import errors
 from fakeapi.request import ANONYMOUS, Request, User
-from fakeapi.streaming.websocket import PROTOCOL, is_websocket, offered
+from fakeapi.streaming.handshake import PROTOCOL, is_websocket, offered
 
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"

@@ -8,12 +8,14 @@ quick.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from fakeapi.commands import attach, backups, conformance, kubeconfigs, serve, up
+from fakeapi.garbage import THRESHOLDS
 
 DEFAULT_KUBECONFIG = Path("fakekube.kubeconfig")
 
@@ -68,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments, command = arguments[:at], arguments[at + 1 :]
     options = build_parser().parse_args(arguments)
     options.command = command
+    gc.set_threshold(*THRESHOLDS)
     try:
         status: int = options.run(options)
     except KeyboardInterrupt:

@@ -25,6 +25,7 @@ from fakeapi.config import Config
 from fakeapi.control import Snapshot
 from fakeapi.controls import ClusterClock, Nodes
 from fakeapi.faults import Faults
+from fakeapi.garbage import uncollected
 from fakeapi.kubectl import KUBECTL_SECONDS, Output, kubectl
 from fakeapi.loopthread import LoopThread
 from fakeapi.progress import missing_of
@@ -106,7 +107,8 @@ class Cluster:
         self._thread = LoopThread(f"fakekube {self.name}")
         atexit.register(self.stop)
         try:
-            self._running = self._thread.run(Running.start(self._config, self._plan, self._clock))
+            with uncollected():
+                self._running = self._thread.run(Running.start(self._config, self._plan, self._clock))
             self._directory = tempfile.mkdtemp(prefix="fakekube-")
             model.write(Path(self.kubeconfig), self._running.launched.kubeconfig(name=self.name))
         except BaseException:

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from fakeapi import errors
 from fakeapi.gofmt import go_quote
-from fakeapi.kubelets import Kubelet, Unreachable, dial_pod, kubelet_of
+from fakeapi.kubelets import Kubelet, Unreachable, kubelet_of
 from fakeapi.relay import relayed
 
 if TYPE_CHECKING:
@@ -144,6 +144,8 @@ async def _dialled(target: Target) -> AsyncIterator[str]:
     if target.pod is None:
         yield f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         return
+    from fakeapi.podports import dial_pod  # here: a WebSocket client that most clusters never need
+
     kubelet, namespace, name = target.pod
     async with relayed(lambda: dial_pod(kubelet, namespace, name, port, address)) as local:
         yield f"127.0.0.1:{local}"

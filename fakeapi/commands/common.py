@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import ipaddress
 import logging
 import re
@@ -18,11 +17,6 @@ from fakeapi.loopthread import run_to_end
 T = TypeVar("T")
 
 MINORS = range(25, 38)
-
-
-# Objects are trees of dicts, which go with their last reference; cycles are a few tasks and exceptions. Python's own
-# thresholds (700, 10, 10) make it walk every object of a large cluster again and again to find those.
-GC_THRESHOLDS = (50_000, 20, 100)
 
 
 class UserError(Exception):
@@ -91,7 +85,6 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
 
     UserErrors become one line and status 1.
     """
-    gc.set_threshold(*GC_THRESHOLDS)
     # asyncio tells of every client that hangs up on TLS; that is no news.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:

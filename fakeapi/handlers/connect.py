@@ -23,9 +23,9 @@ from fakeapi.patterns import lazy
 from fakeapi.request import Answer, Query, Request
 from fakeapi.schema import gotext
 from fakeapi.streaming.exchange import Broken, Reply
+from fakeapi.streaming.handshake import is_websocket
 from fakeapi.streaming.race import until_one_ends
 from fakeapi.streaming.upgrade import Streams, pipe
-from fakeapi.streaming.websocket import is_websocket
 
 Obj = dict[str, Any]
 

@@ -16,7 +16,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from fakeapi import errors
 from fakeapi.handlers import connect
 from fakeapi.handlers.scope import Scope
-from fakeapi.kubelets import Unreachable, dial, dial_pod, kubelet_of
+from fakeapi.kubelets import Unreachable, dial, kubelet_of
+from fakeapi.podports import dial_pod
 from fakeapi.request import Answer, Request
 from fakeapi.streaming.exchange import Broken, Reply, exchange
 from fakeapi.streaming.upgrade import Streams

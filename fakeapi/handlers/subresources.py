@@ -5,10 +5,11 @@ Stands for the storage maps of pkg/registry/*/rest (one entry a `resource/subres
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Awaitable, Callable
 
 from fakeapi import errors
-from fakeapi.handlers import binding, components, connect, proxy, reviews, scale, tokens, usage
+from fakeapi.handlers import binding, components, reviews, scale, tokens
 from fakeapi.handlers.scope import Scope
 from fakeapi.request import Answer, Request
 from fakeapi.resources.base import Subresource
@@ -16,24 +17,34 @@ from fakeapi.resources.base import Subresource
 Handler = Callable[[Scope, Request], Awaitable[Answer]]
 
 
+def _late(module: str, name: str) -> Handler:
+    """A handler whose module is loaded by its first request: HTTP and WebSocket clients come with it."""
+
+    async def handle(scope: Scope, request: Request) -> Answer:
+        handler: Handler = getattr(importlib.import_module(f"fakeapi.handlers.{module}"), name)
+        return await handler(scope, request)
+
+    return handle
+
+
 # (group, plural, subresource) -> handler, for those whose body is not the object itself.
 HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("", "pods", "binding"): binding.bind,
     ("", "pods", "eviction"): binding.evict,
-    ("", "pods", "log"): connect.log,
-    ("", "pods", "exec"): connect.exec_,
-    ("", "pods", "attach"): connect.attach,
-    ("", "pods", "portforward"): connect.port_forward,
-    ("", "pods", "proxy"): proxy.pod,
-    ("", "services", "proxy"): proxy.service,
-    ("", "nodes", "proxy"): proxy.node,
+    ("", "pods", "log"): _late("connect", "log"),
+    ("", "pods", "exec"): _late("connect", "exec_"),
+    ("", "pods", "attach"): _late("connect", "attach"),
+    ("", "pods", "portforward"): _late("connect", "port_forward"),
+    ("", "pods", "proxy"): _late("proxy", "pod"),
+    ("", "services", "proxy"): _late("proxy", "service"),
+    ("", "nodes", "proxy"): _late("proxy", "node"),
     ("", "serviceaccounts", "token"): tokens.create,
 }
 VIRTUAL: dict[tuple[str, str], Handler] = {
     ("", "bindings"): binding.bind,
     ("", "componentstatuses"): components.serve,
-    ("metrics.k8s.io", "nodes"): usage.nodes,
-    ("metrics.k8s.io", "pods"): usage.pods,
+    ("metrics.k8s.io", "nodes"): _late("usage", "nodes"),
+    ("metrics.k8s.io", "pods"): _late("usage", "pods"),
     **reviews.HANDLERS,
 }
 

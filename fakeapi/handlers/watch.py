@@ -11,14 +11,13 @@ import orjson
 from msgspec.structs import replace
 
 from fakeapi import codec, errors, views
-from fakeapi.handlers import watchsocket
 from fakeapi.handlers.list import options_of
 from fakeapi.handlers.scope import Scope
 from fakeapi.paging import ListOptions
 from fakeapi.protobuf import encode
 from fakeapi.request import Answer, Request
 from fakeapi.selectors import LabelSelector
-from fakeapi.streaming.websocket import is_websocket
+from fakeapi.streaming.handshake import is_websocket
 from fakeapi.watch import open_watch
 from fakeapi.watchevents import LINES, Form, Framing, Item
 from fakeapi.watchevents import Scope as Where
@@ -37,6 +36,8 @@ async def watch(scope: Scope, request: Request) -> Answer:
         )  # upstream cannot convert an event's object to a list and sends none
     stream = open_watch(scope.registry.cache, where, options, encoding, scope.server.rng)
     if is_websocket(request.headers):
+        from fakeapi.handlers import watchsocket  # here: few watches are
+
         return watchsocket.serve(request.headers, stream, encode.split if form.media == codec.PROTOBUF else None)
     media = form.media if form.media == codec.JSON else f"{form.media};stream=watch"
     return Answer(200, stream, media)

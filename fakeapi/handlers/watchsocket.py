@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
 from fakeapi.request import Answer
+from fakeapi.streaming.handshake import answer_headers, offered
 from fakeapi.streaming.race import until_one_ends
 from fakeapi.streaming.upgrade import Streams
-from fakeapi.streaming.websocket import WebSocket, answer_headers, offered
+from fakeapi.streaming.websocket import WebSocket
 
 # A stream's chunk as its events.
 Split = Callable[[bytes], Iterator[bytes]]

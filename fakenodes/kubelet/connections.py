@@ -20,7 +20,7 @@ from fakeapi.streaming.upgrade import STREAM_PROTOCOL, TAKE
 from fakenodes.kubelet import forwarding, insides, logs, streaming
 from fakenodes.kubelet.podstate import Container
 from fakenodes.kubelet.podworker import PodWorker
-from fakenodes.kubelet.runtime import execution, http, tls
+from fakenodes.kubelet.runtime import execution, http, tls, wire
 from fakenodes.kubelet.runtime.machine import Files, Machine
 from fakenodes.kubelet.runtime.machine import Streams as Terminal
 from fakenodes.kubelet.runtime.script import SHELLS
@@ -212,7 +212,7 @@ class Connections:
             assert worker.pod is not None
             files, _ = await self._contents(worker, container)
             read, put = await tls.accept(lambda: reader.read(65536), write, tls.mounted(files))
-            await http.answer(container.script.serve or http.default(worker.pod, container), port, read, put)
+            await wire.answer(container.script.serve or http.default(worker.pod, container), port, read, put)
 
         await forwarding.forward(headers, request.scope[TAKE], ports, serve)
 

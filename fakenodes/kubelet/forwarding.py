@@ -13,7 +13,7 @@ import contextlib
 import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from fakeapi.streaming import spdy, websocket
+from fakeapi.streaming import handshake, spdy
 from fakeapi.streaming.upgrade import STREAM_PROTOCOL, Streams
 from fakeapi.streaming.websocket import WebSocket
 from fakenodes.kubelet.upgrades import BASE64, Link, Raw, Refused, answer, check, socket_protocol, spdy_version
@@ -32,7 +32,7 @@ async def forward(
 ) -> None:
     """Accept port-forward and carry connections until the client goes. Refused."""
     check(headers)
-    if not websocket.is_websocket(headers):
+    if not handshake.is_websocket(headers):
         version = spdy_version(headers, (PORT_SPDY,))
         streams = take()
         answer(streams, (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), (STREAM_PROTOCOL, version)))
@@ -42,7 +42,7 @@ async def forward(
     if protocol != PORT_TUNNEL and not ports:
         raise Refused(400, 'query parameter "port" is required')
     streams = take()
-    answer(streams, websocket.answer_headers(headers, protocol))
+    answer(streams, handshake.answer_headers(headers, protocol))
     socket = WebSocket(streams)
     if protocol == PORT_TUNNEL:
         await _SpdyForward(socket, serve).run()

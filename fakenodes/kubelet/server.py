@@ -1,5 +1,4 @@
-"""The kubelets' own API: one TLS listener for all nodes of the process, at /containerLogs, /exec, /attach,
-/portForward, /pods, /stats and /healthz.
+"""Where the kubelets of this process listen: one TLS listener for all of them. What it answers is api.py's.
 
 Stands for pkg/kubelet/server. The API server reaches it through a Node's InternalDNS address and daemonEndpoints. It
 listens on the loopback address unless told otherwise and, like a kubelet under an API server without a kubelet CA, asks
@@ -14,28 +13,20 @@ import functools
 import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from fakeapi.clock import Clock
-from fakeapi.streaming.upgrade import TAKE, UpgradeProtocol
-from fakenodes.kubelet import logs, stats
+from fakeapi.streaming.upgrade import UpgradeProtocol
 from fakenodes.kubelet import node as nodes
-from fakenodes.kubelet.connections import Connections, Endpoint
 from fakenodes.kubelet.hollow import HollowNodes
-from fakenodes.kubelet.podstate import Container
-from fakenodes.kubelet.podworker import PodWorker
 from kubeconfig.certificates import make_ca, sign
 
-FOLLOW_SECONDS = 0.2  # between looks at a container that is followed and has no further line planned
+if TYPE_CHECKING:
+    from fakenodes.kubelet.api import KubeletApi
 
 
 class KubeletServer:
@@ -49,6 +40,7 @@ class KubeletServer:
         self._state = ServerState()
         self._server: asyncio.Server | None = None
         self._nodes: HollowNodes | None = None
+        self._api: KubeletApi | None = None
 
     def open(self, port: int = 0) -> nodes.Endpoint:
         """Take the port (0: any). OSError."""
@@ -62,8 +54,7 @@ class KubeletServer:
         if self._server is not None:
             return  # others have taken the listener over
         loop = asyncio.get_running_loop()
-        app = _until_cancelled(self._if_it_answers(self._app()))
-        config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
+        config = uvicorn.Config(self._answer, lifespan="off", log_config=None, access_log=False, ws="none")
         config.load()
         self._server = await loop.create_server(
             lambda: UpgradeProtocol(config, self._state, {}, loop), sock=self._socket, ssl=_tls(self._name, self._host)
@@ -82,126 +73,19 @@ class KubeletServer:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
-    def _if_it_answers(self, app: ASGIApp) -> ASGIApp:
-        """The kubelet of a node that cannot be talked to hangs up."""
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI. What answers is loaded by the first request: most clusters are never asked."""
+        if self._api is None:
+            from fakenodes.kubelet.api import KubeletApi
 
-        async def call(scope: Scope, receive: Receive, send: Send) -> None:
-            if self._nodes is not None and not await self._nodes.answers(_node(Request(scope))):
-                _, writer = scope[TAKE]()
-                writer.close()
-                return
-            await app(scope, receive, send)
-
-        return call
-
-    def _app(self) -> Starlette:
-        connections = Connections(self._clock, self._find, self._changed)
-        routes = [
-            Route("/healthz", self._healthz),
-            Route("/pods", self._pods),
-            Route("/stats/summary", self._summary),
-            Route("/containerLogs/{namespace}/{pod}/{container}", self._logs),
-            Route("/exec/{namespace}/{pod}/{container}", Endpoint(connections.exec)),
-            Route("/attach/{namespace}/{pod}/{container}", Endpoint(connections.attach)),
-            Route("/portForward/{namespace}/{pod}", Endpoint(connections.port_forward)),
-        ]
-        return Starlette(routes=routes)
-
-    async def _healthz(self, request: Request) -> Response:
-        return PlainTextResponse("ok")
-
-    async def _pods(self, request: Request) -> Response:
-        items = [w.obj for w in self._asked(request) if w.obj is not None]
-        return JSONResponse({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
-
-    async def _summary(self, request: Request) -> Response:
-        """What `kubectl top` is made of: usage by pod and container, as the scripts say."""
-        name = _node(request)
-        return JSONResponse(stats.summary(name, self._asked(request), self._clock.now()))
-
-    def _asked(self, request: Request) -> list[PodWorker]:
-        """The pods of the node that the Host header names; of all nodes where it names none."""
-        name = _node(request)
-        known = self._nodes is not None and name in self._nodes.kubelets
-        return [w for w in self._workers() if not known or w.kubelet.node.name == name]
-
-    def _workers(self) -> list[PodWorker]:
-        return list(self._nodes.workers.values()) if self._nodes is not None else []
-
-    def _changed(self, uid: str) -> None:
-        if self._nodes is not None:
-            self._nodes.look(uid)
-
-    def _find(self, namespace: str, name: str) -> PodWorker | None:
-        for worker in self._workers():
-            obj = worker.obj
-            if obj is not None and obj["metadata"]["name"] == name and obj["metadata"]["namespace"] == namespace:
-                return worker
-        return None
-
-    async def _logs(self, request: Request) -> Response:
-        """GET /containerLogs: 404 for what is not there, 400 with upstream's text for what has no log."""
-        namespace, name, wanted = (request.path_params[k] for k in ("namespace", "pod", "container"))
-        worker = self._find(namespace, name)
-        if worker is None:
-            return PlainTextResponse(f'pod "{name}" does not exist\n', 404)
-        assert worker.obj is not None
-        declared = {
-            c["name"]
-            for k in ("initContainers", "containers", "ephemeralContainers")
-            for c in worker.obj["spec"].get(k) or ()
-        }
-        if wanted not in declared:
-            return PlainTextResponse(f'container "{wanted}" not found in pod "{name}"\n', 404)
-        if worker.pod is None:
-            text = f'container "{wanted}" in pod "{name}" is waiting to start: ContainerCreating'
-            return PlainTextResponse(text, 400)
-        container = next(c for c in worker.pod.containers if c.name == wanted)
-        try:
-            options = logs.parse_options(request.query_params, self._clock.now())
-            run = logs.choose_run(worker.pod, container, options.previous)
-        except (logs.LogError, ValueError) as error:
-            return PlainTextResponse(str(error), 400)
-        return StreamingResponse(self._stream(container, run, options), media_type="text/plain")
-
-    async def _stream(self, container: Container, run: logs.Run, options: logs.Options) -> AsyncIterator[bytes]:
-        left = options.limit
-        now = self._clock.now()
-        lines = logs.select(logs.written(container, run, now), options)
-        while True:
-            text = logs.render(lines, options.timestamps)
-            if left is not None:
-                text = text[:left]
-                left -= len(text)
-            if text:
-                yield text
-            if not options.follow or left == 0 or not _goes_on(container, run):
-                return
-            seen = now
-            due = logs.next_line(container, run, seen)
-            await self._clock.sleep(FOLLOW_SECONDS if due is None else max(min(due - seen, FOLLOW_SECONDS), 0.001))
-            now = self._clock.now()
-            if not _goes_on(container, run) and container.id == run.id:
-                run = logs.Run(run.id, run.started, container.finished_at)
-            lines = [line for line in logs.written(container, run, now) if line[0] > seen]
-
-
-def _node(request: Request) -> str:
-    return request.headers.get("host", "").rpartition(":")[0]
-
-
-def _goes_on(container: Container, run: logs.Run) -> bool:
-    return run.ended is None and container.running and container.id == run.id
-
-
-def _until_cancelled(app: ASGIApp) -> ASGIApp:
-    """To uvicorn a request that is cancelled is an error, but here it is how requests end when the server does."""
-
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            self._api = KubeletApi(self._clock, self._serving)
+        # To uvicorn a request that is cancelled is an error, but here it is how requests end when the server does.
         with contextlib.suppress(asyncio.CancelledError):
-            await app(scope, receive, send)
+            await self._api(scope, receive, send)
 
-    return call
+    def _serving(self) -> HollowNodes:
+        assert self._nodes is not None, "start() comes first"
+        return self._nodes
 
 
 @functools.cache

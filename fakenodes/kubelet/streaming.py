@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import orjson
 from msgspec import Struct
 
-from fakeapi.streaming import spdy, websocket
+from fakeapi.streaming import handshake, spdy
 from fakeapi.streaming.upgrade import STREAM_PROTOCOL, Streams
 from fakeapi.streaming.websocket import WebSocket
 from fakenodes.kubelet.upgrades import BASE64, Link, Raw, answer, check, socket_protocol, spdy_version
@@ -54,10 +54,10 @@ class Session(Protocol):
 async def open_session(headers: Mapping[str, str], take: Callable[[], Streams], wanted: Wanted) -> Session:
     """Accept exec or attach. Refused before, ConnectionError after the upgrade."""
     check(headers)
-    if websocket.is_websocket(headers):
+    if handshake.is_websocket(headers):
         protocol = socket_protocol(headers, COMMAND_SOCKETS)
         streams = take()
-        answer(streams, websocket.answer_headers(headers, protocol))
+        answer(streams, handshake.answer_headers(headers, protocol))
         session = SocketSession(WebSocket(streams), protocol)
         await session.begin(wanted)
         return session

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from fakeapi.streaming import websocket
+from fakeapi.streaming import handshake
 from fakeapi.streaming.upgrade import STREAM_PROTOCOL, Streams
 
 BASE64 = "base64.channel.k8s.io"
@@ -76,7 +76,7 @@ def spdy_version(headers: Mapping[str, str], known: Sequence[str]) -> str:
 
 
 def socket_protocol(headers: Mapping[str, str], known: Sequence[str]) -> str:
-    offered = websocket.offered(headers)
+    offered = handshake.offered(headers)
     for protocol in offered:
         if protocol in known:
             return protocol

@@ -10,13 +10,11 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import h11
 import orjson
 
 from fakenodes.kubelet.podstate import Container, Pod
 from fakenodes.kubelet.runtime.imagenames import full_name
 from fakenodes.kubelet.runtime.script import HttpRequest, Serve
-from fakenodes.kubelet.runtime.tls import Read, Write
 
 KNOWN_PORTS = {"nginx": 80, "httpd": 80, "caddy": 80}
 
@@ -52,50 +50,11 @@ def default(pod: Pod, container: Container) -> Serve:
 
 async def ask(serve: Serve, request: HttpRequest) -> None:
     """Let a served port see a request whose answer nobody waits for."""
-    await _answered(serve, request)
+    await answered(serve, request)
 
 
-async def answer(serve: Serve, port: int, read: Read, write: Write) -> None:
-    """Answer the requests on one connection until it ends."""
-    connection = h11.Connection(h11.SERVER)
-    while True:
-        try:
-            request = await _request(connection, read, port)
-        except h11.RemoteProtocolError:
-            return
-        if request is None:
-            return
-        status, headers, body = await _answered(serve, request)
-        found = {"content-length": str(len(body)), **headers}
-        if request.method == "HEAD" or status in (204, 304):
-            body = b""
-        data = connection.send(h11.Response(status_code=status, headers=list(found.items()))) or b""
-        data += (connection.send(h11.Data(data=body)) or b"") + (connection.send(h11.EndOfMessage()) or b"")
-        await write(data)
-        if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
-            return
-        connection.start_next_cycle()
-
-
-async def _request(connection: h11.Connection, read: Read, port: int) -> HttpRequest | None:
-    head: h11.Request | None = None
-    body = b""
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await read())
-        elif isinstance(event, h11.Request):
-            head = event
-        elif isinstance(event, h11.Data):
-            body += bytes(event.data)
-        elif isinstance(event, h11.EndOfMessage) and head is not None:
-            headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in head.headers}
-            return HttpRequest(head.method.decode(), head.target.decode("latin-1"), headers, body, port)
-        else:
-            return None
-
-
-async def _answered(serve: Serve, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
+async def answered(serve: Serve, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body: what the function says, or that it has failed."""
     try:
         found = await asyncio.to_thread(serve, request)
         status, headers, body = 200, {}, found
