@@ -54,7 +54,9 @@ class KubeletServer:
         if self._server is not None:
             return  # others have taken the listener over
         loop = asyncio.get_running_loop()
-        config = uvicorn.Config(self._answer, lifespan="off", log_config=None, access_log=False, ws="none")
+        config = uvicorn.Config(
+            self._answer, interface="asgi3", lifespan="off", log_config=None, access_log=False, ws="none"
+        )
         config.load()
         self._server = await loop.create_server(
             lambda: UpgradeProtocol(config, self._state, {}, loop), sock=self._socket, ssl=_tls(self._name, self._host)
