@@ -8,6 +8,10 @@ from collections.abc import Awaitable, Callable
 
 from fakeapi.clock import Clock
 
+# What falls due within so many seconds goes together: a process that wakes up for every node pays for that more than for
+# what it sends.
+TOGETHER_SECONDS = 0.1
+
 # Sends one thing of a node; seconds until the next of its kind, None for none.
 Send = Callable[[str, str], Awaitable[float | None]]
 
@@ -48,7 +52,8 @@ class Heartbeats:
                     await self._clock.sleep(0)
                 continue
             self._more.clear()
-            timer = self._clock.call_later(self._due[0][0] - now, self._more.set) if self._due else None
+            wait = max(self._due[0][0] - now, TOGETHER_SECONDS) if self._due else 0.0
+            timer = self._clock.call_later(wait, self._more.set) if self._due else None
             await self._more.wait()
             if timer is not None:
                 timer.cancel()
