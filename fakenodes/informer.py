@@ -207,7 +207,6 @@ class Informer:
             initial_events=self._stale,
         )
         async for event in stream:
-            self._failures = 0
             if event.type == "ERROR":
                 raise _RelistError(event.object.get("message", ""))
             meta = event.object["metadata"]
@@ -217,6 +216,7 @@ class Informer:
                     seen = None
                 continue
             if seen is None:
+                self._failures = 0
                 self._version = meta.get("resourceVersion", self._version)
             self._apply(event, set() if seen is None else seen)
 

@@ -185,6 +185,22 @@ def test_a_stream_that_ends_too_soon_begins_again() -> None:
     assert follow(Streams([a], [b, end_of_initial("2")])) == ("+a +b -a", "begin: begin: watch:2")
 
 
+def test_a_history_that_is_always_gone_is_asked_for_less_and_less() -> None:
+    """Else a server that cannot serve a watch would be asked again without a pause."""
+
+    async def main() -> int:
+        clock, begun = ManualClock(), [WatchEvent("ADDED", thing("a", 1)), EXPIRED]
+        client = Streams(*[begun] * 50)
+        informer = Informer(client, CONFIG_MAPS, clock)  # type: ignore[arg-type]
+        informer.start()
+        for _ in range(60):
+            await asyncio.sleep(0)
+        await informer.stop()
+        return len(client.calls)
+
+    assert asyncio.run(main()) == 2
+
+
 def test_the_store_indexes_and_forgets_parsed_objects_not_bytes() -> None:
     store = Store(parsed=2)
     store.add_index("colour", lambda o: [v for k, v in o["metadata"]["labels"].items() if k == "colour"])
