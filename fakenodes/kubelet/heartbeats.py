@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from fakeapi.clock import Clock
 
-# What falls due within so many seconds goes together: a process that wakes up for every node pays for that more than for
-# what it sends.
+# What falls due within so many seconds goes together: a process that wakes up for every node pays more for that than
+# for what it sends.
 TOGETHER_SECONDS = 0.1
 
 # Sends one thing of a node; seconds until the next of its kind, None for none.
