@@ -19,11 +19,11 @@ Obj = Mapping[str, Any]
 # Upstream names reasons by resource: OutOfcpu, OutOfmemory, OutOfpods, OutOfexample.com/gpu.
 PORT_CONFLICT = (
     "NodePorts",
-    "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
 )
 AFFINITY = (
     "NodeAffinity",
-    "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
 )
 
 
@@ -42,7 +42,7 @@ def refusal(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo]
     if conflicts(mine.host_ports, info.ports):
         return PORT_CONFLICT
     if untolerated(info.taints, mine.tolerations, ("NoExecute",)):
-        return "TaintToleration", "Pod was rejected: Predicate TaintToleration failed: node(s) had untolerated taint(s)"
+        return "TaintToleration", "Predicate TaintToleration failed: node(s) had untolerated taint(s)"
     return None
 
 
@@ -59,7 +59,7 @@ def shortage(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo
     for other in others:
         info.add(other)
     lacking = _lacking(mine, info)
-    return ("Deferred", lacking[1].removeprefix("Pod was rejected: ")) if lacking else None
+    return ("Deferred", lacking[1]) if lacking else None
 
 
 def _lacking(pod: PodInfo, node: NodeInfo) -> tuple[str, str] | None:
@@ -71,5 +71,5 @@ def _lacking(pod: PodInfo, node: NodeInfo) -> tuple[str, str] | None:
             continue  # extended resources that the node does not know are the scheduler's business
         if amount > capacity - used.get(name, 0):
             figures = f"requested: {amount}, used: {used.get(name, 0)}, capacity: {capacity}"
-            return f"OutOf{name}", f"Pod was rejected: Node didn't have enough resource: {name}, {figures}"
+            return f"OutOf{name}", f"Node didn't have enough resource: {name}, {figures}"
     return None

@@ -15,6 +15,7 @@ from fakenodes.kubelet import hooks, images, probes, termination
 from fakenodes.kubelet.backoff import RESET_SECONDS, backoff, go_duration
 from fakenodes.kubelet.podstate import (
     COMPLETED,
+    DEADLINE,
     EPHEMERAL,
     IMAGE_CHANGED,
     INIT,
@@ -26,6 +27,7 @@ from fakenodes.kubelet.podstate import (
     World,
 )
 from fakenodes.kubelet.references import not_found, of_environment, of_volume
+from fakenodes.kubelet.restartpolicy import restartable, restarts
 from fakenodes.kubelet.termination import ended
 
 Obj = Mapping[str, Any]
@@ -63,10 +65,8 @@ def _wake(pod: Pod, world: World) -> float | None:
 def _deadline(pod: Pod, world: World, now: float) -> None:
     limit = pod.obj["spec"].get("activeDeadlineSeconds")
     if limit is not None and not pod.ending and not pod.finished and now >= pod.started_at + limit:
-        termination.stop(
-            pod, "DeadlineExceeded", DEADLINE_MESSAGE, now, pod.obj["spec"].get("terminationGracePeriodSeconds")
-        )
-        world.tell(None, "DeadlineExceeded", DEADLINE_MESSAGE)
+        termination.stop(pod, DEADLINE, DEADLINE_MESSAGE, now, pod.obj["spec"].get("terminationGracePeriodSeconds"))
+        world.tell(None, DEADLINE, DEADLINE_MESSAGE)
 
 
 # Starting
@@ -179,7 +179,7 @@ def _run(pod: Pod, container: Container, world: World, now: float) -> None:
         world.tell(container, "Unhealthy", failure, "Warning")
     if dead:
         message = f"Container {container.name} failed {dead} probe"
-        container.again = pod.obj["spec"].get("restartPolicy", "Always") != "Never" or container.kind == SIDECAR
+        container.again = restartable(pod.obj, container)
         message += ", will be restarted" if container.again else ""
         grace = container.spec[PROBE_NAMES[dead]].get("terminationGracePeriodSeconds")
         termination.kill(pod, container, world, now, message, termination.grace_of(pod) if grace is None else grace)
@@ -224,18 +224,6 @@ def _again(pod: Pod, container: Container, world: World, now: float) -> None:
 def _restart(pod: Pod, container: Container, world: World, now: float) -> None:
     container.restarts += 1
     images.pull(pod, container, world, now)
-
-
-def restarts(pod: Obj, container: Container) -> bool:
-    """Does the container start again after it has ended as it has?"""
-    if container.kind == EPHEMERAL:
-        return False
-    if container.kind == SIDECAR or container.again:
-        return True
-    policy = container.spec.get("restartPolicy") or pod["spec"].get("restartPolicy", "Always")
-    if container.kind == INIT:
-        return container.exit_code != 0 and policy != "Never"
-    return bool(policy == "Always" or (policy == "OnFailure" and container.exit_code != 0))
 
 
 def _complete(pod: Pod) -> bool:

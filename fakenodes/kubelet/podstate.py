@@ -16,7 +16,10 @@ from fakenodes.kubelet.runtime.script import HttpRequest, Script, Serve
 
 Obj = Mapping[str, Any]
 
-EVICTED = "Evicted"
+# Reasons of a status for the end of a pod that its node brings about.
+EVICTED, PREEMPTED, DEADLINE = "Evicted", "Preempting", "DeadlineExceeded"
+# Those that are disruptions, and what their condition says, "" for the same as the status.
+DISRUPTIONS = {EVICTED: "", PREEMPTED: "Pod was preempted by Kubelet to accommodate a critical pod."}
 IMAGE_CHANGED, RESIZE = "image changed", "resize"
 # Why a running container is to start again, and what is said of it.
 RESTARTS = {
@@ -102,9 +105,19 @@ class Container(Struct):
         return self.running and self.state != "post start"
 
     @property
+    def ended(self) -> bool:
+        """Was its last run its last for now?"""
+        return self.state in ("exited", "done")
+
+    @property
+    def unborn(self) -> bool:
+        """Has it never run?"""
+        return not self.told_running and not self.ended and self.last is None
+
+    @property
     def succeeded(self) -> bool:
         """Has it ended well, for good?"""
-        return self.state in ("exited", "done") and self.exit_code == 0
+        return self.ended and self.exit_code == 0
 
     def wait(self, state: str, due: float | None, reason: str = "", message: str = "") -> None:
         """Be in that state until `due`; reason and message of what the status shows as waiting."""

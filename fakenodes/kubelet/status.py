@@ -11,7 +11,19 @@ from typing import Any
 
 from fakeapi.clock import rfc3339
 from fakeapi.quantity import parse
-from fakenodes.kubelet.podstate import COMPLETED, DELETED, EPHEMERAL, EVICTED, INIT, MAIN, SIDECAR, Container, Pod
+from fakenodes.kubelet.podstate import (
+    COMPLETED,
+    DEADLINE,
+    DELETED,
+    DISRUPTIONS,
+    EPHEMERAL,
+    INIT,
+    MAIN,
+    SIDECAR,
+    Container,
+    Pod,
+)
+from fakenodes.kubelet.restartpolicy import restarts
 from fakenodes.kubelet.runtime.imagenames import full_name, image_id
 
 Obj = dict[str, Any]
@@ -19,32 +31,47 @@ Obj = dict[str, Any]
 CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 PENDING, IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
 DISRUPTION = "DisruptionTarget"
-RESIZABLE = ("cpu", "memory")
+TERMINAL = ("Succeeded", "Failed")
+# What a container that was never seen to run is said to have come to when its pod ends (TerminatePod).
+LOST = {
+    "exitCode": 137,
+    "reason": "ContainerStatusUnknown",
+    "message": "The container could not be located when the pod was terminated",
+    "startedAt": None,
+    "finishedAt": None,
+}
 
 
 def phase(pod: Pod) -> str:
-    """Pending, Running, Succeeded or Failed."""
-    if pod.ending and pod.ending not in (COMPLETED, DELETED):
+    """What the containers come to: Pending, Running, Succeeded or Failed (kubelet_pods.go's getPhase)."""
+    if any(c.ended and c.exit_code and not restarts(pod.obj, c) for c in pod.of(INIT)):
         return "Failed"
-    inits, mains = pod.of(INIT), pod.of(MAIN)
-    if any(c.state == "done" and c.exit_code for c in inits):
-        return "Failed"
-    if not all(c.succeeded for c in inits) and not pod.finished:
+    sidecars, mains = pod.of(SIDECAR), pod.of(MAIN)
+    if any(_held_up(c) for c in pod.of(INIT)) or any(c.unborn for c in mains):
         return "Pending"
-    if any(_unborn(c) for c in mains):
-        return "Failed" if pod.finished and any(c.state == "done" for c in mains) else "Pending"
-    if any(c.told_running for c in mains):
+    if any(c.told_running for c in sidecars + mains):
         return "Running"
-    if not pod.finished and any(c.state not in ("done", "exited") for c in mains):
+    if not pod.finished and any(not c.ended or restarts(pod.obj, c) for c in mains):
         return "Running"
-    if pod.ending or all(c.state == "done" for c in mains):
-        return "Succeeded" if all(c.exit_code == 0 for c in mains) else "Failed"
-    return "Running"
+    return "Failed" if any(c.exit_code for c in mains) else "Succeeded"
 
 
-def _unborn(container: Container) -> bool:
-    """Has it never run?"""
-    return not container.told_running and container.state not in ("done", "exited") and container.last is None
+def _held_up(init: Container) -> bool:
+    """Is this init container still to do its work?"""
+    return init.told_running or init.unborn
+
+
+def _cut_short(pod: Pod) -> bool:
+    """Does its node end the pod, for a reason that the status names?"""
+    return pod.ending not in ("", COMPLETED, DELETED)
+
+
+def _reported(pod: Pod, found: str, old: Mapping[str, Any]) -> str:
+    """The phase that is told. It is terminal once nothing runs any more, and at the end in any case
+    (status_manager.go's mergePodStatus and TerminatePod)."""
+    if pod.finished:
+        return "Failed" if _cut_short(pod) or found not in TERMINAL else found
+    return old.get("phase") or "Running" if found in TERMINAL else found
 
 
 def build(pod: Pod, old: Mapping[str, Any], addresses: tuple[str, str], now: float) -> Obj:
@@ -54,10 +81,13 @@ def build(pod: Pod, old: Mapping[str, Any], addresses: tuple[str, str], now: flo
     generation = pod.obj["metadata"].get("generation")
     if generation:
         found["observedGeneration"] = generation
-    found["phase"] = phase(pod)
-    found["conditions"] = conditions(pod, found["phase"], old.get("conditions") or (), now)
-    if pod.ending and pod.ending not in (COMPLETED, DELETED):
-        found["reason"], found["message"] = pod.ending, pod.message
+    come_to = phase(pod)
+    found["phase"] = _reported(pod, come_to, old)
+    if _cut_short(pod):
+        come_to = "Failed" if pod.finished or pod.ending == DEADLINE else come_to
+        if pod.finished:
+            found["reason"], found["message"] = pod.ending, pod.message
+    found["conditions"] = conditions(pod, come_to, old.get("conditions") or (), now)
     found["hostIP"], found["hostIPs"] = host, [{"ip": host}]
     if address:
         found["podIP"], found["podIPs"] = address, [{"ip": address}]
@@ -76,11 +106,12 @@ def build(pod: Pod, old: Mapping[str, Any], addresses: tuple[str, str], now: flo
 
 
 def rejected(pod: Obj, reason: str, message: str, old: Mapping[str, Any], now: float) -> Obj:
-    """The status of a pod that the node does not take."""
+    """The status of a pod that the node does not take: of its conditions only those of others stay."""
     found: Obj = {
         "phase": "Failed",
+        "conditions": [dict(c) for c in old.get("conditions") or () if c["type"] not in CONDITIONS],
         "reason": reason,
-        "message": message,
+        "message": f"Pod was rejected: {message}",
         "startTime": old.get("startTime") or rfc3339(now),
     }
     generation = pod["metadata"].get("generation")
@@ -95,23 +126,23 @@ def rejected(pod: Obj, reason: str, message: str, old: Mapping[str, Any], now: f
 def container_status(pod: Pod, container: Container) -> Obj:
     """One ContainerStatus."""
     image = container.spec.get("image", "")
-    ran = container.told_running or container.state in ("exited", "done")
+    ran = container.told_running or container.ended
     found: Obj = {
         "name": container.name,
         "state": _state(pod, container),
         "lastState": {"terminated": _terminated(*container.last)} if container.last else {},
-        "ready": container.succeeded if container.kind == INIT else container.ready,
+        "ready": _ready_for_use(container),
         "restartCount": container.restarts,
-        "image": full_name(image) if ran else image,
-        "imageID": image_id(image) if ran or container.last else "",
+        "image": image if container.unborn else full_name(image),
+        "imageID": "" if container.unborn else image_id(image),
     }
     identity = container.id if ran else container.last[5] if container.last else ""
     if identity:
         found["containerID"] = f"containerd://{identity}"
     if container.kind == SIDECAR or container.spec.get("startupProbe"):
         found["started"] = container.started
-    if container.told_running:
-        given = container.resources
+    if not container.unborn:
+        given = container.resources if container.told_running else container.allocated
         if container.allocated.get("requests"):
             found["allocatedResources"] = dict(container.allocated["requests"])
         found["resources"] = {k: dict(given[k]) for k in ("limits", "requests") if given.get(k)}
@@ -119,6 +150,13 @@ def container_status(pod: Pod, container: Container) -> Obj:
     if mounts:
         found["volumeMounts"] = mounts
     return found
+
+
+def _ready_for_use(container: Container) -> bool:
+    """Ephemeral containers never are, whatever they do (prober_manager.go's UpdatePodStatus leaves them out)."""
+    if container.kind == EPHEMERAL:
+        return False
+    return container.succeeded if container.kind == INIT else container.ready
 
 
 def _mount(mount: Mapping[str, Any]) -> Obj:
@@ -132,7 +170,7 @@ def _mount(mount: Mapping[str, Any]) -> Obj:
 def _state(pod: Pod, container: Container) -> Obj:
     if container.told_running:
         return {"running": {"startedAt": rfc3339(container.started_at)}}
-    if container.state in ("exited", "done"):
+    if container.ended:
         return {
             "terminated": _terminated(
                 container.started_at,
@@ -147,8 +185,23 @@ def _state(pod: Pod, container: Container) -> Obj:
         return {
             "waiting": {"reason": container.reason, **({"message": container.message} if container.message else {})}
         }
-    waits = bool(pod.of(INIT, SIDECAR)) and container.state in ("idle", "never")
-    return {"waiting": {"reason": "PodInitializing" if waits else "ContainerCreating"}}
+    if pod.finished and _lost(pod, container):
+        return {"terminated": dict(LOST)}
+    return {"waiting": {"reason": waiting_reason(pod)}}
+
+
+def waiting_reason(pod: Pod) -> str:
+    """What a container waits for that has no trouble of its own."""
+    return "PodInitializing" if pod.of(INIT, SIDECAR) else "ContainerCreating"
+
+
+def _lost(pod: Pod, container: Container) -> bool:
+    """Does one that never ran count as failed, now that its pod has ended? Main containers once the init containers
+    have done their work; of these all up to the last that ran, and the first."""
+    inits = pod.of(INIT, SIDECAR)
+    if container.kind == MAIN:
+        return all(c.succeeded or c.kind == SIDECAR for c in inits) or any(not c.unborn for c in pod.of(MAIN))
+    return container in inits and (container is inits[0] or any(not c.unborn for c in inits[inits.index(container) :]))
 
 
 def _terminated(started: float, finished: float, code: int, reason: str, message: str, identity: str) -> Obj:
@@ -193,7 +246,7 @@ def pod_resources(pod: Mapping[str, Any]) -> Obj:
 
 
 def conditions(pod: Pod, now_phase: str, old: Sequence[Mapping[str, Any]], now: float) -> list[Obj]:
-    """The kubelet's five in its order, then those of others as they are."""
+    """Those of others as they are, resizes, why the pod is disrupted, then the kubelet's five in its order."""
     before = {c["type"]: c for c in old}
     generation = pod.obj["metadata"].get("generation")
     ready = _containers_ready(pod, now_phase)
@@ -204,17 +257,17 @@ def conditions(pod: Pod, now_phase: str, old: Sequence[Mapping[str, Any]], now: 
         "ContainersReady": ready,
         "PodScheduled": ("True", "", ""),
     }
-    found = [_condition(name, made[name], before.get(name), generation, now) for name in CONDITIONS]
-    own = {*CONDITIONS, PENDING, IN_PROGRESS, *((DISRUPTION,) if pod.ending == EVICTED else ())}
-    found += [dict(c) for c in old if c["type"] not in own]
+    disrupted = pod.finished and pod.ending in DISRUPTIONS
+    own = {*CONDITIONS, PENDING, IN_PROGRESS, *((DISRUPTION,) if disrupted else ())}
+    found = [dict(c) for c in old if c["type"] not in own]
+    more = {}
     if pod.pending is not None:
-        found.append(_condition(PENDING, ("True", *pod.pending), before.get(PENDING), generation, now))
+        more[PENDING] = ("True", *pod.pending)
     if pod.resizing:
-        found.append(_condition(IN_PROGRESS, ("True", "", ""), before.get(IN_PROGRESS), generation, now))
-    if pod.ending == EVICTED:
-        why = ("True", "TerminationByKubelet", pod.message)
-        found.append(_condition(DISRUPTION, why, before.get(DISRUPTION), generation, now))
-    return found
+        more[IN_PROGRESS] = ("True", "", "")
+    if disrupted:
+        more[DISRUPTION] = ("True", "TerminationByKubelet", DISRUPTIONS[pod.ending] or pod.message)
+    return found + [_condition(n, v, before.get(n), generation, now) for n, v in {**more, **made}.items()]
 
 
 def _condition(
@@ -260,7 +313,7 @@ def _ready(pod: Pod, containers: tuple[str, str, str], before: Mapping[str, Mapp
 def _initialized(pod: Pod, now_phase: str) -> tuple[str, str, str]:
     if now_phase == "Succeeded":
         return "True", "PodCompleted", ""
-    if any(not _unborn(c) for c in pod.of(MAIN)):
+    if any(c.told_running or c.ended for c in pod.of(MAIN)):
         return "True", "", ""
     waiting = [c.name for c in pod.of(INIT, SIDECAR) if not (c.started if c.kind == SIDECAR else c.succeeded)]
     if waiting:

@@ -73,7 +73,7 @@ def _leave(container: Container) -> None:
     """It does not run, and will not: what it came to before stands."""
     container.due = None
     if container.last is None:
-        container.state = "never"
+        container.wait("never", None)
         return
     started, finished, code, reason, message, identity = container.last
     container.started_at, container.finished_at, container.exit_code, container.id = started, finished, code, identity

@@ -167,18 +167,32 @@ def test_nodes_register_with_leases():
 
 
 @pytest.mark.parametrize(
-    ("spec", "reason"),
+    ("spec", "reason", "message"),
     [
-        ({"container": {"resources": {"requests": {"cpu": "33"}}}}, "OutOfcpu"),
-        ({"nodeSelector": {"a": "b"}}, "NodeAffinity"),
+        (
+            {"container": {"resources": {"requests": {"cpu": "33"}}}},
+            "OutOfcpu",
+            "Node didn't have enough resource: cpu, requested: 33000, used: 0, capacity: 32000",
+        ),
+        (
+            {"nodeSelector": {"a": "b"}},
+            "NodeAffinity",
+            "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+        ),
     ],
 )
-def test_a_node_refuses_what_it_cannot_take(spec, reason):
+def test_a_node_refuses_what_it_cannot_take(spec, reason, message):
     async def scenario():
         async with cluster(1) as c:
             await c.pod("p", nodeName="node-0", **spec)
-            found = await c.phase("p", "Failed")
-            assert found["status"]["reason"] == reason
+            found = (await c.phase("p", "Failed"))["status"]
+            assert (found["reason"], found["message"]) == (reason, f"Pod was rejected: {message}")
+            assert not found.get("conditions")
+
+            async def told():
+                return [e["message"] for e in (await c.admin.list(EVENTS, "default")).items if e["reason"] == reason]
+
+            assert await c.until(told) == [message]
 
     run(scenario)
 

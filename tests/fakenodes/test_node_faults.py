@@ -70,7 +70,7 @@ def test_pressure_evicts_one_pod_a_look_and_refuses_others(cluster: Cluster) -> 
     assert state(cluster, "critical").phase == "Running"
     cluster.apply(pod("late", nodeName="node-0"))
     cluster.wait("pod/late", lambda o: o["status"].get("reason") == "Evicted")
-    assert state(cluster, "late").message == "The node had condition: [MemoryPressure]. "
+    assert state(cluster, "late").message == "Pod was rejected: The node had condition: [MemoryPressure]. "
     cluster.nodes.pressure("node-0", on=False)
     cluster.apply(pod("after", nodeName="node-0"))
     cluster.wait("pod/after", "Ready")

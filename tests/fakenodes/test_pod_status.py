@@ -1,0 +1,158 @@
+"""What a pod's status says as it ends, restarts or waits: phases, conditions and container statuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakenodes.kubelet import podstate, status, termination
+from fakenodes.kubelet.runtime.script import Script
+from tests.fakenodes.lives import T0, Life, box, scripted, spec
+
+STUBBORN = Script(stop_seconds=5)
+LOST = "The container could not be located when the pod was terminated"
+
+
+def condition(found, name):
+    return next((c for c in found["conditions"] if c["type"] == name), None)
+
+
+def states(found, key="containerStatuses"):
+    return [next(iter(s["state"].items())) for s in found[key]]
+
+
+def cut_short(reason, script=STUBBORN):
+    """A pod whose node ends it at second 1, and its status before and after its container has ended."""
+    life = scripted(script, box(), terminationGracePeriodSeconds=30)
+    life.at(0)
+    termination.stop(life.pod, reason, "why", T0 + 1, 30)
+    return life.at(1), life.at(6)
+
+
+@pytest.mark.parametrize(
+    ("reason", "disruption", "meanwhile"),
+    [
+        (podstate.EVICTED, "why", "True"),
+        (podstate.PREEMPTED, "Pod was preempted by Kubelet to accommodate a critical pod.", "True"),
+        (podstate.DEADLINE, None, "False"),
+    ],
+)
+def test_a_pod_fails_when_nothing_of_it_runs_any_more(reason, disruption, meanwhile):
+    before, after = cut_short(reason)
+    assert (before["phase"], before.get("reason")) == ("Running", None)
+    assert condition(before, "DisruptionTarget") is None
+    assert condition(before, "Ready")["status"] == meanwhile
+    assert (after["phase"], after["reason"], after["message"]) == ("Failed", reason, "why")
+    assert condition(after, "Ready")["reason"] == "PodFailed"
+    assert (condition(after, "DisruptionTarget") or {}).get("message") == disruption
+
+
+def test_conditions_of_others_come_before_the_kubelets():
+    life = scripted(Script(), box())
+    life.at(0)
+    termination.stop(life.pod, podstate.EVICTED, "why", T0 + 1, 30)
+    life.at(1)
+    mine = {"type": "example.com/ok", "status": "True"}
+    found = status.build(life.pod, {"conditions": [mine]}, ("1.2.3.4", "10.0.0.2"), T0 + 1)
+    assert [c["type"] for c in found["conditions"]] == [
+        "example.com/ok",
+        "DisruptionTarget",
+        "PodReadyToStartContainers",
+        "Initialized",
+        "Ready",
+        "ContainersReady",
+        "PodScheduled",
+    ]
+
+
+def test_a_pod_that_is_deleted_before_it_runs_has_failed():
+    life = scripted(Script(pull_error="no such image"), box("a"), box("b"))
+    assert life.at(0)["phase"] == "Pending"
+    termination.stop(life.pod, podstate.DELETED, "", T0 + 1, 30)
+    found = life.at(1)
+    assert found["phase"] == "Failed"
+    assert states(found) == [("terminated", status.LOST)] * 2
+    assert (status.LOST["reason"], status.LOST["exitCode"], status.LOST["message"]) == (
+        "ContainerStatusUnknown",
+        137,
+        LOST,
+    )
+
+
+def test_of_init_containers_those_up_to_the_last_that_ran_have_failed():
+    life = Life(spec(box(), init=[box("i", "sleep", "9"), box("j")]))
+    life.at(0)
+    termination.stop(life.pod, podstate.DELETED, "", T0 + 1, 30)
+    found = life.at(1)
+    assert found["phase"] == "Failed"
+    assert [kind for kind, _ in states(found, "initContainerStatuses")] == ["terminated", "waiting"]
+    assert states(found) == [("waiting", {"reason": "PodInitializing"})]
+
+
+def test_all_containers_of_a_pod_with_init_containers_wait_for_its_initialization():
+    life = scripted(Script(pull_seconds=3), box(), init=[box("i")])
+    found = life.at(0)
+    assert states(found, "initContainerStatuses") == [("waiting", {"reason": "PodInitializing"})]
+    assert states(found) == [("waiting", {"reason": "PodInitializing"})]
+
+
+def test_a_container_that_has_ended_keeps_what_it_was_given():
+    requests = {"cpu": "1"}
+    life = Life(spec(box("c", "true", resources={"requests": requests}), restartPolicy="Never"))
+    found = life.at(0)["containerStatuses"][0]
+    assert (found["allocatedResources"], found["resources"]) == (requests, {"requests": requests})
+
+
+def test_a_container_between_its_runs_shows_the_image_that_it_ran():
+    life = Life(spec(box("c", "false")))
+    found = life.at(0)["containerStatuses"][0]
+    assert found["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    assert found["image"] == "docker.io/library/nginx:1"
+
+
+def test_ephemeral_containers_are_never_ready():
+    life = Life(spec(box(), ephemeralContainers=[box("debug")]))
+    found = life.at(0)["ephemeralContainerStatuses"][0]
+    assert (next(iter(found["state"])), found["ready"]) == ("running", False)
+
+
+def rules(operator, *codes, policy="Never"):
+    exit_codes = {"operator": operator, "values": list(codes)}
+    return {"restartPolicy": policy, "restartPolicyRules": [{"action": "Restart", "exitCodes": exit_codes}]}
+
+
+@pytest.mark.parametrize(
+    ("own", "policy", "code", "restarts"),
+    [
+        (rules("In", 42), "Always", 42, True),
+        (rules("In", 42), "Always", 1, False),
+        (rules("NotIn", 42), "Never", 1, True),
+        (rules("NotIn", 42), "Always", 42, False),
+        (rules("In", 42, policy="OnFailure"), "Never", 7, True),
+        (rules("In", 0, policy="OnFailure"), "Never", 0, True),
+        ({"restartPolicy": "Never"}, "Always", 1, False),
+        ({"restartPolicy": "Always"}, "Never", 0, True),
+        ({}, "OnFailure", 0, False),
+    ],
+)
+def test_a_container_s_own_rules_and_policy_go_before_its_pod_s(own, policy, code, restarts):
+    life = Life(spec(box("c", "sh", "-c", f"sleep 1; exit {code}", **own), restartPolicy=policy))
+    life.at(0)
+    found = life.at(1)
+    assert found["containerStatuses"][0]["restartCount"] == int(restarts)
+    assert found["phase"] == ("Running" if restarts else "Failed" if code else "Succeeded")
+
+
+def test_a_failed_init_container_restarts_by_its_own_rules():
+    init = box("i", "sh", "-c", "exit 42", **rules("In", 42))
+    life = Life(spec(box(), init=[init], restartPolicy="Never"))
+    assert life.at(0)["phase"] == "Pending"
+    assert life.status(0)["initContainerStatuses"][0]["restartCount"] == 1
+
+
+@pytest.mark.parametrize(("own", "again"), [({"restartPolicy": "Never"}, False), (rules("In", 9), True), ({}, True)])
+def test_a_dead_container_restarts_only_if_its_own_policy_lets_it(own, again):
+    probe = {"livenessProbe": {"periodSeconds": 1, "failureThreshold": 1}}
+    life = scripted(Script(live_for=2), box(**probe, **own))
+    life.run(4)
+    will = ", will be restarted" if again else ""
+    assert ("Killing", f"Container c failed liveness probe{will}") in life.told
