@@ -1,52 +1,32 @@
 """One scheduling cycle: from a pod to the node it should go to, or the reasons why there is none.
 
-Stands for schedule_one.go's schedulingCycle and framework/runtime. Leaves out extenders. What signing plugins say of a
-node is remembered there until the node changes, so that the cycles of like pods cost a dictionary look-up a node.
+Stands for schedule_one.go's schedulingCycle. Leaves out extenders. What signing plugins say of a node is remembered
+there until the node changes, so that the cycles of like pods cost a dictionary look-up a node.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard, TypeVar
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from fakenodes.scheduler.framework import (
-    Bind,
     Code,
     CycleError,
     Diagnosis,
-    EventHints,
-    Filter,
-    Handle,
     NoNodes,
-    Normalize,
-    Permit,
-    Plugin,
-    PostBind,
-    PostFilter,
-    PreBind,
-    PreEnqueue,
-    PreFilter,
-    PreFilterExtensions,
     PreFilterResult,
-    PreScore,
-    QueueSort,
-    Reserve,
-    Score,
-    Signer,
     State,
     Status,
     Unfit,
 )
+from fakenodes.scheduler.nominator import Nominations
+from fakenodes.scheduler.runtime import Profile
 from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
 
 MIN_FEASIBLE = 100
 MIN_PERCENTAGE = 5
-SIGNATURE_LIMIT = 4096
-
-P = TypeVar("P")
 
 
 def nodes_to_find(total: int, percentage: int = 0) -> int:
@@ -71,105 +51,6 @@ class Chosen(Struct):
     node: str
     evaluated: int
     feasible: int
-
-
-class Nominations:
-    """Pods that wait for room being made on a node, counted there for pods of lower or equal priority."""
-
-    def __init__(self) -> None:
-        self._pods: dict[str, PodInfo] = {}
-        self._nodes: dict[str, str] = {}
-
-    def set(self, pod: PodInfo, node: str) -> None:
-        """Nominate the node for the pod; "" takes the nomination away."""
-        if node:
-            self._pods[pod.uid], self._nodes[pod.uid] = pod, node
-        else:
-            self.remove(pod.uid)
-
-    def remove(self, uid: str) -> None:
-        """The pod is placed or gone."""
-        self._pods.pop(uid, None)
-        self._nodes.pop(uid, None)
-
-    def node_of(self, uid: str) -> str:
-        """The nominated node or ""."""
-        return self._nodes.get(uid, "")
-
-    def __bool__(self) -> bool:
-        return bool(self._nodes)
-
-    def on(self, node: str, besides: PodInfo) -> list[PodInfo]:
-        """Nominated pods that `besides` must leave room for."""
-        return [
-            pod
-            for uid, pod in self._pods.items()
-            if self._nodes[uid] == node and uid != besides.uid and pod.priority >= besides.priority
-        ]
-
-    def lower(self, node: str, priority: int) -> list[PodInfo]:
-        """Nominated pods of lower priority than this."""
-        return [pod for uid, pod in self._pods.items() if self._nodes[uid] == node and pod.priority < priority]
-
-
-_KNOWN: dict[tuple[type, type], bool] = {}
-
-
-def _is(plugin: Plugin, point: type[P]) -> TypeGuard[P]:
-    """Whether the plugin takes part at an extension point; asked once a class, since runtime protocols are slow."""
-    key = (type(plugin), point)
-    if key not in _KNOWN:
-        _KNOWN[key] = isinstance(plugin, point)
-    return _KNOWN[key]
-
-
-class Profile:
-    """A set of plugins under a scheduler name, sorted by extension point."""
-
-    def __init__(
-        self, handle: Handle, plugins: Sequence[tuple[Callable[[Handle], Plugin], int]], name: str = "default-scheduler"
-    ) -> None:
-        self.name = name
-        self.handle = handle
-        made = [(factory(handle), weight) for factory, weight in plugins]
-        self._plugins = [plugin for plugin, _ in made]
-        self.pre_enqueue = [p for p in self._plugins if _is(p, PreEnqueue)]
-        self.sort = next(p for p in self._plugins if _is(p, QueueSort))
-        self.pre_filters = [p for p in self._plugins if _is(p, PreFilter)]
-        self.extensions = [p for p in self._plugins if _is(p, PreFilterExtensions)]
-        filters = [p for p in self._plugins if _is(p, Filter)]
-        split = next((i for i, plugin in enumerate(filters) if not _is(plugin, Signer)), len(filters))
-        self.signed_filters, self.filters = filters[:split], filters[split:]
-        self.post_filters = [p for p in self._plugins if _is(p, PostFilter)]
-        pre_scores = [p for p in self._plugins if _is(p, PreScore)]
-        named = {p.name: p for p in self._plugins if _is(p, Signer)}
-        self.signed_pre_scores = [p for p in pre_scores if p.name in named]
-        self.pre_scores = [p for p in pre_scores if p.name not in named]
-        scores = [(plugin, weight or 1) for plugin, weight in made if _is(plugin, Score)]
-        signed = [(plugin, weight) for plugin, weight in scores if plugin.name in named]
-        self.signed_plain = [(p, w) for p, w in signed if not _is(p, Normalize)]
-        self.signed_normalized = [(p, w) for p, w in signed if _is(p, Normalize)]
-        self.scores = [(p, w, p.normalize if _is(p, Normalize) else None) for p, w in scores if p.name not in named]
-        self.reserves = [p for p in self._plugins if _is(p, Reserve)]
-        self.permits = [p for p in self._plugins if _is(p, Permit)]
-        self.pre_binds = [p for p in self._plugins if _is(p, PreBind)]
-        self.binds = [p for p in self._plugins if _is(p, Bind)]
-        self.post_binds = [p for p in self._plugins if _is(p, PostBind)]
-        self.hints = {p.name: p for p in self._plugins if _is(p, EventHints)}
-        self._signers = list(named.values())
-        self._signatures: dict[tuple[Any, ...], int] = {}
-        self._last_signature = 0
-
-    def sign(self, pod: PodInfo) -> tuple[str, int]:
-        """Pods with this in common get the same answers from signing plugins. Short: every node is asked for it."""
-        signature = tuple(plugin.sign(pod) for plugin in self._signers)
-        found = self._signatures.get(signature)
-        if found is None:
-            if len(self._signatures) >= SIGNATURE_LIMIT:
-                self._signatures.clear()
-            self._last_signature += 1
-            found = self._signatures[signature] = self._last_signature
-        return self.name, found
 
 
 class Cycle:

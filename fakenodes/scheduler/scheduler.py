@@ -16,10 +16,12 @@ from fakenodes.client.base import GVR, Client, ClientError
 from fakenodes.events import SeriesRecorder
 from fakenodes.informer import InformerFactory
 from fakenodes.scheduler.changes import node_events, pod_events, spec_changed
-from fakenodes.scheduler.cycle import Cycle, Nominations, Profile
+from fakenodes.scheduler.cycle import Cycle
 from fakenodes.scheduler.framework import Code, CycleError, Event, Handle, NoNodes, State, Status, Unfit
+from fakenodes.scheduler.nominator import Nominations
 from fakenodes.scheduler.profiles import DEFAULT, PluginTable, profile
 from fakenodes.scheduler.queue import Queued, SchedulingQueue
+from fakenodes.scheduler.runtime import Profile
 from fakenodes.scheduler.snapshot import TERMINAL, Obj, PodInfo, Snapshot
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from fakeapi.clock import RealClock
-from fakenodes.scheduler.cycle import Cycle, Nominations, Profile
+from fakenodes.scheduler.cycle import Cycle
 from fakenodes.scheduler.framework import Handle, State, Unfit
+from fakenodes.scheduler.nominator import Nominations
 from fakenodes.scheduler.plugins import PLUGINS
 from fakenodes.scheduler.plugins.default_preemption import Candidate, DefaultPreemption
+from fakenodes.scheduler.runtime import Profile
 from fakenodes.scheduler.snapshot import Obj, PodInfo, Snapshot
 
 
