@@ -25,16 +25,14 @@ class ImageLocality:
     def __init__(self, handle: Handle) -> None:
         self._snapshot = handle.snapshot
 
-    def _wanted(self, pod: PodInfo) -> list[str]:
-        found = [*(pod.spec.get("initContainers") or ()), *(pod.spec.get("containers") or ())]
-        return [normalized_name(container.get("image", "")) for container in found]
-
     def pre_score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
         """Images that no node has are of no interest."""
-        wanted = self._wanted(pod)
+        containers = [*(pod.spec.get("initContainers") or ()), *(pod.spec.get("containers") or ())]
+        wanted = [container.get("image", "") for container in containers]
+        wanted += [v["image"].get("reference", "") for v in pod.spec.get("volumes") or () if v.get("image")]
         total, counts = max(len(self._snapshot.nodes), 1), self._snapshot.image_nodes
-        known = [(image, counts[image] / total) for image in wanted if image in counts]
-        state[self.name] = (known, LARGEST * len(wanted))
+        known = [(image, counts[image] / total) for image in map(normalized_name, wanted) if image in counts]
+        state[self.name] = (known, LARGEST * len(containers))  # image volumes do not raise the bound
         return None if known else SKIP
 
     def score(self, state: State, pod: PodInfo, node: NodeInfo) -> int:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from msgspec import Struct
 
 from fakenodes.scheduler.framework import MAX_SCORE, Code, Event, Handle, State, Status
-from fakenodes.scheduler.resources import CPU, MEMORY
+from fakenodes.scheduler.resources import CPU, MEMORY, STORAGE
 from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
 
-TOO_MANY_PODS = Status(Code.UNSCHEDULABLE, ("Too many pods",), "NodeResourcesFit")
+ALWAYS = (CPU, MEMORY, STORAGE)  # they count in scores even of pods that do not ask for them
 
 
 def insufficient(pod: PodInfo, node: NodeInfo) -> Status | None:
@@ -42,21 +42,41 @@ def most_allocated(requested: int, offered: int) -> int:
     return min(requested, offered) * MAX_SCORE // offered if offered else 0
 
 
-def requested_to_capacity(shape: Sequence[tuple[int, int]]) -> Callable[[int, int], int]:
-    """A strategy from points (utilization in percent, score 0..10), joined by straight lines."""
-    points = [(x, y * MAX_SCORE // 10) for x, y in shape]
+class RequestedToCapacityRatio:
+    """A strategy from points (utilization in percent, score 0..10), joined by straight lines.
 
-    def strategy(requested: int, offered: int) -> int:
+    Alone among the strategies it leaves resources of score 0 out of the mean, and rounds it to the nearest.
+    """
+
+    def __init__(self, shape: Sequence[tuple[int, int]]) -> None:
+        self._points = [(x, y * MAX_SCORE // 10) for x, y in shape]
+
+    def __call__(self, requested: int, offered: int) -> int:
+        """The score of one resource."""
         used = MAX_SCORE if not offered or requested > offered else requested * MAX_SCORE // offered
-        for i, (x, y) in enumerate(points):
+        for i, (x, y) in enumerate(self._points):
             if used <= x:
                 if i == 0:
                     return y
-                before_x, before_y = points[i - 1]
-                return before_y + (y - before_y) * (used - before_x) // (x - before_x)
-        return points[-1][1]
+                before_x, before_y = self._points[i - 1]
+                return before_y + int((y - before_y) * (used - before_x) / (x - before_x))
+        return self._points[-1][1]
 
-    return strategy
+    @staticmethod
+    def mean(scores: Sequence[tuple[int, int]]) -> int:
+        """Of (score, weight)."""
+        counted = [(score, weight) for score, weight in scores if score > 0]
+        weights = sum(weight for _, weight in counted)
+        return int(sum(score * weight for score, weight in counted) / weights + 0.5) if weights else 0
+
+
+def mean(scores: Sequence[tuple[int, int]]) -> int:
+    """Of (score, weight), rounded down; 0 without any."""
+    total = weights = 0
+    for score, weight in scores:
+        total += score * weight
+        weights += weight
+    return total // weights if weights else 0
 
 
 class FitArgs(Struct, frozen=True):
@@ -82,6 +102,8 @@ class NodeResourcesFit:
 
     def __init__(self, handle: Handle, args: FitArgs | None = None) -> None:
         self._args = args or FitArgs()
+        strategy = self._args.strategy
+        self._mean = strategy.mean if isinstance(strategy, RequestedToCapacityRatio) else mean
 
     def sign(self, pod: PodInfo) -> Hashable:
         """The requests, for fit and for scores."""
@@ -93,14 +115,13 @@ class NodeResourcesFit:
 
     def score(self, state: State, pod: PodInfo, node: NodeInfo) -> int:
         """The weighted mean over the resources that the node offers."""
-        total = weights = 0
+        strategy = self._args.strategy
+        scores = []
         for name, weight in self._args.weights:
             offered = node.allocatable.get(name, 0)
-            if offered == 0 or (name not in (CPU, MEMORY) and not pod.requests.get(name)):
-                continue
-            total += weight * self._args.strategy(_used(name, pod, node), offered)
-            weights += weight
-        return total // weights if weights else 0
+            if offered and (name in ALWAYS or pod.requests.get(name)):
+                scores.append((strategy(_used(name, pod, node), offered), weight))
+        return self._mean(scores)
 
     def hint(self, pod: PodInfo, event: Event) -> bool:
         """A node helps if the pod could fit on it when empty; a pod that goes, if it had what is wanted."""

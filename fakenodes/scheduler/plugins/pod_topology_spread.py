@@ -14,7 +14,7 @@ import orjson
 from msgspec import Struct, field
 
 from fakenodes.scheduler.framework import MAX_SCORE, SKIP, Code, Event, Handle, State, Status
-from fakenodes.scheduler.matching import Predicate, equality_selector, label_selector, untolerated
+from fakenodes.scheduler.matching import Predicate, equality_selector, everything, label_selector, untolerated
 from fakenodes.scheduler.plugins.node_affinity import Compiled, compile_affinity
 from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
 
@@ -41,8 +41,10 @@ class Constraint(Struct):
     honor_taints: bool = False
 
     def count(self, node: NodeInfo, namespace: str) -> int:
-        """Living pods of the namespace on the node that the selector matches."""
+        """Living pods of the namespace on the node that the selector matches; the empty one, as upstream, none."""
         selector = self.selector
+        if selector is everything:
+            return 0
 
         def matches(pod: PodInfo) -> bool:
             return pod.namespace == namespace and not pod.terminating and selector(pod.labels)
@@ -98,7 +100,7 @@ class PodTopologySpread:
         spread = state[self.name] = Spread(constraints, [{} for _ in constraints])
         affinity = compile_affinity(pod)
         for node in self._snapshot.nodes:
-            if not all(c.key in node.labels for c in constraints):
+            if _lacks_label(node, constraints):
                 continue
             for constraint, counts in zip(constraints, spread.counts, strict=True):
                 if _included(constraint, pod, node, affinity):
@@ -116,11 +118,7 @@ class PodTopologySpread:
 
     def _change(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo, delta: int) -> None:
         spread: Spread | None = state.get(self.name)
-        if (
-            spread is None
-            or other.namespace != pod.namespace
-            or not all(c.key in node.labels for c in spread.constraints)
-        ):
+        if spread is None or other.namespace != pod.namespace or _lacks_label(node, spread.constraints):
             return
         affinity = compile_affinity(pod)
         for constraint, counts in zip(spread.constraints, spread.counts, strict=True):
@@ -160,7 +158,7 @@ class PodTopologySpread:
         constraints = _own(pod, "ScheduleAnyway") if own else self._defaults(pod)
         if not constraints:
             return SKIP
-        ignored = {n.name for n in nodes if own and any(c.key not in n.labels for c in constraints)}
+        ignored = {n.name for n in nodes if own and _lacks_label(n, constraints)}
         affinity = compile_affinity(pod)
         ranked: list[tuple[Constraint, dict[str, int] | None, float]] = []
         for constraint in constraints:
@@ -168,12 +166,16 @@ class PodTopologySpread:
             if key == HOSTNAME:  # counted when it is scored
                 ranked.append((constraint, None, math.log(len(nodes) - len(ignored) + 2)))
                 continue
-            found = {n.labels[key]: 0 for n in nodes if key in n.labels and n.name not in ignored}
+            domains = {n.labels.get(key) for n in nodes if n.name not in ignored}
+            found = {domain: 0 for domain in domains if domain is not None}
             for node in self._snapshot.nodes if found else ():
                 domain = node.labels.get(key)
-                if domain in found and _included(constraint, pod, node, affinity):
+                if domain not in found or (own and _lacks_label(node, constraints)):
+                    continue
+                if _included(constraint, pod, node, affinity):
                     found[domain] += constraint.count(node, pod.namespace)
-            ranked.append((constraint, found, math.log(len(found) + 2)))
+            # Nodes without the label are a domain more.
+            ranked.append((constraint, found, math.log(len(domains) + 2)))
         state[f"{self.name}/score"] = Ranking(ranked, ignored)
         return None
 
@@ -194,7 +196,7 @@ class PodTopologySpread:
             else:
                 found = constraint.count(node, pod.namespace)
             total += found * weight + (constraint.max_skew - 1)
-        return round(total)
+        return int(total + 0.5)
 
     def normalize(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], scores: list[int]) -> list[int]:
         """Fewer like pods are better; nodes that lack a label get nothing."""
@@ -265,6 +267,11 @@ def _own(pod: PodInfo, action: str) -> list[Constraint]:
             )
         )
     return found
+
+
+def _lacks_label(node: NodeInfo, constraints: Sequence[Constraint]) -> bool:
+    """Is the node in no domain of one of them?"""
+    return any(c.key not in node.labels for c in constraints)
 
 
 def _included(constraint: Constraint, pod: PodInfo, node: NodeInfo, affinity: Compiled) -> bool:
