@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fakenodes.scheduler.resources import pod_requests
+from fakenodes.scheduler.resources import infeasible, pod_requests
 from fakenodes.scheduler.snapshot import Obj
 
 Read = Callable[[Obj], Any]
@@ -32,9 +32,14 @@ def node_events(old: Obj, new: Obj) -> list[str]:
     return [kind for kind, read in NODE_CHANGES if read(old) != read(new)]
 
 
-def _scaled_down(old: Obj, new: Obj) -> bool:
+def _scaled(old: Obj, new: Obj) -> str:
+    """ScaleDown when any request is smaller, else ScaleUp; "" when they are as they were."""
+    if _resizable(old) == _resizable(new):
+        return ""
     before, after = pod_requests(old), pod_requests(new)
-    return any(after.get(name, 0) < value for name, value in before.items())
+    if before == after:
+        return ""
+    return "ScaleDown" if any(after.get(name, 0) < value for name, value in before.items()) else "ScaleUp"
 
 
 def pod_events(old: Obj, new: Obj, who: str) -> list[str]:
@@ -49,8 +54,9 @@ def pod_events(old: Obj, new: Obj, who: str) -> list[str]:
         found.append(f"{who}/UpdateGates")
     if before.get("nodeSelector") != after.get("nodeSelector") or before.get("affinity") != after.get("affinity"):
         found.append(f"{who}/UpdateAffinity")
-    if before is not after and _resizable(old) != _resizable(new):
-        found.append(f"{who}/ScaleDown" if _scaled_down(old, new) else f"{who}/ScaleUp")
+    scaled = _scaled(old, new)
+    if scaled:
+        found.append(f"{who}/{scaled}")
     if (
         new["metadata"].get("deletionTimestamp")
         and not old["metadata"].get("deletionTimestamp")
@@ -61,10 +67,10 @@ def pod_events(old: Obj, new: Obj, who: str) -> list[str]:
 
 
 def _resizable(pod: Obj) -> list[Any]:
-    status = pod.get("status") or {}
-    containers = [c.get("resources") for c in pod["spec"].get("containers") or ()]
-    allocated = [s.get("allocatedResources") for s in status.get("containerStatuses") or ()]
-    return [*containers, allocated if any(allocated) else None, pod["spec"].get("resources")]
+    spec, status = pod["spec"], pod.get("status") or {}
+    wanted = [c.get("resources") for c in spec.get("containers") or ()]
+    in_use = [(s.get("allocatedResources"), s.get("resources")) for s in status.get("containerStatuses") or ()]
+    return [*wanted, *in_use, infeasible(pod), spec.get("initContainers"), spec.get("resources")]
 
 
 def spec_changed(old: Obj, new: Obj) -> bool:

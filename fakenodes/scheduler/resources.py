@@ -6,7 +6,7 @@ cluster knows few distinct quantities and many pods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -57,20 +57,41 @@ def container_requests(container: Obj) -> Amounts:
     return amounts((container.get("resources") or {}).get("requests"))
 
 
-def _allocated(pod: Obj) -> dict[str, Amounts]:
-    """Container name to what its node has allocated, which counts too while a resize is under way."""
+def _in_use(pod: Obj) -> dict[str, Amounts]:
+    """Container name to what its node has allocated and what it runs with: both count while a resize is under way."""
     status = pod.get("status") or {}
-    found = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
-    return {s["name"]: amounts(s["allocatedResources"]) for s in found if s.get("allocatedResources")}
+    found = {}
+    for one in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
+        used = amounts(one.get("allocatedResources"))
+        _raise(used, container_requests(one))
+        if used:
+            found[one["name"]] = used
+    return found
 
 
-def _effective(container: Obj, allocated: Mapping[str, Amounts], floor: Mapping[str, int]) -> Amounts:
-    wanted = container_requests(container)
-    if container.get("name") in allocated:
-        _raise(wanted, allocated[container["name"]])
-    for name, value in floor.items():
-        wanted.setdefault(name, value)
-    return wanted
+def infeasible(pod: Obj) -> bool:
+    """Will what is wanted never be had? Then only what is in use counts."""
+    return any(
+        c.get("type") == "PodResizePending" and c.get("reason") == "Infeasible"
+        for c in (pod.get("status") or {}).get("conditions") or ()
+    )
+
+
+def _counting(pod: Obj, floor: Mapping[str, int]) -> Callable[[Obj], Amounts]:
+    """What a container of the pod counts as, by component-helpers' determineContainerReqs."""
+    in_use = _in_use(pod)
+    hopeless = bool(in_use) and infeasible(pod)
+
+    def requests(container: Obj) -> Amounts:
+        used = in_use.get(container.get("name", "")) if in_use else None
+        wanted = {} if used and hopeless else container_requests(container)
+        if used:
+            _raise(wanted, used)
+        for name, value in floor.items():
+            wanted.setdefault(name, value)
+        return wanted
+
+    return requests
 
 
 def pod_requests(pod: Obj, floor: Mapping[str, int] | None = None) -> Amounts:
@@ -79,13 +100,12 @@ def pod_requests(pod: Obj, floor: Mapping[str, int] | None = None) -> Amounts:
     floor: what a container counts as that does not name the resource (for scoring). Pod-level requests replace sums.
     """
     spec = pod["spec"]
-    allocated = _allocated(pod)
-    least = floor or {}
+    requests = _counting(pod, floor or {})
     total: Amounts = {}
     for container in spec.get("containers") or ():
-        _add(total, _effective(container, allocated, least))
+        _add(total, requests(container))
     if spec.get("initContainers"):
-        total = _with_init(total, spec["initContainers"], allocated, least)
+        total = _with_init(total, spec["initContainers"], requests)
     pod_level = (spec.get("resources") or {}).get("requests")
     if pod_level:
         total.update(amounts(pod_level))
@@ -93,13 +113,11 @@ def pod_requests(pod: Obj, floor: Mapping[str, int] | None = None) -> Amounts:
     return total
 
 
-def _with_init(
-    total: Amounts, containers: Iterable[Obj], allocated: Mapping[str, Amounts], floor: Mapping[str, int]
-) -> Amounts:
+def _with_init(total: Amounts, containers: Iterable[Obj], requests: Callable[[Obj], Amounts]) -> Amounts:
     sidecars: Amounts = {}
     peak: Amounts = {}
     for container in containers:
-        wanted = _effective(container, allocated, floor)
+        wanted = requests(container)
         if is_sidecar(container):
             _add(sidecars, wanted)
             _raise(peak, sidecars)
