@@ -237,7 +237,8 @@ def _complete(pod: Pod) -> bool:
 
 Step = Callable[[Pod, Container, World, float], None]
 
-# State to what happens when its time is up. "idle" waits for its turn, "done" has ended, "never" will not start.
+# State to what happens when its time is up. "idle" waits for its turn, "done" has ended, "never" will not start; "last"
+# is a sidecar that is to go after others.
 STEPS: dict[str, Step] = {
     "no image": images.pull_again,
     "pulling": images.pulled,
@@ -247,6 +248,7 @@ STEPS: dict[str, Step] = {
     "post start": _post_started,
     "running": _run,
     "pre stop": termination.pre_stopped,
+    "last": termination.waited,
     "stopping": termination.stopped,
     "exited": _exited,
     "hook error": _again,

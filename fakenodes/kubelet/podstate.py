@@ -97,7 +97,7 @@ class Container(Struct):
     @property
     def running(self) -> bool:
         """Is there a process?"""
-        return self.state in ("post start", "running", "pre stop", "stopping")
+        return self.state in ("post start", "running", "pre stop", "last", "stopping")
 
     @property
     def told_running(self) -> bool:

@@ -1,13 +1,14 @@
 """How containers and pods are ended: preStop hook, SIGTERM, SIGKILL when the grace period is over; and by a crash.
 
-Stands for kuberuntime's killContainer and killContainersWithSyncResult. Sidecars go after all others, in no order among
-them; their preStop hooks run when their turn has come.
+Stands for kuberuntime's killContainer and kuberuntime_termination_order.go. All preStop hooks run at once; then main
+containers get their SIGTERM, and each sidecar when the main containers and the sidecars after it have ended, or the
+grace period has.
 """
 
 from __future__ import annotations
 
 from fakenodes.kubelet import hooks
-from fakenodes.kubelet.podstate import INIT, MAIN, SIDECAR, Container, Pod, World
+from fakenodes.kubelet.podstate import MAIN, SIDECAR, Container, Pod, World
 
 DEFAULT_GRACE = 30.0
 MINIMUM_GRACE = 2.0  # what is left for SIGTERM, however long the hook takes
@@ -56,10 +57,11 @@ def end(pod: Pod, world: World, now: float) -> bool:
     moved = False
     for container in pod.containers:
         if container.state in ("running", "post start"):
-            if container.kind == SIDECAR and any(c.running for c in pod.of(MAIN, INIT)):
-                continue
             grace = max(pod.stop_by - now, 0.0) if pod.stop_by is not None else grace_of(pod)
             kill(pod, container, world, now, f"Stopping container {container.name}", grace)
+            moved = True
+        elif container.state == "last" and _turn(pod, container):
+            _signal(container, now)
             moved = True
         elif container.state in NOT_RUNNING:
             _leave(container)
@@ -67,6 +69,14 @@ def end(pod: Pod, world: World, now: float) -> bool:
     if not moved and not any(c.running or c.state == "exited" for c in pod.containers):
         pod.sandbox, pod.finished = False, True
     return moved
+
+
+def _turn(pod: Pod, container: Container) -> bool:
+    """May it go, or are there others that need it until they have gone?"""
+    if not pod.ending or container.kind != SIDECAR:
+        return True
+    later = [c for c in pod.of(SIDECAR) if c.index > container.index]
+    return not any(c.running for c in pod.of(MAIN) + later)
 
 
 def _leave(container: Container) -> None:
@@ -87,7 +97,7 @@ def kill(pod: Pod, container: Container, world: World, now: float, message: str,
     container.kill_at = now + grace
     hook = hooks.run(pod, container, world, hooks.PRE_STOP) if grace > 0 else None
     if hook is None:
-        _signal(container, now)
+        _in_turn(pod, container, now)
         return
     container.stop_problem = hook.problem if hook.seconds <= grace else ""
     container.wait("pre stop", now + min(hook.seconds, grace))
@@ -97,6 +107,19 @@ def pre_stopped(pod: Pod, container: Container, world: World, now: float) -> Non
     """The preStop hook has ended, or its time has."""
     if container.stop_problem:
         world.tell(container, "FailedPreStopHook", "PreStopHook failed", "Warning")
+    _in_turn(pod, container, now)
+
+
+def _in_turn(pod: Pod, container: Container, now: float) -> None:
+    assert container.kill_at is not None
+    if now >= container.kill_at or _turn(pod, container):
+        _signal(container, now)
+    else:
+        container.wait("last", container.kill_at)
+
+
+def waited(pod: Pod, container: Container, world: World, now: float) -> None:
+    """Its grace period is over before its turn has come."""
     _signal(container, now)
 
 

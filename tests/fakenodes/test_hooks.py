@@ -123,3 +123,39 @@ def test_a_second_deletion_shortens_the_grace_period():
     termination.stop(life.pod, podstate.DELETED, "", T0 + 1, 4)
     life.at(1)
     assert life.wake == T0 + 5
+
+
+def sidecar(name, **more):
+    return box(name, restartPolicy="Always", **more)
+
+
+def ends(life, until):
+    """At which second each container's process ends, from a deletion at second 10 with 30 seconds' grace."""
+    life.at(0)
+    termination.stop(life.pod, podstate.DELETED, "", T0 + 10, 30)
+    found, moment = {}, 10.0
+    while moment is not None and moment <= until:
+        life.at(moment)
+        for container in life.pod.containers:
+            if container.ended:
+                found.setdefault(container.name, moment)
+        moment = None if life.wake is None else life.wake - T0
+    return found
+
+
+def test_sidecars_go_in_reverse_order_after_the_main_containers():
+    life = scripted(Script(stop_seconds=2), box("m"), init=[sidecar("a"), sidecar("b")])
+    assert ends(life, 60) == {"m": 12, "b": 14, "a": 16}
+    killing = [message for reason, message in life.told if reason == "Killing"]
+    assert sorted(killing) == [f"Stopping container {name}" for name in "abm"]
+
+
+def test_all_pre_stop_hooks_run_at_once():
+    hook = {"lifecycle": {"preStop": {"sleep": {"seconds": 4}}}}
+    life = scripted(Script(), box("m", **hook), init=[sidecar("a", **hook)])
+    assert ends(life, 60) == {"m": 14, "a": 14}
+
+
+def test_a_sidecar_waits_no_longer_than_the_grace_period():
+    life = scripted(Script(stop_seconds=100), box("m"), init=[sidecar("a")])
+    assert ends(life, 60) == {"m": 40, "a": 42}
