@@ -1,12 +1,15 @@
 """Whether a node takes a pod that was bound to it, and why not: reason and message of the Failed status.
 
-Stands for the kubelet's lifecycle/predicate.go (resources, node affinity and selector, host ports, taints NoExecute).
+Stands for the kubelet's lifecycle/predicate.go (operating system, resources, node affinity and selector, host ports,
+taints NoExecute).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from msgspec import Struct
 
 from fakenodes.scheduler import resources
 from fakenodes.scheduler.matching import untolerated
@@ -14,36 +17,51 @@ from fakenodes.scheduler.plugins.node_affinity import compile_affinity
 from fakenodes.scheduler.plugins.node_ports import conflicts
 from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
 
-Obj = Mapping[str, Any]
+OS_LABEL, OS = "kubernetes.io/os", "linux"
 
-# Upstream names reasons by resource: OutOfcpu, OutOfmemory, OutOfpods, OutOfexample.com/gpu.
-PORT_CONFLICT = (
-    "NodePorts",
-    "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+
+class Refusal(Struct, frozen=True):
+    """Why a pod is not taken. resource, lacking: what there is too little of, and how much more is asked for."""
+
+    reason: str
+    message: str
+    resource: str = ""
+    lacking: int = 0
+
+
+def _predicate(name: str, message: str) -> Refusal:
+    return Refusal(name, f"Predicate {name} failed: {message}")
+
+
+OTHER_LABEL = Refusal(
+    "PodOSSelectorNodeLabelDoesNotMatch",
+    f"Failed to admit pod as the `{OS_LABEL}` label doesn't match node label",
 )
-AFFINITY = (
-    "NodeAffinity",
-    "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
-)
+OTHER_OS = Refusal("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+AFFINITY = _predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
+PORT_CONFLICT = _predicate("NodePorts", "node(s) didn't have free ports for the requested pod ports")
+TAINTED = _predicate("TaintToleration", "node(s) had untolerated taint(s)")
 
 
-def refusal(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo]) -> tuple[str, str] | None:
-    """None when the node takes the pod; others: the living pods that it has already."""
+def refusals(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo]) -> list[Refusal]:
+    """All that speaks against the pod, what is told first; others: the living pods that the node has already."""
+    if (pod["metadata"].get("labels") or {}).get(OS_LABEL, OS) != OS:
+        return [OTHER_LABEL]
+    if (pod["spec"].get("os") or {}).get("name", OS) != OS:
+        return [OTHER_OS]
     info = NodeInfo(node["metadata"]["name"])
     info.set_node(node)
     for other in others:
         info.add(other)
     mine = PodInfo(pod)
-    lacking = _lacking(mine, info)
-    if lacking:
-        return lacking
+    found = list(_lacking(mine, info))
     if not compile_affinity(mine).matches(info):
-        return AFFINITY
+        found.append(AFFINITY)
     if conflicts(mine.host_ports, info.ports):
-        return PORT_CONFLICT
+        found.append(PORT_CONFLICT)
     if untolerated(info.taints, mine.tolerations, ("NoExecute",)):
-        return "TaintToleration", "Predicate TaintToleration failed: node(s) had untolerated taint(s)"
-    return None
+        found.append(TAINTED)
+    return found
 
 
 def shortage(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo]) -> tuple[str, str] | None:
@@ -58,18 +76,20 @@ def shortage(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo
             return "Infeasible", text
     for other in others:
         info.add(other)
-    lacking = _lacking(mine, info)
-    return ("Deferred", lacking[1]) if lacking else None
+    lacking = next(_lacking(mine, info), None)
+    return ("Deferred", lacking.message) if lacking else None
 
 
-def _lacking(pod: PodInfo, node: NodeInfo) -> tuple[str, str] | None:
+def _lacking(pod: PodInfo, node: NodeInfo) -> Iterator[Refusal]:
+    """Upstream names reasons by resource: OutOfcpu, OutOfmemory, OutOfpods, OutOfexample.com/gpu."""
     wanted = {resources.PODS: 1, **pod.requests}
     used = {**node.requested, resources.PODS: len(node.pods)}
     for name, amount in wanted.items():
         capacity = node.allocatable.get(name)
         if capacity is None:
             continue  # extended resources that the node does not know are the scheduler's business
-        if amount > capacity - used.get(name, 0):
+        there = capacity - used.get(name, 0)
+        if amount > there:
             figures = f"requested: {amount}, used: {used.get(name, 0)}, capacity: {capacity}"
-            return f"OutOf{name}", f"Node didn't have enough resource: {name}, {figures}"
-    return None
+            text = f"Node didn't have enough resource: {name}, {figures}"
+            yield Refusal(f"OutOf{name}", text, name, amount - there)

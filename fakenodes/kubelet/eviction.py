@@ -6,22 +6,42 @@ a measurement, so the figures in the messages are those of the scripts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Container, Iterable
 from typing import Any
 
-from fakeapi.quantity import parse
+from msgspec import Struct
+
+from fakeapi.quantity import Quantity, parse
+from fakenodes.kubelet.critical import is_critical
 from fakenodes.kubelet.podworker import PodWorker
+from fakenodes.scheduler.matching import tolerates
+from fakenodes.scheduler.snapshot import PodInfo
 
 Obj = dict[str, Any]
 
 EVERY_SECONDS = 10.0  # one pod a look, as upstream's manager
-CRITICAL = 2_000_000_000
-# condition -> (signal's resource, threshold, reasons of the node's events when it comes and goes)
+GRACE_SECONDS = 1.0  # upstream's immediateEvictionGracePeriodSeconds
+PROCESSES = "32768"  # that a node can have
+
+
+class Pressure(Struct, frozen=True):
+    """What a condition is about. least: a quantity, or a share of the node's, below which there is too little; begun,
+    over: reasons of the node's events when it comes and goes."""
+
+    resource: str
+    least: str
+    begun: str
+    over: str
+
+
+# Condition to what it is about; what is reclaimed first goes first.
 PRESSURES = {
-    "MemoryPressure": ("memory", "100Mi", "NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
-    "DiskPressure": ("ephemeral-storage", "10%", "NodeHasDiskPressure", "NodeHasNoDiskPressure"),
-    "PIDPressure": ("pids", "10%", "NodeHasInsufficientPID", "NodeHasSufficientPID"),
+    "MemoryPressure": Pressure("memory", "100Mi", "NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    "DiskPressure": Pressure("ephemeral-storage", "10%", "NodeHasDiskPressure", "NodeHasNoDiskPressure"),
+    "PIDPressure": Pressure("pids", "10%", "NodeHasInsufficientPID", "NodeHasSufficientPID"),
 }
+PRESSURE_TAINT = {"key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"}
 
 
 def _usage(worker: PodWorker) -> int:
@@ -39,9 +59,9 @@ def rank(workers: Iterable[PodWorker], resource: str) -> list[PodWorker]:
 
     def order(worker: PodWorker) -> tuple[bool, int, int]:
         assert worker.obj is not None
-        spec = worker.obj["spec"]
-        excess = _usage(worker) - sum(_request(c, resource) for c in spec.get("containers") or ())
-        return excess <= 0, spec.get("priority") or 0, -excess
+        pod = PodInfo(worker.obj)
+        excess = _usage(worker) - pod.requests.get(resource, 0)
+        return excess <= 0, pod.priority, -excess
 
     return sorted((w for w in workers if _may_go(w)), key=order)
 
@@ -49,29 +69,51 @@ def rank(workers: Iterable[PodWorker], resource: str) -> list[PodWorker]:
 def _may_go(worker: PodWorker) -> bool:
     if worker.obj is None or worker.pod is None or worker.pod.ending or worker.pod.finished:
         return False
-    return (worker.obj["spec"].get("priority") or 0) < CRITICAL
+    return not is_critical(worker.obj)
+
+
+def _threshold(worker: PodWorker, pressure: Pressure) -> str:
+    share = pressure.least.removesuffix("%")
+    if share == pressure.least:
+        return share
+    capacity = parse(worker.kubelet.node.capacity.get(pressure.resource, PROCESSES)).scaled(0)
+    return _bytes(int(capacity * _single(int(share) / 100)))
+
+
+def _single(number: float) -> float:
+    """Upstream keeps shares in single precision, and it shows."""
+    return float(struct.unpack("f", struct.pack("f", number))[0])
+
+
+def _bytes(amount: int) -> str:
+    """As resource.NewQuantity(amount, BinarySI) is printed."""
+    return str(Quantity(amount, 0, "BinarySI"))
 
 
 def message(worker: PodWorker, condition: str) -> str:
     """Why the pod was evicted."""
-    resource, threshold, *_ = PRESSURES[condition]
-    text = f"The node was low on resource: {resource}. Threshold quantity: {threshold}, available: 0. "
+    pressure = PRESSURES[condition]
+    resource = pressure.resource
+    figures = f"Threshold quantity: {_threshold(worker, pressure)}, available: 0. "
+    text = f"The node was low on resource: {resource}. {figures}"
     if resource != "memory" or worker.pod is None:
         return text
     for container in worker.pod.containers:
         used, asked = parse(container.script.memory).scaled(0), _request(dict(container.spec), resource)
         if container.running and used > asked:
             wanted = ((container.spec.get("resources") or {}).get("requests") or {}).get(resource, "0")
-            text += f"Container {container.name} was using {used // 1024}Ki, request is {wanted}, "
+            text += f"Container {container.name} was using {_bytes(used)}, request is {wanted}, "
             text += f"has larger consumption of {resource}. "
     return text
 
 
-def refusal(pod: Obj, pressures: Iterable[str]) -> tuple[str, str] | None:
-    """Why a node under pressure does not take a pod (CriticalPodAdmission and eviction's Admit)."""
-    found = sorted(pressures)
-    if not found or (pod["spec"].get("priority") or 0) >= CRITICAL:
+def refusal(pod: Obj, pressures: Container[str]) -> tuple[str, str] | None:
+    """Why a node under pressure does not take a pod (eviction_manager.go's Admit)."""
+    found = [condition for condition in PRESSURES if condition in pressures]
+    if not found or is_critical(pod):
         return None
-    if found == ["MemoryPressure"] and (pod.get("status") or {}).get("qosClass", "BestEffort") != "BestEffort":
-        return None
+    if found == ["MemoryPressure"]:
+        modest = (pod.get("status") or {}).get("qosClass", "BestEffort") != "BestEffort"
+        if modest or any(tolerates(t, PRESSURE_TAINT) for t in pod["spec"].get("tolerations") or ()):
+            return None
     return "Evicted", f"The node had condition: [{' '.join(found)}]. "

@@ -27,7 +27,6 @@ from fakenodes.kubelet.podworker import PODS, Kubelet, PodWorker
 from fakenodes.kubelet.registration import event_target
 from fakenodes.kubelet.runtime.runtime import Runtime
 from fakenodes.kubelet.static import StaticPods, is_mirror
-from fakenodes.scheduler.snapshot import PodInfo
 from fakenodes.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ class HollowNodes:
         recorder = EventRecorder(client, self._clock, "kubelet", name)
         self._on_node[name] = set()
         self.kubelets[name] = Kubelet(
-            node, client, recorder, self._clock, self.runtime, lambda uid: self._neighbours(name, uid)
+            node, client, recorder, self._clock, self.runtime, lambda uid: self._neighbours(name, uid), self.look
         )
         for source, manifest in hollow.static:
             self._static.put(self.kubelets[name], source, manifest)
@@ -245,11 +244,8 @@ class HollowNodes:
         if worker is not None and not worker.kubelet.node.ailments.silent:
             self._queue.add_after(uid, worker.kubelet.node.ailments.delay)
 
-    def _neighbours(self, name: str, uid: str) -> Iterator[PodInfo]:
-        for other in self._on_node[name]:
-            worker = self.workers[other]
-            if other != uid and worker.counts and worker.obj is not None:
-                yield PodInfo(worker.obj)
+    def _neighbours(self, name: str, uid: str) -> Iterator[PodWorker]:
+        return (worker for worker in self._on(name) if worker.uid != uid and worker.counts)
 
     async def _work(self) -> None:
         while True:
@@ -343,11 +339,11 @@ class HollowNodes:
         """Put the node under MemoryPressure, DiskPressure or PIDPressure, or relieve it. KeyError."""
         kubelet = self.kubelets[name]
         ailments = kubelet.node.ailments
-        _, _, begun, over = eviction.PRESSURES[condition]
+        pressure = eviction.PRESSURES[condition]
         if (condition in ailments.pressures) == on:
             return
         (ailments.pressures.add if on else ailments.pressures.discard)(condition)
-        reason = begun if on else over
+        reason = pressure.begun if on else pressure.over
         kubelet.recorder.record(event_target(name), "Normal", reason, f"Node {name} status is now: {reason}")
         await self._report(kubelet)
         if on and len(ailments.pressures) == 1:
@@ -386,13 +382,17 @@ class HollowNodes:
 
     def _evict(self, name: str) -> bool:
         """Evict the next pod, if pressure still asks for it; whether to look again."""
-        pressures = self.kubelets[name].node.ailments.pressures
-        for condition in sorted(pressures):
-            victims = eviction.rank(self._on(name), eviction.PRESSURES[condition][0])
-            if victims:
-                victims[0].evict(eviction.message(victims[0], condition), self._clock.now())
-                self.look(victims[0].uid)
-        return bool(pressures)
+        kubelet = self.kubelets[name]
+        pressed = next((c for c in eviction.PRESSURES if c in kubelet.node.ailments.pressures), None)
+        if pressed is None:
+            return False
+        resource = eviction.PRESSURES[pressed].resource
+        text = f"Attempting to reclaim {resource}"
+        kubelet.recorder.record(event_target(name), "Warning", "EvictionThresholdMet", text)
+        victims = eviction.rank(self._on(name), resource)
+        if victims:
+            victims[0].evict(eviction.message(victims[0], pressed), self._clock.now())
+        return True
 
 
 def _same_wish(old: Obj, new: Obj) -> bool:

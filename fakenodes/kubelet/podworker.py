@@ -7,7 +7,7 @@ nothing by itself: HollowNodes calls sync() when the pod changes or its time has
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -15,8 +15,9 @@ from msgspec import Struct
 from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
 from fakenodes.events import EventRecorder
-from fakenodes.kubelet import eviction, lifecycle, podstate, references, resize, status, termination
-from fakenodes.kubelet.admission import refusal, shortage
+from fakenodes.kubelet import eviction, lifecycle, podstate, preemption, references, resize, status, termination
+from fakenodes.kubelet.admission import Refusal, refusals, shortage
+from fakenodes.kubelet.critical import is_critical
 from fakenodes.kubelet.node import Node
 from fakenodes.kubelet.runtime import http
 from fakenodes.kubelet.runtime.runtime import Runtime
@@ -29,25 +30,28 @@ Obj = dict[str, Any]
 PODS = GVR("", "v1", "pods")
 NODES = GVR("", "v1", "nodes", namespaced=False)
 REFERRED = {"configmap": GVR("", "v1", "configmaps"), "secret": GVR("", "v1", "secrets")}
+ROOM_SECONDS = 1.0  # between looks whether pods that a critical one takes the place of have ended
 RESIZE_SECONDS = 10.0  # between looks whether a resize that waits has become possible
 TERMINAL = ("Succeeded", "Failed")
 
 
 class Kubelet(Struct):
-    """What the workers of one node share. neighbours: the node's other living pods that it has taken."""
+    """What the workers of one node share. neighbours: those of the node's other living pods that it has taken; look:
+    have a worker look at its pod again."""
 
     node: Node
     client: Client
     recorder: EventRecorder
     clock: Clock
     runtime: Runtime
-    neighbours: Callable[[str], Iterable[PodInfo]]
+    neighbours: Callable[[str], Iterable[PodWorker]]
+    look: Callable[[str], None]
 
 
 class PodWorker:
     """One pod. `obj` is the newest version seen, None once the API server has it no more."""
 
-    __slots__ = ("_checked", "_told", "kubelet", "obj", "pod", "refused", "uid", "wake")
+    __slots__ = ("_checked", "_told", "_victims", "kubelet", "obj", "pod", "refused", "uid", "wake")
 
     def __init__(self, kubelet: Kubelet, obj: Obj) -> None:
         self.kubelet = kubelet
@@ -56,6 +60,7 @@ class PodWorker:
         self.pod: podstate.Pod | None = None
         self.refused: tuple[str, str] | None = None
         self.wake: float | None = None  # when containers go on, told or not
+        self._victims: list[PodWorker] = []  # those that are to make room for it
         self._told: Obj = {}  # the status as the API server last answered
         self._checked = False
 
@@ -85,7 +90,7 @@ class PodWorker:
         now = clock.now()
         if self.pod is None:
             if not await self._admit(obj, now):
-                return None
+                return ROOM_SECONDS if self._victims else None
             assert self.pod is not None
             if not hurried and not self.pod.ending:
                 await self._tell(obj, now)
@@ -120,10 +125,14 @@ class PodWorker:
 
     def evict(self, message: str, now: float) -> None:
         """End the pod because its node is under pressure."""
+        self._end(podstate.EVICTED, message, now, eviction.GRACE_SECONDS)
+
+    def _end(self, reason: str, message: str, now: float, grace: float) -> None:
         assert self.pod is not None
         assert self.obj is not None
-        termination.stop(self.pod, podstate.EVICTED, message, now, 0)
-        self.kubelet.recorder.record(self.obj, "Warning", podstate.EVICTED, message)
+        termination.stop(self.pod, reason, message, now, grace)
+        self.kubelet.recorder.record(self.obj, "Warning", reason, message)
+        self.kubelet.look(self.uid)
 
     def _vanished(self) -> None:
         """Deleted without waiting for us: whatever ran is killed."""
@@ -139,7 +148,12 @@ class PodWorker:
                 await self._delete(obj)
             return False
         if not found.get("startTime") and not obj["metadata"].get("deletionTimestamp"):
-            self.refused = await self._refusal(obj)
+            if self._victims:  # they are gone for it: it is not looked at once more
+                self._victims = [v for v in self._victims if v.counts and v.obj is not None]
+            else:
+                self.refused = await self._refusal(obj, now)
+            if self._victims:
+                return False
         if self.refused:
             reason, message = self.refused
             self.kubelet.recorder.record(obj, "Warning", reason, message)
@@ -149,15 +163,42 @@ class PodWorker:
         self.pod = podstate.new_pod(obj, self.kubelet.runtime, since)
         return True
 
-    async def _refusal(self, obj: Obj) -> tuple[str, str] | None:
+    async def _refusal(self, obj: Obj, now: float) -> tuple[str, str] | None:
         """Why the node does not take the pod. Our copy of the node may be old, so a no is checked against a new one."""
         node = self.kubelet.node
         if (pressed := eviction.refusal(obj, node.ailments.pressures)) is not None:
             return pressed
-        if node.obj is None or refusal(obj, node.obj, self.kubelet.neighbours(self.uid)) is None:
+        if node.obj is None or not refusals(obj, node.obj, self._neighbours()):
             return None
         node.obj = await self.kubelet.client.get(NODES, node.name)
-        return refusal(obj, node.obj, self.kubelet.neighbours(self.uid))
+        found = refusals(obj, node.obj, self._neighbours())
+        if found and is_critical(obj):
+            return self._make_room(obj, found, now)
+        return (found[0].reason, found[0].message) if found else None
+
+    def _make_room(self, obj: Obj, found: list[Refusal], now: float) -> tuple[str, str] | None:
+        """Why a critical pod is refused all the same; if only room is lacking, begin to end others
+        (preemption.go's CriticalPodAdmissionHandler)."""
+        for refusal in found:
+            if not refusal.lacking:
+                return refusal.reason, refusal.message
+        others = {w.uid: w for w in self.kubelet.neighbours(self.uid) if w.pod is not None}
+        there = [PodInfo(w.obj) for w in others.values() if w.obj is not None]
+        try:
+            chosen = preemption.victims(PodInfo(obj), there, {r.resource: r.lacking for r in found})
+        except preemption.NoVictimsError as error:
+            text = f"preemption: error finding a set of pods to preempt: {error}"
+            return "UnexpectedAdmissionError", (
+                f"Unexpected error while attempting to recover from admission failure: {text}"
+            )
+        self._victims = [others[victim.uid] for victim in chosen]
+        for victim in self._victims:
+            assert victim.pod is not None
+            victim._end(podstate.PREEMPTED, preemption.MESSAGE, now, termination.grace_of(victim.pod))
+        return None
+
+    def _neighbours(self) -> Iterator[PodInfo]:
+        return (PodInfo(w.obj) for w in self.kubelet.neighbours(self.uid) if w.obj is not None)
 
     def _terminate(self, pod: podstate.Pod, obj: Obj, now: float) -> None:
         if not pod.finished:
@@ -171,7 +212,7 @@ class PodWorker:
         if not resize.resized(pod) or node.obj is None:
             pod.pending = None
             return
-        self._record(obj, resize.allocate(pod, shortage(obj, node.obj, self.kubelet.neighbours(self.uid))))
+        self._record(obj, resize.allocate(pod, shortage(obj, node.obj, self._neighbours())))
         if pod.resizing:
             await self._tell(obj, now)
             resize.actuate(pod)

@@ -16,14 +16,14 @@ import orjson
 
 from fakeapi.clock import rfc3339, rfc3339_micro
 from fakenodes.client.base import ClientError
+from fakenodes.kubelet.critical import MIRROR, SOURCE
 from fakenodes.kubelet.podworker import PODS, Kubelet, PodWorker
 
 log = logging.getLogger(__name__)
 
 Obj = dict[str, Any]
 
-MIRROR = "kubernetes.io/config.mirror"
-HASH, SEEN, SOURCE = "kubernetes.io/config.hash", "kubernetes.io/config.seen", "kubernetes.io/config.source"
+HASH, SEEN = "kubernetes.io/config.hash", "kubernetes.io/config.seen"
 RETRY_SECONDS = 10.0  # between looks at a mirror whose name another pod has
 
 

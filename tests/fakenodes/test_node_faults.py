@@ -36,6 +36,13 @@ def state(cluster: Cluster, name: str) -> Any:
     return client.CoreV1Api(cluster.api_client).read_namespaced_pod(name, "default").status
 
 
+def told(cluster: Cluster, name: str) -> set[tuple[str, str]]:
+    """Reason and message of every event about it, once all are told."""
+    cluster.settle()
+    events = client.CoreV1Api(cluster.api_client).list_event_for_all_namespaces().items
+    return {(e.reason, e.message) for e in events if e.involved_object.name == name}
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -65,7 +72,11 @@ def test_pressure_evicts_one_pod_a_look_and_refuses_others(cluster: Cluster) -> 
     cluster.wait("pod/a", lambda o: o["status"].get("reason") == "Evicted")
     found = state(cluster, "a")
     assert found.phase == "Failed"
-    assert found.message.startswith("The node was low on resource: memory. ")
+    assert found.message == (
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 0. "
+        "Container main was using 10Mi, request is 0, has larger consumption of memory. "
+    )
+    assert ("EvictionThresholdMet", "Attempting to reclaim memory") in told(cluster, "node-0")
     assert {c.type: c.reason for c in found.conditions}["DisruptionTarget"] == "TerminationByKubelet"
     assert state(cluster, "critical").phase == "Running"
     cluster.apply(pod("late", nodeName="node-0"))
@@ -74,6 +85,60 @@ def test_pressure_evicts_one_pod_a_look_and_refuses_others(cluster: Cluster) -> 
     cluster.nodes.pressure("node-0", on=False)
     cluster.apply(pod("after", nodeName="node-0"))
     cluster.wait("pod/after", "Ready")
+
+
+def test_disk_pressure_counts_in_shares_and_spares_static_pods(cluster: Cluster) -> None:
+    static = {**pod("static"), "spec": pod("static")["spec"]}
+    cluster.nodes.add_static("node-0", static)
+    cluster.apply(pod("a"))
+    cluster.wait("pod/static-node-0", "Ready")
+    cluster.wait("pod/a", "Ready")
+    cluster.nodes.pressure("node-0", "DiskPressure")
+    cluster.wait("pod/a", lambda o: o["status"].get("reason") == "Evicted")
+    text = "The node was low on resource: ephemeral-storage. Threshold quantity: 107374184Ki, available: 0. "
+    assert state(cluster, "a").message == text
+    cluster.clock.advance(30)
+    assert state(cluster, "static-node-0").phase == "Running"
+
+
+def test_under_memory_pressure_a_node_takes_what_tolerates_it(cluster: Cluster) -> None:
+    cluster.nodes.pressure("node-0")
+    tolerant = {"tolerations": [{"key": "node.kubernetes.io/memory-pressure", "operator": "Exists"}]}
+    cluster.apply(pod("tolerant", nodeName="node-0", priorityClassName="", **tolerant))
+    cluster.wait("pod/tolerant", lambda o: o["status"].get("startTime"))
+    assert "Pod was rejected" not in (state(cluster, "tolerant").message or "")
+
+
+def test_a_static_pod_takes_the_place_of_others(cluster: Cluster) -> None:
+    big = {"resources": {"requests": {"cpu": "30"}}}
+    cluster.apply(pod("victim", containers=[{"name": "main", "image": "app:1", **big}]))
+    cluster.apply(pod("small"))
+    cluster.wait("pod/victim", "Ready")
+    cluster.wait("pod/small", "Ready")
+    static = pod("static", containers=[{"name": "main", "image": "app:1", **big}])
+    cluster.nodes.add_static("node-0", static)
+    cluster.wait("pod/victim", lambda o: o["status"].get("reason") == "Preempting")
+    found = state(cluster, "victim")
+    assert (found.phase, found.message) == ("Failed", "Preempted in order to admit critical pod")
+    assert {c.type: c.message for c in found.conditions}["DisruptionTarget"] == (
+        "Pod was preempted by Kubelet to accommodate a critical pod."
+    )
+    assert ("Preempting", "Preempted in order to admit critical pod") in told(cluster, "victim")
+    cluster.clock.advance(2)
+    cluster.wait("pod/static-node-0", "Ready")
+    assert state(cluster, "small").phase == "Running"
+
+
+def test_a_critical_pod_that_finds_nobody_to_preempt_is_refused(cluster: Cluster) -> None:
+    much = [{"name": "main", "image": "app:1", "resources": {"requests": {"cpu": "33"}}}]
+    cluster.apply(pod("a", 1, nodeName="node-0", containers=much))
+    cluster.wait("pod/a", lambda o: o["status"].get("phase") == "Failed")
+    found = state(cluster, "a")
+    assert (found.reason, found.message) == (
+        "UnexpectedAdmissionError",
+        "Pod was rejected: Unexpected error while attempting to recover from admission failure: preemption: error "
+        "finding a set of pods to preempt: no set of running pods found to reclaim resources: [(res: cpu, q: 1000), ]",
+    )
 
 
 def test_a_crash_ends_containers_and_they_start_again(cluster: Cluster) -> None:
