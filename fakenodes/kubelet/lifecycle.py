@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fakenodes.kubelet import hooks, images, probes, termination
+from fakenodes.kubelet import hooks, images, probes, references, termination
 from fakenodes.kubelet.backoff import RESET_SECONDS, backoff, go_duration
 from fakenodes.kubelet.podstate import (
     COMPLETED,
@@ -26,7 +26,6 @@ from fakenodes.kubelet.podstate import (
     Pod,
     World,
 )
-from fakenodes.kubelet.references import not_found, of_environment, of_volume
 from fakenodes.kubelet.restartpolicy import restartable, restarts
 from fakenodes.kubelet.termination import ended
 
@@ -107,19 +106,18 @@ def _wanted(pod: Pod) -> Iterable[Container]:
 
 
 def _volume_problem(pod: Pod, world: World) -> str:
-    for volume in pod.obj["spec"].get("volumes") or () if world.missing else ():
-        for ref in of_volume(volume):
-            if ref in world.missing:
-                return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {not_found(ref)}'
+    for volume in pod.obj["spec"].get("volumes") or ():
+        if problem := references.of_mount(volume, world.missing):
+            return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {problem}'
     return ""
 
 
 def _start(pod: Pod, container: Container, world: World, now: float) -> None:
     """Create and start, unless something that it is configured by is missing."""
-    missing = next((r for r in of_environment(container.spec) if r in world.missing), None)
+    missing = references.of_start(container.spec, world.missing, pod.obj["metadata"]["namespace"])
     if missing or container.script.start_error:
         reason = "CreateContainerConfigError" if missing else "RunContainerError"
-        message = not_found(missing) if missing else container.script.start_error
+        message = missing or container.script.start_error
         if container.reason != reason:
             world.tell(container, "Failed", f"Error: {message}", "Warning")
         pod.complained = now

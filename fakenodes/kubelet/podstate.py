@@ -154,10 +154,10 @@ class Pod(Struct):
 
 
 class World(Struct):
-    """What the node knows: images that it has, references that lead nowhere (`("configmap", "absent")`)."""
+    """What the node knows: images that it has, references that lead nowhere (`("configmap", "absent", "")`)."""
 
     images: set[str]
-    missing: Set[tuple[str, str]] = frozenset()
+    missing: Set[tuple[str, str, str]] = frozenset()
     address: str = ""  # the pod's
     happened: list[Happened] = field(default_factory=list)
     asked: list[tuple[Serve, HttpRequest]] = field(default_factory=list)  # what hooks want to know of served ports

@@ -221,18 +221,20 @@ class PodWorker:
         for found in happened:
             self.kubelet.recorder.record(obj, found.type, found.reason, found.message, found.field_path)
 
-    async def _missing(self, obj: Obj) -> frozenset[tuple[str, str]]:
+    async def _missing(self, obj: Obj) -> frozenset[references.Ref]:
         """Which references of the pod lead nowhere; not asked again once its containers have started."""
         if self._checked:
             return frozenset()
-        found = set()
-        for kind, name in references.references(obj):
+        found: set[references.Ref] = set()
+        wanted = references.references(obj)
+        for kind, name in sorted({ref[:2] for ref in wanted}):
+            there: Obj | None = None
             try:
-                await self.kubelet.client.get(REFERRED[kind], name, obj["metadata"]["namespace"])
+                there = await self.kubelet.client.get(REFERRED[kind], name, obj["metadata"]["namespace"])
             except ClientError as error:
                 if error.code != 404:
                     raise
-                found.add((kind, name))
+            found |= references.lacking(wanted, kind, name, there)
         self._checked = not found
         return frozenset(found)
 

@@ -1,16 +1,27 @@
-"""What a pod cannot do without: ConfigMaps and Secrets that its volumes and environments refer to."""
+"""What a pod cannot do without: ConfigMaps, Secrets and their keys that its volumes and environments refer to.
+
+A reference is ("configmap"|"secret", name, key), with the key "" where no key in particular is meant.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 Obj = Mapping[str, Any]
+Ref = tuple[str, str, str]
+
+KINDS = {"configmap": "ConfigMap", "secret": "Secret"}
+# What is said of a volume's item whose key is not there (configmap.go, secret.go).
+NO_ITEM = {
+    "configmap": "configmap references non-existent config key: {}",
+    "secret": "references non-existent secret key: {}",
+}
 
 
-def references(pod: Obj) -> set[tuple[str, str]]:
-    """ConfigMaps and Secrets that the pod cannot do without: ("configmap"|"secret", name)."""
-    found: set[tuple[str, str]] = set()
+def references(pod: Obj) -> set[Ref]:
+    """All that the pod cannot do without."""
+    found: set[Ref] = set()
     for volume in pod["spec"].get("volumes") or ():
         found |= set(of_volume(volume))
     for key in ("initContainers", "containers", "ephemeralContainers"):
@@ -19,7 +30,7 @@ def references(pod: Obj) -> set[tuple[str, str]]:
     return found
 
 
-def of_volume(volume: Obj) -> Iterable[tuple[str, str]]:
+def of_volume(volume: Obj) -> Iterable[Ref]:
     """Those of one volume."""
     sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
     if volume["name"].startswith("kube-api-access-"):
@@ -28,22 +39,53 @@ def of_volume(volume: Obj) -> Iterable[tuple[str, str]]:
         for key, kind, name in (("configMap", "configmap", "name"), ("secret", "secret", "secretName")):
             ref = source.get(key)
             if ref and not ref.get("optional"):
-                yield kind, ref.get(name) or ref.get("name", "")
+                called = ref.get(name) or ref.get("name", "")
+                yield kind, called, ""
+                yield from ((kind, called, item["key"]) for item in ref.get("items") or ())
 
 
-def of_environment(container: Obj) -> Iterable[tuple[str, str]]:
+def of_environment(container: Obj) -> Iterable[Ref]:
     """Those of one container's environment."""
     for entry in container.get("envFrom") or ():
         for key, kind in (("configMapRef", "configmap"), ("secretRef", "secret")):
             if entry.get(key) and not entry[key].get("optional"):
-                yield kind, entry[key]["name"]
+                yield kind, entry[key]["name"], ""
     for entry in container.get("env") or ():
         source = entry.get("valueFrom") or {}
         for key, kind in (("configMapKeyRef", "configmap"), ("secretKeyRef", "secret")):
             if source.get(key) and not source[key].get("optional"):
-                yield kind, source[key]["name"]
+                yield kind, source[key]["name"], source[key]["key"]
 
 
-def not_found(ref: tuple[str, str]) -> str:
-    """What is said of one that leads nowhere."""
-    return f'{ref[0]} "{ref[1]}" not found'
+def lacking(wanted: Set[Ref], kind: str, name: str, obj: Obj | None) -> set[Ref]:
+    """Which of the references lead nowhere, as far as they are to this object; None where it is not there."""
+    if obj is None:
+        return {(kind, name, "")}
+    keys = {"", *(obj.get("data") or ()), *(obj.get("binaryData") or ())}
+    return {ref for ref in wanted if ref[:2] == (kind, name) and ref[2] not in keys}
+
+
+def of_mount(volume: Obj, missing: Set[Ref]) -> str:
+    """What keeps a volume from being mounted, "" for nothing."""
+    for ref in of_volume(volume) if missing else ():
+        if not_found := _not_found(ref, missing):
+            return not_found
+        if ref in missing:
+            return NO_ITEM[ref[0]].format(ref[2])
+    return ""
+
+
+def of_start(container: Obj, missing: Set[Ref], namespace: str) -> str:
+    """What keeps a container's environment from being made, "" for nothing."""
+    for ref in of_environment(container) if missing else ():
+        kind, name, key = ref
+        if not_found := _not_found(ref, missing):
+            return not_found
+        if ref in missing:
+            return f"couldn't find key {key} in {KINDS[kind]} {namespace}/{name}"
+    return ""
+
+
+def _not_found(ref: Ref, missing: Set[Ref]) -> str:
+    kind, name, _ = ref
+    return f'{kind} "{name}" not found' if (kind, name, "") in missing else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakenodes.kubelet import podstate, status, termination
+from fakenodes.kubelet import podstate, references, status, termination
 from fakenodes.kubelet.runtime.commandline import from_command
 from fakenodes.kubelet.runtime.imagenames import full_name, image_size
 from fakenodes.kubelet.runtime.runtime import Runtime
@@ -121,16 +121,45 @@ def test_the_active_deadline_fails_the_pod():
             'configmap "absent" not found',
             True,
         ),
+        (
+            spec({**box(), "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "here", "key": "k"}}}]}),
+            "CreateContainerConfigError",
+            "couldn't find key k in ConfigMap ns/here",
+            True,
+        ),
         (spec(box(), volumes=[{"name": "v", "configMap": {"name": "absent"}}]), "ContainerCreating", None, False),
     ],
 )
 def test_what_is_missing_is_waited_for(obj, reason, message, sandbox):
-    life = Life(obj, missing={("configmap", "absent")})
+    life = Life(obj, missing={("configmap", "absent", ""), ("configmap", "here", "k")})
     waiting = life.at(0)["containerStatuses"][0]["state"]["waiting"]
     assert (waiting["reason"], waiting.get("message")) == (reason, message)
     assert life.pod.sandbox is sandbox
     life.missing = frozenset()
     assert life.at(5)["phase"] == "Running"
+
+
+@pytest.mark.parametrize(
+    ("volume", "problem"),
+    [
+        ({"configMap": {"name": "c", "items": [{"key": "k"}]}}, "configmap references non-existent config key: k"),
+        ({"secret": {"secretName": "s", "items": [{"key": "k"}]}}, "references non-existent secret key: k"),
+        ({"secret": {"secretName": "gone", "items": [{"key": "k"}]}}, 'secret "gone" not found'),
+        ({"projected": {"sources": [{"configMap": {"name": "c", "items": [{"key": "k"}]}}]}},
+         "configmap references non-existent config key: k"),
+        ({"configMap": {"name": "c", "items": [{"key": "k"}], "optional": True}}, ""),
+        ({"configMap": {"name": "c", "items": [{"key": "here"}]}}, ""),
+    ],
+)  # fmt: skip
+def test_keys_of_volumes_have_to_be_there(volume, problem):
+    volume = {"name": "v", **volume}
+    wanted = references.references(spec(box(), volumes=[volume]))
+    missing = references.lacking(wanted, "configmap", "c", {"data": {"here": ""}})
+    missing |= references.lacking(wanted, "secret", "s", {}) | references.lacking(wanted, "secret", "gone", None)
+    life = Life(spec(box(), volumes=[volume]), missing=missing)
+    life.at(0)
+    said = f'MountVolume.SetUp failed for volume "v" : {problem}'
+    assert [m for reason, m in life.told if reason == "FailedMount"] == ([said] if problem else [])
 
 
 @pytest.mark.parametrize(("probes", "script", "moments"), [
