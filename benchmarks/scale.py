@@ -123,6 +123,17 @@ def new_pod(api: Api, number: int) -> float:
     return time.monotonic() - begin
 
 
+def unready(api: Api) -> int:
+    """How many nodes the control plane has lost: their kubelets came too late."""
+    nodes = api.call("GET", "/api/v1/nodes")["items"]
+    return sum(
+        condition["status"] != "True"
+        for node in nodes
+        for condition in node["status"]["conditions"]
+        if condition["type"] == "Ready"
+    )
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -149,6 +160,7 @@ def measure(pid: int, kubeconfig: Path, options: argparse.Namespace) -> bool:
     )
     full = memory_mb(pid)
     print(f"memory with pods {full:27.0f} MB   {(full - empty) * 1024 / pods:.0f} kB a pod", flush=True)
+    print(f"nodes that are not Ready {unready(api):19}", flush=True)
     time.sleep(5)
     before = cpu_seconds(pid)
     time.sleep(options.seconds)
@@ -185,7 +197,7 @@ def main() -> int:
             return 0 if measure(process.pid, kubeconfig, options) else 1
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 if __name__ == "__main__":
