@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from fakeapi.clock import parse_rfc3339
 from fakenodes.kubelet.podstate import Container, Pod
-from fakenodes.kubelet.status import waiting_reason
+from fakenodes.kubelet.status import lost, waiting_reason
 
 WAITING_TEXTS = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
 
@@ -72,6 +72,8 @@ def choose_run(pod: Pod, container: Container, previous: bool) -> Run:
         return Run(container.id, container.started_at, container.finished_at)
     if last is not None:
         return Run(last[5], last[0], last[1])
+    if lost(pod, container):
+        raise LogError(f'container "{container.name}" in pod "{name}" is terminated')
     reason = container.reason or waiting_reason(pod)
     reason = WAITING_TEXTS.get(reason, reason)
     raise LogError(f'container "{container.name}" in pod "{name}" is waiting to start: {reason}')

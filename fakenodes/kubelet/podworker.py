@@ -137,8 +137,10 @@ class PodWorker:
     def _vanished(self) -> None:
         """Deleted without waiting for us: whatever ran is killed."""
         self.kubelet.node.release(self.uid)
-        if self.pod is not None:
-            self.pod.finished = True
+        if self.pod is not None and not self.pod.finished:
+            world = podstate.World(self.kubelet.node.images)
+            termination.cut_off(self.pod, world)
+            self._record(dict(self.pod.obj), world.happened)
 
     async def _admit(self, obj: Obj, now: float) -> bool:
         """Take the pod, or refuse it, or leave it alone because it has ended before we knew it."""

@@ -185,7 +185,7 @@ def _state(pod: Pod, container: Container) -> Obj:
         return {
             "waiting": {"reason": container.reason, **({"message": container.message} if container.message else {})}
         }
-    if pod.finished and _lost(pod, container):
+    if lost(pod, container):
         return {"terminated": dict(LOST)}
     return {"waiting": {"reason": waiting_reason(pod)}}
 
@@ -195,9 +195,11 @@ def waiting_reason(pod: Pod) -> str:
     return "PodInitializing" if pod.of(INIT, SIDECAR) else "ContainerCreating"
 
 
-def _lost(pod: Pod, container: Container) -> bool:
-    """Does one that never ran count as failed, now that its pod has ended? Main containers once the init containers
-    have done their work; of these all up to the last that ran, and the first."""
+def lost(pod: Pod, container: Container) -> bool:
+    """Has the pod ended, and counts a container of it that never ran as failed? So do main containers once the init
+    containers have done their work; of these all up to the last that ran, and the first."""
+    if not pod.finished or not container.unborn:
+        return False
     inits = pod.of(INIT, SIDECAR)
     if container.kind == MAIN:
         return all(c.succeeded or c.kind == SIDECAR for c in inits) or any(not c.unborn for c in pod.of(MAIN))

@@ -10,7 +10,9 @@ from __future__ import annotations
 from fakenodes.kubelet import hooks
 from fakenodes.kubelet.podstate import MAIN, SIDECAR, Container, Pod, World
 
+STOPPING = "Stopping container {}"
 DEFAULT_GRACE = 30.0
+LOG_LINES, LOG_BYTES = 80, 2048  # of a log that stands for a termination message
 MINIMUM_GRACE = 2.0  # what is left for SIGTERM, however long the hook takes
 NOT_RUNNING = ("starting", "pulling", "no image", "pull error", "pull back-off", "crash back-off", "hook error")
 
@@ -49,7 +51,17 @@ def ended(container: Container, now: float, code: int) -> None:
     container.exit_code, container.finished_at, container.kill_at = code, now, None
     container.ready = container.started = False
     killed = code and (container.script.oom or container.oom)
-    container.wait("exited", now, "OOMKilled" if killed else "Error" if code else "Completed", container.script.message)
+    message = container.script.message or (_last_words(container, now) if code else "")
+    container.wait("exited", now, "OOMKilled" if killed else "Error" if code else "Completed", message)
+
+
+def _last_words(container: Container, now: float) -> str:
+    """The end of its log, if that is to stand for the termination message that it has not written."""
+    if container.spec.get("terminationMessagePolicy") != "FallbackToLogsOnError":
+        return ""
+    lines = [text for after, text in container.script.logs if container.started_at + after <= now]
+    said = "".join(f"{line}\n" for line in lines[-LOG_LINES:])
+    return said.encode()[-LOG_BYTES:].decode(errors="ignore")
 
 
 def end(pod: Pod, world: World, now: float) -> bool:
@@ -58,7 +70,7 @@ def end(pod: Pod, world: World, now: float) -> bool:
     for container in pod.containers:
         if container.state in ("running", "post start"):
             grace = max(pod.stop_by - now, 0.0) if pod.stop_by is not None else grace_of(pod)
-            kill(pod, container, world, now, f"Stopping container {container.name}", grace)
+            kill(pod, container, world, now, STOPPING.format(container.name), grace)
             moved = True
         elif container.state == "last" and _turn(pod, container):
             _signal(container, now)
@@ -77,6 +89,14 @@ def _turn(pod: Pod, container: Container) -> bool:
         return True
     later = [c for c in pod.of(SIDECAR) if c.index > container.index]
     return not any(c.running for c in pod.of(MAIN) + later)
+
+
+def cut_off(pod: Pod, world: World) -> None:
+    """The pod is gone from the API server: what ran is killed, and nobody waits for it."""
+    for container in pod.containers:
+        if container.running and container.kill_at is None:
+            world.tell(container, "Killing", STOPPING.format(container.name))
+    pod.finished = True
 
 
 def _leave(container: Container) -> None:

@@ -149,6 +149,22 @@ def test_a_pod_gets_ready_and_goes_again():
     run(scenario)
 
 
+def test_what_runs_is_killed_when_its_pod_is_gone_at_once():
+    async def scenario():
+        async with cluster(1) as c:
+            await c.pod("p")
+            await c.phase("p", "Running")
+            await c.admin.delete(PODS, "p", "default", grace_period_seconds=0)
+
+            async def told():
+                events = (await c.admin.list(EVENTS, "default")).items
+                return [e["message"] for e in events if e["reason"] == "Killing"]
+
+            assert await c.until(told) == ["Stopping container c"]
+
+    run(scenario)
+
+
 def test_nodes_register_with_leases():
     async def scenario():
         async with cluster() as c:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakenodes.kubelet import podstate, status, termination
+from fakenodes.kubelet.logs import LogError, choose_run
 from fakenodes.kubelet.runtime.script import Script
 from tests.fakenodes.lives import T0, Life, box, scripted, spec
 
@@ -156,3 +157,36 @@ def test_a_dead_container_restarts_only_if_its_own_policy_lets_it(own, again):
     life.run(4)
     will = ", will be restarted" if again else ""
     assert ("Killing", f"Container c failed liveness probe{will}") in life.told
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "message"),
+    [
+        ("FallbackToLogsOnError", 1, "one\ntwo\n"),
+        ("FallbackToLogsOnError", 0, None),
+        ("File", 1, None),
+    ],
+)
+def test_the_end_of_the_log_may_stand_for_a_termination_message(policy, code, message):
+    script = Script(run_seconds=2, exit_code=code, logs=((0.0, "one"), (1.0, "two"), (3.0, "late")))
+    life = scripted(script, box(terminationMessagePolicy=policy), restartPolicy="Never")
+    life.at(0)
+    assert states(life.at(2))[0][1].get("message") == message
+
+
+def test_a_long_log_is_cut_to_its_last_lines_and_bytes():
+    short, long = (Script(run_seconds=0, exit_code=1, logs=((0.0, text),) * 100) for text in ("x", "x" * 99))
+    for script, length in ((short, 160), (long, 2048)):
+        life = scripted(script, box(terminationMessagePolicy="FallbackToLogsOnError"), restartPolicy="Never")
+        assert len(states(life.at(0))[0][1]["message"]) == length
+
+
+def test_a_container_that_is_lost_has_no_log():
+    life = scripted(Script(pull_error="no such image"), box())
+    life.at(0)
+    with pytest.raises(LogError, match="waiting to start: image can't be pulled"):
+        choose_run(life.pod, life.pod.containers[0], False)
+    termination.stop(life.pod, podstate.EVICTED, "why", T0 + 1, 30)
+    life.at(1)
+    with pytest.raises(LogError, match='container "c" in pod "p" is terminated'):
+        choose_run(life.pod, life.pod.containers[0], False)
