@@ -1,7 +1,7 @@
 """Whether a node takes a pod that was bound to it, and why not: reason and message of the Failed status.
 
 Stands for the kubelet's lifecycle/predicate.go (operating system, resources, node affinity and selector, host ports,
-taints NoExecute).
+taints NoExecute) and what is asked before it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from fakenodes.kubelet import sysctls
 from fakenodes.scheduler import resources
 from fakenodes.scheduler.matching import untolerated
 from fakenodes.scheduler.plugins.node_affinity import compile_affinity
@@ -45,6 +46,8 @@ TAINTED = _predicate("TaintToleration", "node(s) had untolerated taint(s)")
 
 def refusals(pod: dict[str, Any], node: dict[str, Any], others: Iterable[PodInfo]) -> list[Refusal]:
     """All that speaks against the pod, what is told first; others: the living pods that the node has already."""
+    if wrong := sysctls.forbidden(pod):
+        return [Refusal(sysctls.REASON, wrong)]
     if (pod["metadata"].get("labels") or {}).get(OS_LABEL, OS) != OS:
         return [OTHER_LABEL]
     if (pod["spec"].get("os") or {}).get("name", OS) != OS:

@@ -94,7 +94,10 @@ def build(pod: Pod, old: Mapping[str, Any], addresses: tuple[str, str], now: flo
     found["startTime"] = old.get("startTime") or rfc3339(pod.started_at)
     for key, kinds in (("initContainerStatuses", (INIT, SIDECAR)), ("containerStatuses", (MAIN,)),
                        ("ephemeralContainerStatuses", (EPHEMERAL,))):  # fmt: skip
-        statuses = [container_status(pod, c) for c in pod.of(*kinds)]
+        chosen = pod.of(*kinds)
+        if INIT not in kinds:
+            chosen.sort(key=lambda c: c.name)
+        statuses = [container_status(pod, c) for c in chosen]
         if statuses:
             found[key] = statuses
     found["qosClass"] = old.get("qosClass") or "BestEffort"

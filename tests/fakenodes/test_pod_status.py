@@ -7,6 +7,7 @@ import pytest
 from fakenodes.kubelet import podstate, status, termination
 from fakenodes.kubelet.logs import LogError, choose_run
 from fakenodes.kubelet.runtime.script import Script
+from fakenodes.kubelet.sysctls import forbidden
 from tests.fakenodes.lives import T0, Life, box, scripted, spec
 
 STUBBORN = Script(stop_seconds=5)
@@ -190,3 +191,18 @@ def test_a_container_that_is_lost_has_no_log():
     life.at(1)
     with pytest.raises(LogError, match='container "c" in pod "p" is terminated'):
         choose_run(life.pod, life.pod.containers[0], False)
+
+
+def test_containers_are_told_by_name_and_init_containers_in_their_order():
+    life = Life(spec(box("b"), box("a"), init=[box("z", "true"), box("y", "sleep", "9")]))
+    found = life.at(0)
+    assert [s["name"] for s in found["containerStatuses"]] == ["a", "b"]
+    assert [s["name"] for s in found["initContainerStatuses"]] == ["z", "y"]
+    assert condition(found, "ContainersReady")["message"] == "containers with unready status: [b a]"
+
+
+def test_a_pod_may_set_safe_parameters_of_its_own_namespaces():
+    names = ("net.ipv4.tcp_rmem", "kernel/shm_rmid_forced")
+    allowed = spec(box(), securityContext={"sysctls": [{"name": name, "value": "1"} for name in names]})
+    assert forbidden(allowed) == ""
+    assert "host IPC" in forbidden({**allowed, "spec": {**allowed["spec"], "hostIPC": True}})

@@ -120,7 +120,7 @@ def test_everything_that_speaks_against_a_pod():
         ),
     ],
 )
-def test_pods_of_another_system_are_refused_before_all_else(meta, spec, reason, message):
+def test_what_no_room_would_help_is_refused_first(meta, spec, reason, message):
     wanted = pod("a", "9", **meta)
     wanted["spec"].update(spec)
     assert [(r.reason, r.message) for r in refusals(wanted, NODE, ())] == [(reason, message)]
