@@ -18,7 +18,7 @@ from fakeapi.clock import Clock
 from fakenodes.client.base import Client, ClientError
 from fakenodes.events import EventRecorder
 from fakenodes.informer import InformerFactory
-from fakenodes.kubelet import eviction, registration, termination
+from fakenodes.kubelet import eviction, registration
 from fakenodes.kubelet import node as nodes
 from fakenodes.kubelet.ailments import Ailments, line
 from fakenodes.kubelet.heartbeats import Heartbeats
@@ -297,8 +297,7 @@ class HollowNodes:
         self.stop_node(name)
         self.kubelets[name].node.boots += 1
         for worker in self._on(name):
-            if worker.pod is not None:
-                termination.crash(worker.pod, self._clock.now())
+            worker.crash(self._clock.now())
 
     async def resume_node(self, name: str) -> None:
         """The kubelet is back and catches up. KeyError."""

@@ -26,6 +26,7 @@ from fakenodes.kubelet.podstate import (
     Pod,
     World,
 )
+from fakenodes.kubelet.reboot import begin_anew
 from fakenodes.kubelet.restartpolicy import restartable, restarts
 from fakenodes.kubelet.termination import ended
 
@@ -82,6 +83,7 @@ def _begin(pod: Pod, world: World, now: float) -> bool:
             return False
         if pod.rebooted:
             world.tell(None, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+            begin_anew(pod)
         pod.sandbox, pod.rebooted = True, False
     moved = False
     for container in _wanted(pod):
@@ -195,8 +197,7 @@ def _exited(pod: Pod, container: Container, world: World, now: float) -> None:
     if pod.ending or not restarts(pod.obj, container):
         container.state = "done"
         return
-    container.last = (container.started_at, container.finished_at, container.exit_code, container.reason,
-                      container.message, container.id)  # fmt: skip
+    container.last = container.outcome
     if container.problem:
         container.wait("hook error", now + RETRY_SECONDS, "PostStartHookError", container.problem)
     else:

@@ -15,6 +15,7 @@ from fakenodes.kubelet.runtime.runtime import Runtime
 from fakenodes.kubelet.runtime.script import HttpRequest, Script, Serve
 
 Obj = Mapping[str, Any]
+Outcome = tuple[float, float, int, str, str, str]  # started, finished, code, reason, message, id
 
 # Reasons of a status for the end of a pod that its node brings about.
 EVICTED, PREEMPTED, DEADLINE = "Evicted", "Preempting", "DeadlineExceeded"
@@ -84,7 +85,7 @@ class Container(Struct):
     problem: str = ""
     stop_problem: str = ""
     probes: list[Probe] = field(default_factory=list)
-    last: tuple[float, float, int, str, str, str] | None = None  # started, finished, code, reason, message, id
+    last: Outcome | None = None
     allocated: Obj = field(default_factory=dict)  # what its node has set aside for it; a resize may ask for other
     resources: Obj = field(default_factory=dict)  # what it has
 
@@ -108,6 +109,11 @@ class Container(Struct):
     def ended(self) -> bool:
         """Was its last run its last for now?"""
         return self.state in ("exited", "done")
+
+    @property
+    def outcome(self) -> Outcome:
+        """How its run has ended."""
+        return self.started_at, self.finished_at, self.exit_code, self.reason, self.message, self.id
 
     @property
     def unborn(self) -> bool:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from fakeapi.clock import Clock, parse_rfc3339
 from fakenodes.client.base import GVR, STRATEGIC_PATCH, Client, ClientError
 from fakenodes.events import EventRecorder
-from fakenodes.kubelet import eviction, lifecycle, podstate, preemption, references, resize, status, termination
+from fakenodes.kubelet import eviction, lifecycle, podstate, preemption, reboot, references, resize, status, termination
 from fakenodes.kubelet.admission import Refusal, refusals, shortage
 from fakenodes.kubelet.critical import is_critical
 from fakenodes.kubelet.node import Node
@@ -51,7 +51,7 @@ class Kubelet(Struct):
 class PodWorker:
     """One pod. `obj` is the newest version seen, None once the API server has it no more."""
 
-    __slots__ = ("_checked", "_told", "_victims", "kubelet", "obj", "pod", "refused", "uid", "wake")
+    __slots__ = ("_checked", "_renumbered", "_told", "_victims", "kubelet", "obj", "pod", "refused", "uid", "wake")
 
     def __init__(self, kubelet: Kubelet, obj: Obj) -> None:
         self.kubelet = kubelet
@@ -63,6 +63,7 @@ class PodWorker:
         self._victims: list[PodWorker] = []  # those that are to make room for it
         self._told: Obj = {}  # the status as the API server last answered
         self._checked = False
+        self._renumbered = False  # the address that its status shows is not its own any more
 
     @property
     def counts(self) -> bool:
@@ -126,6 +127,13 @@ class PodWorker:
     def evict(self, message: str, now: float) -> None:
         """End the pod because its node is under pressure."""
         self._end(podstate.EVICTED, message, now, eviction.GRACE_SECONDS)
+
+    def crash(self, now: float) -> None:
+        """The pod's node has lost power."""
+        if self.pod is not None:
+            reboot.crash(self.pod, now)
+            self.kubelet.node.release(self.uid)
+            self._renumbered = True
 
     def _end(self, reason: str, message: str, now: float, grace: float) -> None:
         assert self.pod is not None
@@ -247,7 +255,7 @@ class PodWorker:
             return
         old = self._told or shown.get("status") or {}
         node = self.kubelet.node
-        address = old.get("podIP") or (self._address(obj, self.pod) if self.pod.sandbox else "")
+        address = self._address(obj, self.pod) if self.pod.sandbox else old.get("podIP", "")
         foreign = shown.get("status") or {}
         if self._told:  # conditions of others may have come since
             own = {c["type"]: c for c in old.get("conditions") or ()}
@@ -260,7 +268,7 @@ class PodWorker:
         node = self.kubelet.node
         if obj["spec"].get("hostNetwork"):
             return node.host_ip
-        known: str = ((self.shown or {}).get("status") or {}).get("podIP", "")
+        known: str = "" if self._renumbered else ((self.shown or {}).get("status") or {}).get("podIP", "")
         return known or node.pod_ip(self.uid)
 
     async def _patch(self, wanted: Obj) -> None:

@@ -174,16 +174,7 @@ def _state(pod: Pod, container: Container) -> Obj:
     if container.told_running:
         return {"running": {"startedAt": rfc3339(container.started_at)}}
     if container.ended:
-        return {
-            "terminated": _terminated(
-                container.started_at,
-                container.finished_at,
-                container.exit_code,
-                container.reason,
-                container.message,
-                container.id,
-            )
-        }
+        return {"terminated": _terminated(*container.outcome)}
     if container.reason:
         return {
             "waiting": {"reason": container.reason, **({"message": container.message} if container.message else {})}
@@ -332,6 +323,9 @@ def _initialized(pod: Pod, now_phase: str) -> tuple[str, str, str]:
 def patch(old: Mapping[str, Any], new: Mapping[str, Any], uid: str) -> Obj | None:
     """A strategic merge patch of what differs, None for nothing."""
     changed: Obj = {k: v for k, v in new.items() if k != "conditions" and old.get(k) != v}
+    for key in changed.keys() & {"podIPs", "hostIPs"}:  # lists that are merged by address
+        former = [a for a in old.get(key) or () if a not in new[key]]
+        changed[key] = [*new[key], *({"$patch": "delete", "ip": a["ip"]} for a in former)]
     gone = [k for k in ("reason", "message", "podIP") if k in old and k not in new]
     changed.update(dict.fromkeys(gone))
     if "conditions" in new:

@@ -1,4 +1,4 @@
-"""How containers and pods are ended: preStop hook, SIGTERM, SIGKILL when the grace period is over; and by a crash.
+"""How containers and pods are ended: preStop hook, SIGTERM, SIGKILL when the grace period is over.
 
 Stands for kuberuntime's killContainer and kuberuntime_termination_order.go. All preStop hooks run at once; then main
 containers get their SIGTERM, and each sidecar when the main containers and the sidecars after it have ended, or the
@@ -35,15 +35,6 @@ def stop(pod: Pod, reason: str, message: str, now: float, grace: float | None) -
         if container.kill_at is not None and by < container.kill_at and container.due is not None:
             container.kill_at = by
             container.due = min(container.due, by)
-
-
-def crash(pod: Pod, now: float) -> None:
-    """The node has lost power: what ran is gone without a word."""
-    pod.rebooted, pod.sandbox = pod.sandbox, False
-    for container in pod.containers:
-        if container.running:
-            ended(container, now, 255)
-            container.reason, container.message = "Unknown", ""
 
 
 def ended(container: Container, now: float, code: int) -> None:

@@ -144,6 +144,7 @@ def test_a_critical_pod_that_finds_nobody_to_preempt_is_refused(cluster: Cluster
 def test_a_crash_ends_containers_and_they_start_again(cluster: Cluster) -> None:
     cluster.apply(pod("a"))
     cluster.wait("pod/a", "Ready")
+    address = state(cluster, "a").pod_ip
     cluster.nodes.crash("node-0")
     with pytest.raises(client.ApiException, match=r"Get .*EOF"):
         client.CoreV1Api(cluster.api_client).read_namespaced_pod_log("a", "default")
@@ -151,6 +152,7 @@ def test_a_crash_ends_containers_and_they_start_again(cluster: Cluster) -> None:
     cluster.wait("pod/a", lambda o: o["status"]["containerStatuses"][0]["restartCount"] == 1)
     last = state(cluster, "a").container_statuses[0].last_state.terminated
     assert (last.exit_code, last.reason) == (255, "Unknown")
+    assert state(cluster, "a").pod_ip != address
 
 
 def conditions(cluster: Cluster) -> dict[str, str]:

@@ -6,6 +6,7 @@ import pytest
 
 from fakenodes.kubelet import podstate, status, termination
 from fakenodes.kubelet.logs import LogError, choose_run
+from fakenodes.kubelet.reboot import crash
 from fakenodes.kubelet.runtime.script import Script
 from fakenodes.kubelet.sysctls import forbidden
 from tests.fakenodes.lives import T0, Life, box, scripted, spec
@@ -206,3 +207,40 @@ def test_a_pod_may_set_safe_parameters_of_its_own_namespaces():
     allowed = spec(box(), securityContext={"sysctls": [{"name": name, "value": "1"} for name in names]})
     assert forbidden(allowed) == ""
     assert "host IPC" in forbidden({**allowed, "spec": {**allowed["spec"], "hostIPC": True}})
+
+
+def rebooted(policy="Always", **init):
+    """A pod of an init container, a sidecar and a main container, 10 seconds after it began; its node has crashed."""
+    inits = [box("i", "sleep", "2", **init), box("s", restartPolicy="Always")]
+    life = Life(spec(box("m"), init=inits, restartPolicy=policy))
+    life.at(0)
+    assert life.at(2)["phase"] == "Running"
+    crash(life.pod, T0 + 10)
+    return life
+
+
+def test_after_a_crash_init_containers_run_again_before_the_others():
+    life = rebooted()
+    found = life.at(10)
+    assert found["phase"] == "Pending"
+    assert [kind for kind, _ in states(found, "initContainerStatuses")] == ["running", "waiting"]
+    assert condition(found, "Initialized")["message"] == "containers with incomplete status: [i s]"
+    lost = found["containerStatuses"][0]["lastState"]["terminated"]
+    assert (lost["exitCode"], lost["reason"]) == (255, "Unknown")
+    found = life.at(12)
+    assert found["phase"] == "Running"
+    assert [s["restartCount"] for s in found["initContainerStatuses"] + found["containerStatuses"]] == [1, 1, 1]
+
+
+def test_after_a_crash_a_pod_that_is_not_to_restart_has_failed():
+    life = rebooted("Never")
+    found = life.at(10)
+    assert found["phase"] == "Failed"
+    assert found["initContainerStatuses"][0]["restartCount"] == 0
+
+
+def test_an_address_takes_the_place_of_the_one_before():
+    old, new = ({"podIP": ip, "podIPs": [{"ip": ip}]} for ip in ("10.0.0.2", "10.0.0.3"))
+    found = status.patch(old, new, "u")
+    assert found is not None
+    assert found["status"]["podIPs"] == [{"ip": "10.0.0.3"}, {"$patch": "delete", "ip": "10.0.0.2"}]
