@@ -32,6 +32,8 @@ from fakenodes.kubelet.termination import ended
 
 Obj = Mapping[str, Any]
 
+CONFIG_ERROR = "CreateContainerConfigError"
+START_ERROR = 128  # the exit code of a container that cannot be run
 RETRY_SECONDS = 1.0  # between looks for what is missing, and until a container whose hook failed starts again
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 PROBE_NAMES = {probes.LIVENESS: "livenessProbe", probes.STARTUP: "startupProbe"}
@@ -117,16 +119,18 @@ def _volume_problem(pod: Pod, world: World) -> str:
 def _start(pod: Pod, container: Container, world: World, now: float) -> None:
     """Create and start, unless something that it is configured by is missing."""
     missing = references.of_start(container.spec, world.missing, pod.obj["metadata"]["namespace"])
-    if missing or container.script.start_error:
-        reason = "CreateContainerConfigError" if missing else "RunContainerError"
-        message = missing or container.script.start_error
-        if container.reason != reason:
-            world.tell(container, "Failed", f"Error: {message}", "Warning")
+    if missing:
+        if container.reason != CONFIG_ERROR:
+            world.tell(container, "Failed", f"Error: {missing}", "Warning")
         pod.complained = now
-        container.wait("starting", now + RETRY_SECONDS, reason, message)
+        container.wait("starting", now + RETRY_SECONDS, CONFIG_ERROR, missing)
         return
     container.id = hashlib.sha256(f"{pod.uid}/{container.name}/{container.restarts}".encode()).hexdigest()
+    container.tried_at = now
     world.tell(container, "Created", "Container created")
+    if container.script.start_error:
+        _not_started(pod, container, world, now)
+        return
     world.tell(container, "Started", "Container started")
     container.started_at = now
     container.exits_at = None if container.script.run_seconds is None else now + container.script.run_seconds
@@ -140,6 +144,17 @@ def _start(pod: Pod, container: Container, world: World, now: float) -> None:
     container.problem = hook.problem
     over = min(now + hook.seconds, float("inf") if container.exits_at is None else container.exits_at)
     container.due = None if over == float("inf") else over
+
+
+def _not_started(pod: Pod, container: Container, world: World, now: float) -> None:
+    """The runtime has made the container and cannot run it, as containerd says of a command that there is not."""
+    error = container.script.start_error
+    world.tell(container, "Failed", f"Error: {error}", "Warning")
+    container.started_at, container.finished_at, container.exit_code = 0.0, now, START_ERROR
+    container.wait("done", None, "StartError", error)
+    if restarts(pod.obj, container):
+        container.last = container.outcome
+        container.wait("failed start", now + RETRY_SECONDS, "RunContainerError", error)
 
 
 def _post_started(pod: Pod, container: Container, world: World, now: float) -> None:
@@ -199,14 +214,14 @@ def _exited(pod: Pod, container: Container, world: World, now: float) -> None:
         return
     container.last = container.outcome
     if container.problem:
-        container.wait("hook error", now + RETRY_SECONDS, "PostStartHookError", container.problem)
+        container.wait("failed start", now + RETRY_SECONDS, "PostStartHookError", container.problem)
     else:
         _again(pod, container, world, now)
 
 
 def _again(pod: Pod, container: Container, world: World, now: float) -> None:
     """Start again, at once the first time."""
-    if now - container.started_at >= RESET_SECONDS:
+    if now - container.tried_at >= RESET_SECONDS:
         container.crashes = 0
     container.crashes += 1
     if container.crashes == 1:
@@ -250,6 +265,6 @@ STEPS: dict[str, Step] = {
     "last": termination.waited,
     "stopping": termination.stopped,
     "exited": _exited,
-    "hook error": _again,
+    "failed start": _again,
     "crash back-off": _restart,
 }

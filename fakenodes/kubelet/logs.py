@@ -80,7 +80,9 @@ def choose_run(pod: Pod, container: Container, previous: bool) -> Run:
 
 
 def written(container: Container, run: Run, now: float) -> list[Line]:
-    """(time, text) of every line so far."""
+    """(time, text) of every line so far; a container that could not be run has none."""
+    if not run.started:
+        return []
     end = now if run.ended is None else run.ended
     return [(run.started + after, text) for after, text in container.script.logs if run.started + after <= end]
 

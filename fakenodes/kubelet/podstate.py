@@ -69,6 +69,7 @@ class Container(Struct):
     reason: str = ""
     message: str = ""
     id: str = ""
+    tried_at: float = 0.0  # when it was last started, well or not
     started_at: float = 0.0
     finished_at: float = 0.0
     exit_code: int = 0

@@ -14,7 +14,7 @@ STOPPING = "Stopping container {}"
 DEFAULT_GRACE = 30.0
 LOG_LINES, LOG_BYTES = 80, 2048  # of a log that stands for a termination message
 MINIMUM_GRACE = 2.0  # what is left for SIGTERM, however long the hook takes
-NOT_RUNNING = ("starting", "pulling", "no image", "pull error", "pull back-off", "crash back-off", "hook error")
+NOT_RUNNING = ("starting", "pulling", "no image", "pull error", "pull back-off", "crash back-off", "failed start")
 
 
 def grace_of(pod: Pod) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakenodes.kubelet import podstate, status, termination
-from fakenodes.kubelet.logs import LogError, choose_run
+from fakenodes.kubelet.logs import LogError, choose_run, written
 from fakenodes.kubelet.reboot import crash
 from fakenodes.kubelet.runtime.script import Script
 from fakenodes.kubelet.sysctls import forbidden
@@ -244,3 +244,37 @@ def test_an_address_takes_the_place_of_the_one_before():
     found = status.patch(old, new, "u")
     assert found is not None
     assert found["status"]["podIPs"] == [{"ip": "10.0.0.3"}, {"$patch": "delete", "ip": "10.0.0.2"}]
+
+
+NO_COMMAND = 'exec: "nope": executable file not found in $PATH: unknown'
+
+
+def test_a_container_that_cannot_be_run_is_tried_again_as_one_that_crashes():
+    life = scripted(Script(start_error=NO_COMMAND), box())
+    found = life.at(0)
+    assert states(found) == [("waiting", {"reason": "RunContainerError", "message": NO_COMMAND})]
+    assert found["phase"] == "Running"
+    last = found["containerStatuses"][0]["lastState"]["terminated"]
+    assert (last["exitCode"], last["reason"], last["startedAt"]) == (128, "StartError", "1970-01-01T00:00:00Z")
+    assert life.told[-2:] == [("Created", "Container created"), ("Failed", f"Error: {NO_COMMAND}")]
+    assert states(life.at(1))[0][1]["reason"] == "RunContainerError"
+    found = life.at(2)
+    assert states(found)[0][1]["reason"] == "CrashLoopBackOff"
+    assert states(found)[0][1]["message"].startswith("back-off 10s restarting failed container=c ")
+    assert found["containerStatuses"][0]["restartCount"] == 1
+
+
+def test_a_container_that_cannot_be_run_fails_a_pod_that_is_not_to_restart():
+    life = scripted(Script(start_error=NO_COMMAND, logs=((0.0, "x"),)), box(), restartPolicy="Never")
+    found = life.at(0)
+    assert (found["phase"], states(found)[0][1]["reason"]) == ("Failed", "StartError")
+    container = life.pod.containers[0]
+    assert written(container, choose_run(life.pod, container, False), T0 + 9) == []
+
+
+def test_ten_minutes_forgive_crashes():
+    life = scripted(Script(run_seconds=601, exit_code=1), box())
+    for moment in (0, 601, 1202, 1803):
+        found = life.at(moment)
+    assert [kind for kind, _ in states(found)] == ["running"]
+    assert found["containerStatuses"][0]["restartCount"] == 3
