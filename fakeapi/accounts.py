@@ -1,8 +1,7 @@
 """Service-account tokens: signing them, and finding the account behind one.
 
 Stands for pkg/serviceaccount (claims, bound tokens, legacy tokens) and apiserver's serviceaccount authenticator. PyJWT
-does the cryptography; the algorithm follows from the signing key (ES256 for the one that we make, RS256 for an RSA
-key).
+does the cryptography; the algorithm follows from the signing key (RS256 for an RSA key, as the one that we make).
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import jwt
@@ -111,19 +111,36 @@ def load_checking_keys(pem: bytes) -> list[PublicKey]:
 
 
 class Accounts:
-    """Signs with one key and checks with that one and further ones. key: PEM of the private key."""
+    """Signs with one key and checks with that one and further ones. key(): PEM of the private key, asked for when a
+    token is first signed or checked.
+    """
 
     def __init__(
-        self, config: Config, reader: Reader, clock: Clock, key: bytes, checking: Sequence[PublicKey] = ()
+        self, config: Config, reader: Reader, clock: Clock, key: Callable[[], bytes], checking: Sequence[PublicKey] = ()
     ) -> None:
         self._reader = reader
         self._clock = clock
-        self._private = load_signing_key(key)
-        self._key = _Key(self._private.public_key())
-        self._checking = {k.kid: k for k in (self._key, *map(_Key, checking))}
+        self._pem = key
+        self._others = checking
         self.issuer = config.service_account_issuer
-        self.algorithm = self._key.algorithm
         self.audiences = config.api_audiences or (self.issuer,)
+
+    @cached_property
+    def _private(self) -> PrivateKey:
+        return load_signing_key(self._pem())
+
+    @cached_property
+    def _key(self) -> _Key:
+        return _Key(self._private.public_key())
+
+    @cached_property
+    def _checking(self) -> dict[str, _Key]:
+        return {k.kid: k for k in (self._key, *map(_Key, self._others))}
+
+    @property
+    def algorithm(self) -> str:
+        """What tokens are signed with, such as RS256."""
+        return self._key.algorithm
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A token with those claims and our issuer."""

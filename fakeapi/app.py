@@ -62,7 +62,7 @@ class ApiServer:
         *,
         clock: Clock | None = None,
         tokens: dict[str, User] | None = None,
-        account_key: bytes = b"",
+        account_key: Callable[[], bytes] | None = None,
         checking_keys: Sequence[PublicKey] = (),
     ) -> None:
         self.config = config

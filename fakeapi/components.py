@@ -56,7 +56,7 @@ def options_of(launched: Launched) -> Options:
         root_ca=pki.ca.certificate.decode(),
         signing_certificate=pki.ca.certificate,
         signing_key=pki.ca.key,
-        service_account_key=pki.service_account.key,
+        service_account_key=lambda: pki.service_account.key,
     )
 
 

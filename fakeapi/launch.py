@@ -10,6 +10,7 @@ import shutil
 import socket
 import ssl
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -134,19 +135,22 @@ def _bind(config: Config) -> socket.socket:
 
 def _pki(directory: Path, config: Config) -> certificates.Pki:
     try:
-        return certificates.ensure_pki(directory, config.hosts)
+        pki = certificates.ensure_pki(directory, config.hosts)
+        if config.cert_dir or config.data:
+            assert pki.service_account  # who keeps the directory finds every key in it
     except OSError as error:
         raise LaunchError(f"cannot keep keys in {directory}: {error.strerror}") from error
+    return pki
 
 
-def _account_keys(config: Config, pki: certificates.Pki) -> tuple[bytes, list[accounts.PublicKey]]:
+def _account_keys(config: Config, pki: certificates.Pki) -> tuple[Callable[[], bytes], list[accounts.PublicKey]]:
     """The key that service-account tokens are signed with, and further ones that they are checked with."""
-    signing, checking = pki.service_account.key, []
+    given, checking = b"", []
     path = config.service_account_signing_key_file
     try:
         if path is not None:
-            signing = path.read_bytes()
-            accounts.load_signing_key(signing)
+            given = path.read_bytes()
+            accounts.load_signing_key(given)
         path = config.service_account_key_file
         if path is not None:
             checking = accounts.load_checking_keys(path.read_bytes())
@@ -154,7 +158,7 @@ def _account_keys(config: Config, pki: certificates.Pki) -> tuple[bytes, list[ac
         raise LaunchError(f"cannot read the key {path}: {error.strerror}") from error
     except ValueError as error:
         raise LaunchError(f"cannot use the key {path}: {error}") from error
-    return signing, checking
+    return lambda: given or pki.service_account.key, checking
 
 
 def _tls(directory: Path, config: Config) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """Keys and certificates of a cluster: a CA, what it signs, and the service-account key, kept in one directory.
 
-Stands for `kubeadm init phase certs`. Keys are EC P-256: three of them cost a millisecond, one RSA key forty.
+Stands for `kubeadm init phase certs`. Keys are EC P-256: three of them cost a millisecond, one RSA key forty. Only the
+service-account key is RSA, as kubeadm's is, since clients see what signs their tokens; it is made when first needed.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import os
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
@@ -29,7 +31,7 @@ class KeyPair(Struct, frozen=True):
     key: bytes
 
 
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _private_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
@@ -99,17 +101,21 @@ def sign(ca: KeyPair, common_name: str, organizations: Sequence[str] = (), hosts
 
 
 def make_key() -> KeyPair:
-    """A new key without a certificate (service-account tokens)."""
-    return KeyPair(b"", _private_pem(ec.generate_private_key(ec.SECP256R1())))
+    """A new RSA key without a certificate (service-account tokens)."""
+    return KeyPair(b"", _private_pem(rsa.generate_private_key(65537, 2048)))
 
 
-class Pki(Struct, frozen=True):
+class Pki(Struct, frozen=True, dict=True):
     """The cluster's key material and the directory that holds it as files (names as kubeadm's)."""
 
     directory: Path
     ca: KeyPair
     serving: KeyPair
-    service_account: KeyPair
+
+    @cached_property
+    def service_account(self) -> KeyPair:
+        """What signs service-account tokens; made when it is not there yet. OSError when it cannot be written."""
+        return _load(self.directory, "sa", with_certificate=False) or _store(self.directory, "sa", make_key())
 
     def client(self, common_name: str, organizations: Sequence[str] = ()) -> KeyPair:
         """A client certificate for that user and those groups."""
@@ -146,7 +152,7 @@ def _covers(certificate: bytes, hosts: Sequence[str]) -> bool:
 
 def ensure_pki(directory: Path, hosts: Sequence[str]) -> Pki:
     """The key material in that directory; what is missing is made, and the serving certificate anew when it lacks a
-    host.
+    host. The service-account key is made when it is first asked for.
 
     OSError when the directory cannot be written.
     """
@@ -155,5 +161,4 @@ def ensure_pki(directory: Path, hosts: Sequence[str]) -> Pki:
     serving = _load(directory, "apiserver")
     if serving is None or not _covers(serving.certificate, hosts):
         serving = _store(directory, "apiserver", sign(ca, "kube-apiserver", hosts=hosts))
-    account = _load(directory, "sa", with_certificate=False) or _store(directory, "sa", make_key())
-    return Pki(directory, ca, serving, account)
+    return Pki(directory, ca, serving)

@@ -163,7 +163,7 @@ def _options(options: argparse.Namespace) -> Any:
         root.decode(),
         found["signing_certificate"],
         found["signing_key"],
-        found["service_account_key"],
+        (lambda: found["service_account_key"]) if found["service_account_key"] else None,
         options.load_balancer_cidr or "",
     )
 

@@ -26,12 +26,14 @@ WRITE_SECONDS = 30.0
 
 class Options(Struct, frozen=True):
     """What kube-controller-manager's flags say: --root-ca-file, --cluster-signing-cert-file and -key-file,
-    --service-account-private-key-file (all PEM); and the range of a hollow cloud's load balancers ("": no cloud)."""
+    --service-account-private-key-file (all PEM; the last is asked for when it is first needed); and the range of a
+    hollow cloud's load balancers ("": no cloud).
+    """
 
     root_ca: str = ""
     signing_certificate: bytes = b""
     signing_key: bytes = b""
-    service_account_key: bytes = b""
+    service_account_key: Callable[[], bytes] | None = None
     load_balancers: str = ""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -76,27 +76,28 @@ def _b64(data: bytes) -> str:
 
 async def reconcile(work: Work) -> float | None:
     """Fill a Secret, or delete it with its account; for an account that is gone, delete its Secrets."""
-    if not work.options.service_account_key:
+    signing = work.options.service_account_key
+    if signing is None:
         return None
     if work.key.startswith(ACCOUNT):
         key = work.key.removeprefix(ACCOUNT)
         if work.get(SERVICE_ACCOUNTS, key) is None:
             for secret in list(work.find(SECRETS, "account", key)):
-                await _settle(work, secret)
+                await _settle(work, secret, signing)
         return None
     found = work.get(SECRETS, work.key)
     if found is not None and is_token(found):
-        await _settle(work, found)
+        await _settle(work, found, signing)
     return None
 
 
-async def _settle(work: Work, secret: Obj) -> None:
+async def _settle(work: Work, secret: Obj, signing: Callable[[], bytes]) -> None:
     marks = secret["metadata"]["annotations"]
     account = await _account(work, secret["metadata"]["namespace"], marks[NAME])
     if account is None or marks.get(UID, account["metadata"]["uid"]) != account["metadata"]["uid"]:
         await work.delete(SECRETS, secret)
         return
-    changed = plan(secret, account, work.options.root_ca, work.options.service_account_key)
+    changed = plan(secret, account, work.options.root_ca, signing())
     if changed is not None:
         await work.update(SECRETS, changed)
 

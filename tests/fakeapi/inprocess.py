@@ -95,7 +95,7 @@ def in_process(**options: Any) -> Iterator[InProcess]:
     with asyncio.Runner() as runner:
 
         async def make() -> ApiServer:
-            server = ApiServer(Config(**settings), MemoryStorage(), account_key=key)
+            server = ApiServer(Config(**settings), MemoryStorage(), account_key=lambda: key)
             await server.start(FACTS)
             return server
 

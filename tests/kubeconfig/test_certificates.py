@@ -6,6 +6,8 @@ import ipaddress
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kubeconfig import certificates
@@ -40,6 +42,9 @@ def test_keys_outlive_a_restart_and_a_new_host_changes_only_the_serving_one(tmp_
     wider = certificates.ensure_pki(tmp_path / "pki", [*HOSTS, "api.example.com"])
     assert (wider.ca, wider.service_account) == (first.ca, first.service_account)
     assert wider.serving != first.serving
+    account = serialization.load_pem_private_key(first.service_account.key, None)
+    assert isinstance(account, rsa.RSAPrivateKey)
+    assert account.key_size == 2048
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "pki").iterdir()}
     assert {name: mode for name, mode in modes.items() if name.endswith(".key")} == {
         "ca.key": 0o600,
