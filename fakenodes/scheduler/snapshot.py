@@ -105,6 +105,16 @@ class PodInfo:
                 found.append(f"{self.name}-{volume['name']}")
         return tuple(found)
 
+    @property
+    def claim_keys(self) -> list[str]:
+        """`namespace/name` of its claims."""
+        return [f"{self.namespace}/{name}" for name in self.claims]
+
+    def uses(self, claim: Obj) -> bool:
+        """Is the PersistentVolumeClaim one of its own?"""
+        meta = claim["metadata"]
+        return meta.get("namespace") == self.namespace and meta["name"] in self.claims
+
 
 class NodeInfo:
     """A node and the pods on it, with running sums. `memo` forgets everything whenever the node or its pods change."""
@@ -224,6 +234,7 @@ class Snapshot:
         self.image_nodes: dict[str, int] = {}
         self.affinity_nodes: dict[str, NodeInfo] = {}
         self.anti_affinity_nodes: dict[str, NodeInfo] = {}
+        self.claim_users: dict[str, int] = {}  # "namespace/name" of claims to how many placed pods use them
         self._order: list[NodeInfo] | None = None
 
     @property
@@ -251,15 +262,15 @@ class Snapshot:
         if not known or any(before.get(label) != info.labels.get(label) for label in ZONE_LABELS):
             self._order = None
         if images != info.images:
-            self._count_images(images, -1)
-            self._count_images(info.images, 1)
+            _tally(self.image_nodes, images, -1)
+            _tally(self.image_nodes, info.images, 1)
 
     def remove_node(self, name: str) -> None:
         """A Node is gone; its pods stay known until they are gone too."""
         info = self.infos.get(name)
         if info is None:
             return
-        self._count_images(info.images, -1)
+        _tally(self.image_nodes, info.images, -1)
         info.obj, info.images, self._order = None, {}, None
         if not info.pods:
             del self.infos[name]
@@ -277,27 +288,26 @@ class Snapshot:
     def remove_pod(self, uid: str) -> None:
         """The pod is gone or has ended, or an assumption was wrong."""
         self.assumed.discard(uid)
-        info = self.placed.pop(uid, None)
-        if info is None:
-            return
-        info.remove(uid)
-        self._index(info)
-        if info.obj is None and not info.pods:
+        info = self._take_off(uid)
+        if info is not None and info.obj is None and not info.pods:
             self.infos.pop(info.name, None)
 
     def _place(self, pod: PodInfo, node: str) -> None:
-        self.remove_pod_quietly(pod.uid)
+        self._take_off(pod.uid)
         info = self.infos.setdefault(node, NodeInfo(node))
         info.add(pod)
         self.placed[pod.uid] = info
         self._index(info)
+        _tally(self.claim_users, pod.claim_keys, 1)
 
-    def remove_pod_quietly(self, uid: str) -> None:
-        """Take the pod off its node but keep the assumption: it is about to be placed again."""
+    def _take_off(self, uid: str) -> NodeInfo | None:
+        """The node that the pod was on."""
         info = self.placed.pop(uid, None)
         if info is not None:
+            _tally(self.claim_users, info.pods[uid].claim_keys, -1)
             info.remove(uid)
             self._index(info)
+        return info
 
     def _index(self, info: NodeInfo) -> None:
         for table, found in (
@@ -309,13 +319,14 @@ class Snapshot:
             else:
                 table.pop(info.name, None)
 
-    def _count_images(self, images: Iterable[str], sign: int) -> None:
-        for name in images:
-            left = self.image_nodes.get(name, 0) + sign
-            if left:
-                self.image_nodes[name] = left
-            else:
-                self.image_nodes.pop(name, None)
+
+def _tally(counts: dict[str, int], names: Iterable[str], by: int) -> None:
+    for name in names:
+        left = counts.get(name, 0) + by
+        if left:
+            counts[name] = left
+        else:
+            counts.pop(name, None)
 
 
 def _interleave(groups: Iterable[list[NodeInfo]]) -> Iterable[NodeInfo]:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import orjson
 from msgspec import Struct
 
-from fakenodes.scheduler.framework import SKIP, Code, Handle, PreFilterResult, State, Status, default_normalize
+from fakenodes.scheduler.framework import SKIP, Code, Event, Handle, PreFilterResult, State, Status, default_normalize
 from fakenodes.scheduler.matching import NodeTerm, Predicate, equality_selector, node_term, node_terms
 from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
 
@@ -49,6 +49,12 @@ def compile_affinity(pod: PodInfo) -> Compiled:
     )
 
 
+def _labelled(obj: Obj) -> NodeInfo:
+    node = NodeInfo(obj["metadata"]["name"])
+    node.labels = obj["metadata"].get("labels") or {}
+    return node
+
+
 class NodeAffinity:
     """PreFilter, filter and score."""
 
@@ -87,6 +93,13 @@ class NodeAffinity:
     def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
         """None when the node has all that is required."""
         return None if state[self.name].matches(node) else REJECTED
+
+    def hint(self, pod: PodInfo, event: Event) -> bool:
+        """A node helps that matches and did not before."""
+        if event.new is None or not event.kind.startswith("Node/"):
+            return True
+        wanted = self.compiled(pod)
+        return wanted.matches(_labelled(event.new)) and (event.old is None or not wanted.matches(_labelled(event.old)))
 
     def pre_score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
         """Nothing preferred, nothing to score."""

@@ -5,13 +5,13 @@ Strategies: LeastAllocated (default), MostAllocated, RequestedToCapacityRatio.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from msgspec import Struct
 
 from fakenodes.scheduler.framework import MAX_SCORE, Code, Event, Handle, State, Status
-from fakenodes.scheduler.resources import CPU, MEMORY, STORAGE
-from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
+from fakenodes.scheduler.resources import CPU, MEMORY, PODS, STORAGE
+from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
 
 ALWAYS = (CPU, MEMORY, STORAGE)  # they count in scores even of pods that do not ask for them
 
@@ -124,15 +124,23 @@ class NodeResourcesFit:
         return self._mean(scores)
 
     def hint(self, pod: PodInfo, event: Event) -> bool:
-        """A node helps if the pod could fit on it when empty; a pod that goes, if it had what is wanted."""
+        """A node helps if the pod fits on it when it is empty, and it has more than it had; another pod, by less."""
         if event.kind.startswith("Node/") and event.new is not None:
-            node = NodeInfo(event.new["metadata"]["name"])
-            node.set_node(event.new)
-            return insufficient(pod, node) is None
-        if event.kind == "AssignedPod/Delete" and event.old is not None:
-            return _frees(PodInfo(event.old).requests, pod.requests)
+            node = _empty(event.new)
+            fits = insufficient(pod, node) is None
+            return fits and (event.old is None or _more(pod, _empty(event.old), node))
+        if event.kind == "AssignedPod/ScaleDown" and event.old is not None and event.new is not None:
+            before, after = PodInfo(event.old).requests, PodInfo(event.new).requests
+            return any(before.get(name, 0) > after.get(name, 0) for name in pod.requests)
         return True
 
 
-def _frees(freed: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
-    return not wanted or any(name in freed for name in wanted)
+def _empty(obj: Obj) -> NodeInfo:
+    node = NodeInfo(obj["metadata"]["name"])
+    node.set_node(obj)
+    return node
+
+
+def _more(pod: PodInfo, old: NodeInfo, new: NodeInfo) -> bool:
+    """Has the node room for more pods, or more of what the pod requests?"""
+    return any(new.allocatable.get(name, 0) > old.allocatable.get(name, 0) for name in (PODS, *pod.requests))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from fakenodes.scheduler.framework import Code, Handle, State, Status
+from fakenodes.scheduler.framework import Code, Event, Handle, State, Status
 from fakenodes.scheduler.matching import tolerates
-from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
+from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
 
 TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 REJECTED = Status(Code.UNRESOLVABLE, ("node(s) were unschedulable",), "NodeUnschedulable")
@@ -29,6 +29,12 @@ class NodeUnschedulable:
         """None unless the node is cordoned."""
         return REJECTED if node.unschedulable and not self.sign(pod) else None
 
-    def hint(self, pod: PodInfo, event: object) -> bool:
-        """Uncordoning shows as the taint going, too."""
-        return True
+    def hint(self, pod: PodInfo, event: Event) -> bool:
+        """A node helps that can be used now and could not before; the pod itself, when it tolerates cordoned nodes."""
+        if event.new is None or not event.kind.startswith("Node/"):
+            return bool(self.sign(pod))
+        return not _cordoned(event.new) and (event.old is None or _cordoned(event.old))
+
+
+def _cordoned(node: Obj) -> bool:
+    return bool((node.get("spec") or {}).get("unschedulable"))

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from fakenodes.scheduler.framework import SKIP, Code, Handle, State, Status
+from fakenodes.scheduler.framework import SKIP, Code, Event, Handle, State, Status
 from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
 
 FULL = Status(Code.UNSCHEDULABLE, ("node(s) exceed max volume count",), "NodeVolumeLimits")
+
+
+def _limits(csi_node: Obj | None) -> dict[str, int]:
+    """How many volumes the node takes, by driver; drivers without a limit are left out."""
+    return {
+        driver["name"]: driver["allocatable"]["count"]
+        for driver in ((csi_node or {}).get("spec") or {}).get("drivers") or ()
+        if (driver.get("allocatable") or {}).get("count") is not None
+    }
 
 
 class NodeVolumeLimits:
@@ -17,7 +26,6 @@ class NodeVolumeLimits:
         "CSINode/Update",
         "AssignedPod/Delete",
         "PersistentVolumeClaim/Add",
-        "PersistentVolumeClaim/Update",
     )
 
     def __init__(self, handle: Handle) -> None:
@@ -29,12 +37,7 @@ class NodeVolumeLimits:
 
     def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
         """None while every driver's limit holds."""
-        csi = self._listers["csinodes"].get(node.name)
-        limits = {
-            driver["name"]: driver["allocatable"]["count"]
-            for driver in ((csi or {}).get("spec") or {}).get("drivers") or ()
-            if (driver.get("allocatable") or {}).get("count") is not None
-        }
+        limits = _limits(self._listers["csinodes"].get(node.name))
         if not limits:
             return None
         used: set[tuple[str, str]] = set()
@@ -46,6 +49,15 @@ class NodeVolumeLimits:
             if wanted and wanted + sum(1 for name, _ in used if name == driver) > limit:
                 return FULL
         return None
+
+    def hint(self, pod: PodInfo, event: Event) -> bool:
+        """More room on a node helps, a pod that goes and had volumes, and the pod's own claims."""
+        if event.kind.startswith("CSINode/"):
+            before = _limits(event.old)
+            return any(limit > before.get(driver, 0) for driver, limit in _limits(event.new).items())
+        if event.kind == "AssignedPod/Delete" and event.old is not None:
+            return bool(PodInfo(event.old).claims)
+        return event.new is None or pod.uses(event.new)
 
     def _volumes(self, pod: PodInfo) -> set[tuple[str, str]]:
         """(driver, volume handle) of the pod's attached CSI volumes; unbound claims count under their own name."""

@@ -139,16 +139,19 @@ class PodTopologySpread:
         return None
 
     def hint(self, pod: PodInfo, event: Event) -> bool:
-        """Other pods matter when they are of the namespace and a constraint counts them."""
-        if not event.kind.startswith("AssignedPod/"):
-            return True
+        """Pods of the namespace matter when a constraint counts them or did before, nodes when they are in domains."""
         constraints = _own(pod, "DoNotSchedule")
-        for obj in (event.old, event.new):
-            if obj is not None and obj["metadata"].get("namespace") == pod.namespace:
-                labels = obj["metadata"].get("labels") or {}
-                if any(c.selector(labels) for c in constraints):
-                    return True
-        return False
+        if event.kind.startswith("Node/"):
+            return _domains_change(constraints, event)
+        if event.kind == "Pod/UpdateToleration":
+            return True
+        sides = [obj for obj in (event.old, event.new) if obj is not None]
+        if any(obj["metadata"].get("namespace") != pod.namespace for obj in sides):
+            return False
+        counted = [[c.selector(obj["metadata"].get("labels") or {}) for c in constraints] for obj in sides]
+        if len(counted) == 1:
+            return any(counted[0])
+        return counted[0] != counted[1] or (event.kind.startswith("Pod/") and not any(counted[1]))
 
     # Score
 
@@ -267,6 +270,17 @@ def _own(pod: PodInfo, action: str) -> list[Constraint]:
             )
         )
     return found
+
+
+def _domains_change(constraints: Sequence[Constraint], event: Event) -> bool:
+    """Does a node come into domains of all constraints, leave them, move between them, or change its taints there?"""
+    sides = [obj for obj in (event.old, event.new) if obj is not None]
+    found = [[(obj["metadata"].get("labels") or {}).get(c.key) for c in constraints] for obj in sides]
+    within = [None not in domains for domains in found]
+    if len(sides) == 1 or within[0] != within[1]:
+        return any(within)
+    taints = [(obj.get("spec") or {}).get("taints") for obj in sides]
+    return within[1] and (found[0] != found[1] or taints[0] != taints[1])
 
 
 def _lacks_label(node: NodeInfo, constraints: Sequence[Constraint]) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Hashable, Sequence
 
 import orjson
 
-from fakenodes.scheduler.framework import Code, Handle, State, Status, default_normalize
+from fakenodes.scheduler.framework import Code, Event, Handle, State, Status, default_normalize
 from fakenodes.scheduler.matching import tolerates, untolerated
-from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
+from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
 
+EFFECTS = ("NoSchedule", "NoExecute")
 REJECTED = Status(Code.UNRESOLVABLE, ("node(s) had untolerated taint(s)",), "TaintToleration")
 
 
@@ -28,9 +29,17 @@ class TaintToleration:
 
     def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
         """None when every NoSchedule and NoExecute taint is tolerated."""
-        if not node.taints or untolerated(node.taints, pod.tolerations, ("NoSchedule", "NoExecute")) is None:
-            return None
-        return REJECTED
+        return None if not node.taints or untolerated(node.taints, pod.tolerations, EFFECTS) is None else REJECTED
+
+    def hint(self, pod: PodInfo, event: Event) -> bool:
+        """A node helps whose taints are all tolerated and were not before; any new toleration of the pod does."""
+        if event.new is None or not event.kind.startswith("Node/"):
+            return True
+        return self._tolerated(pod, event.new) and (event.old is None or not self._tolerated(pod, event.old))
+
+    @staticmethod
+    def _tolerated(pod: PodInfo, node: Obj) -> bool:
+        return untolerated((node.get("spec") or {}).get("taints") or (), pod.tolerations, EFFECTS) is None
 
     def score(self, state: State, pod: PodInfo, node: NodeInfo) -> int:
         """How many PreferNoSchedule taints are not tolerated."""

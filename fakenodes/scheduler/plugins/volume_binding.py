@@ -5,22 +5,20 @@ Stands for plugins/volumebinding with its binder and assume cache. Leaves out CS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
 from fakenodes.client.base import GVR, MERGE_PATCH, ClientError
-from fakenodes.scheduler.framework import SKIP, Code, Handle, State, Status
+from fakenodes.scheduler.framework import SKIP, Code, Event, Handle, State, Status
 from fakenodes.scheduler.matching import label_selector, node_terms
 from fakenodes.scheduler.resources import amount
 from fakenodes.scheduler.snapshot import NodeInfo, Obj, PodInfo
 
 NAME = "VolumeBinding"
-CONFLICT = Status(Code.UNRESOLVABLE, ("node(s) didn't match PersistentVolume's node affinity",), NAME)
-NOTHING = Status(Code.UNRESOLVABLE, ("node(s) didn't find available persistent volumes to bind",), NAME)
-NO_VOLUME = Status(
-    Code.UNRESOLVABLE, ("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",), NAME
-)
+CONFLICT = "node(s) didn't match PersistentVolume's node affinity"
+NOTHING = "node(s) didn't find available persistent volumes to bind"
+NO_VOLUME = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 UNBOUND = Status(Code.UNRESOLVABLE, ("pod has unbound immediate PersistentVolumeClaims",), NAME)
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
@@ -32,6 +30,8 @@ POLL_SECONDS = 0.1
 CLAIMS = GVR("", "v1", "persistentvolumeclaims")
 VOLUMES = GVR("", "v1", "persistentvolumes", namespaced=False)
 
+Plan = tuple[list[tuple[Obj, Obj]], list[Obj]]  # claims with the volumes to bind them to, claims to provision
+
 
 class Volumes(Struct):
     """A pod's claims: those bound already (with their volumes) and those to bind; per node what would be done."""
@@ -39,7 +39,7 @@ class Volumes(Struct):
     bound: list[Obj] = field(default_factory=list)
     waiting: list[Obj] = field(default_factory=list)
     lost: bool = False
-    plans: dict[str, tuple[list[tuple[Obj, Obj]], list[Obj]]] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
 
 
 def reaches(volume: Obj, node: NodeInfo) -> bool:
@@ -103,12 +103,16 @@ class VolumeBinding:
         """Sort the claims; those that bind at once must be bound by now."""
         if not pod.claims:
             return SKIP
-        volumes = state[NAME] = Volumes()
-        for name in pod.claims:
-            claim = self._handle.listers["persistentvolumeclaims"].get(f"{pod.namespace}/{name}")
+        claims = [
+            (name, self._handle.listers["persistentvolumeclaims"].get(f"{pod.namespace}/{name}")) for name in pod.claims
+        ]
+        for name, claim in claims:
             problem = self._claim_problem(claim, name, pod)
             if problem:
                 return Status(Code.UNRESOLVABLE, (problem,), NAME)
+        volumes = state[NAME] = Volumes()
+        unbound = False
+        for _, claim in claims:
             assert claim is not None
             if claim["spec"].get("volumeName") and BIND_COMPLETED in (claim["metadata"].get("annotations") or {}):
                 volume = self._handle.listers["persistentvolumes"].get(claim["spec"]["volumeName"])
@@ -119,14 +123,12 @@ class VolumeBinding:
             elif self._waits(claim):
                 volumes.waiting.append(claim)
             else:
-                return UNBOUND
-        return None
+                unbound = True
+        return UNBOUND if unbound else None
 
     def _claim_problem(self, claim: Obj | None, name: str, pod: PodInfo) -> str:
+        ephemeral = any(f"{pod.name}-{v['name']}" == name and v.get("ephemeral") for v in pod.spec.get("volumes") or ())
         if claim is None:
-            ephemeral = any(
-                f"{pod.name}-{v['name']}" == name and v.get("ephemeral") for v in pod.spec.get("volumes") or ()
-            )
             if ephemeral:
                 return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
             return f'persistentvolumeclaim "{name}" not found'
@@ -135,32 +137,51 @@ class VolumeBinding:
             return f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{volume}"'
         if claim["metadata"].get("deletionTimestamp"):
             return f'persistentvolumeclaim "{name}" is being deleted'
+        owners = claim["metadata"].get("ownerReferences") or ()
+        if ephemeral and not any(o.get("controller") and o.get("uid") == pod.uid for o in owners):
+            return f"PVC {pod.namespace}/{name} was not created for pod {pod.key} (pod is not owner)"
         return ""
 
     def _waits(self, claim: Obj) -> bool:
+        """For its first consumer? One that names its volume does not."""
+        if claim["spec"].get("volumeName"):
+            return False
         storage_class = self._class(claim)
         return storage_class is not None and storage_class.get("volumeBindingMode") == "WaitForFirstConsumer"
 
     def _class(self, claim: Obj) -> Obj | None:
         return self._handle.listers["storageclasses"].get(claim["spec"].get("storageClassName") or "")
 
+    def hint(self, pod: PodInfo, event: Event) -> bool:
+        """Of claims, the pod's own help."""
+        return not event.kind.startswith("PersistentVolumeClaim/") or event.new is None or pod.uses(event.new)
+
     def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
         """None when every bound volume is reachable and every other claim can be bound or provisioned there."""
         volumes: Volumes = state[NAME]
-        if volumes.lost:
-            return NO_VOLUME
+        reasons = []
         if not all(reaches(volume, node) for volume in volumes.bound):
-            return CONFLICT
-        if not volumes.waiting:
-            return None
+            reasons.append(CONFLICT)
+        if volumes.waiting:
+            plan = self._match(volumes.waiting, pod, node)
+            if plan is None:
+                reasons.append(NOTHING)
+            else:
+                volumes.plans[node.name] = plan
+        if volumes.lost:
+            reasons.append(NO_VOLUME)
+        return Status(Code.UNRESOLVABLE, tuple(reasons), NAME) if reasons else None
+
+    def _match(self, claims: Sequence[Obj], pod: PodInfo, node: NodeInfo) -> Plan | None:
+        """What would be done for the claims on the node; None when it will not do."""
         matched: list[tuple[Obj, Obj]] = []
         provisioned: list[Obj] = []
         taken = {name for name, uid in self._assumed.items() if uid != pod.uid}
         available = self._handle.listers["persistentvolumes"].list()
-        for claim in volumes.waiting:
+        for claim in claims:
             selected = (claim["metadata"].get("annotations") or {}).get(SELECTED_NODE)
             if selected and selected != node.name:
-                return NOTHING
+                return None
             volume = None if selected else smallest(available, claim, node, taken)
             if volume is not None:
                 taken.add(volume["metadata"]["name"])
@@ -168,9 +189,8 @@ class VolumeBinding:
             elif self._provisionable(claim, node):
                 provisioned.append(claim)
             else:
-                return NOTHING
-        volumes.plans[node.name] = (matched, provisioned)
-        return None
+                return None
+        return matched, provisioned
 
     def _provisionable(self, claim: Obj, node: NodeInfo) -> bool:
         storage_class = self._class(claim)
@@ -184,8 +204,7 @@ class VolumeBinding:
 
     def reserve(self, state: State, pod: PodInfo, node: str) -> Status | None:
         """Take the chosen volumes."""
-        matched, _ = state[NAME].plans.get(node, ((), ())) if NAME in state else ((), ())
-        for _, volume in matched:
+        for _, volume in self._plan(state, node)[0]:
             self._assumed[volume["metadata"]["name"]] = pod.uid
         return None
 
@@ -194,11 +213,16 @@ class VolumeBinding:
         for name in [name for name, uid in self._assumed.items() if uid == pod.uid]:
             del self._assumed[name]
 
+    def pre_flight(self, state: State, pod: PodInfo, node: str) -> Status | None:
+        """SKIP when all claims are bound."""
+        return None if any(self._plan(state, node)) else SKIP
+
+    def _plan(self, state: State, node: str) -> Plan:
+        return state[NAME].plans.get(node, ([], [])) if NAME in state else ([], [])
+
     async def pre_bind(self, state: State, pod: PodInfo, node: str) -> Status | None:
         """Write claimRefs and selected nodes, and wait until the claims are bound."""
-        if NAME not in state:
-            return None
-        matched, provisioned = state[NAME].plans.get(node, ((), ()))
+        matched, provisioned = self._plan(state, node)
         if not matched and not provisioned:
             return None
         try:
@@ -213,7 +237,7 @@ class VolumeBinding:
                 )
         except (ClientError, OSError) as error:
             return Status(Code.ERROR, (str(error),), NAME)
-        if not await self._bound([c for c, _ in matched] + provisioned):
+        if not await self._bound([*(c for c, _ in matched), *provisioned]):
             return Status(Code.ERROR, ("binding volumes: context deadline exceeded",), NAME)
         self.unreserve(state, pod, node)
         return None

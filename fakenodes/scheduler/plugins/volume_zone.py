@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakenodes.scheduler.framework import SKIP, Code, Handle, State, Status
+from fakenodes.scheduler.framework import SKIP, Code, Event, Handle, State, Status
 from fakenodes.scheduler.snapshot import NodeInfo, PodInfo
 
 ELSEWHERE = Status(Code.UNRESOLVABLE, ("node(s) had no available volume zone",), "VolumeZone")
@@ -12,6 +12,8 @@ TOPOLOGY_LABELS = (
     "topology.kubernetes.io/zone",
     "topology.kubernetes.io/region",
 )
+# Volumes may have labels of before 1.17 still, and nodes only today's.
+CURRENT = dict(zip(TOPOLOGY_LABELS[:2], TOPOLOGY_LABELS[2:], strict=True))
 
 
 class VolumeZone:
@@ -42,4 +44,11 @@ class VolumeZone:
         """None when the node has one of the zones, or no zone labels at all."""
         if not any(label in node.labels for label in TOPOLOGY_LABELS):
             return None
-        return None if all(node.labels.get(label) in zones for label, zones in state[self.name]) else ELSEWHERE
+        for label, zones in state[self.name]:
+            if node.labels.get(label, node.labels.get(CURRENT.get(label, label))) not in zones:
+                return ELSEWHERE
+        return None
+
+    def hint(self, pod: PodInfo, event: Event) -> bool:
+        """Of claims, the pod's own help."""
+        return not event.kind.startswith("PersistentVolumeClaim/") or event.new is None or pod.uses(event.new)
