@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import NoReturn
 
 from msgspec import Struct
 
@@ -84,6 +85,7 @@ class Cycle:
     def _pre_filter(self, state: State, pod: PodInfo, nodes: list[NodeInfo], diagnosis: Diagnosis) -> list[NodeInfo]:
         allowed: frozenset[str] | None = None
         narrowing: list[str] = []
+        refusal: tuple[Status, str] | None = None
         skipped = state["skipped"] = set()
         for plugin in self.profile.pre_filters:
             found = plugin.pre_filter(state, pod)
@@ -92,16 +94,18 @@ class Cycle:
                     narrowing.append(plugin.name)
                     allowed = found.nodes if allowed is None else allowed & found.nodes
                 if allowed is not None and not allowed:
-                    self._reject(diagnosis, nodes, plugin.name, _narrowed(narrowing))
-                    raise Unfit(diagnosis)
+                    self._refuse(diagnosis, nodes, Status(Code.UNRESOLVABLE, (_narrowed(narrowing),)), narrowing)
             elif found is not None and found.code is Code.SKIP:
                 skipped.add(plugin.name)
-            elif found is not None:
-                if found.code is Code.ERROR:
-                    raise CycleError(found.message)
-                self._reject(diagnosis, nodes, plugin.name, found.message)
-                raise Unfit(diagnosis)
+            elif found is not None and found.code is Code.ERROR:
+                raise CycleError(f'running PreFilter plugin "{plugin.name}": {found.message}')
+            elif found is not None and found.code is Code.UNRESOLVABLE:
+                self._refuse(diagnosis, nodes, found, (plugin.name,))
+            elif found is not None:  # preemption may help, and needs what all plugins keep
+                refusal = found, plugin.name
         self._prepare(state, pod)
+        if refusal is not None:
+            self._refuse(diagnosis, nodes, refusal[0], (refusal[1],))
         if allowed is None:
             return nodes
         reason = Status(Code.UNRESOLVABLE, (f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowing))}]",))
@@ -109,11 +113,13 @@ class Cycle:
         diagnosis.plugins.update(narrowing)
         return [node for node in nodes if node.name in allowed]
 
-    def _reject(self, diagnosis: Diagnosis, nodes: list[NodeInfo], plugin: str, message: str) -> None:
-        diagnosis.pre_filter = message
-        diagnosis.plugins.add(plugin)
-        rejection = Status(Code.UNRESOLVABLE, (message,), plugin)
+    def _refuse(
+        self, diagnosis: Diagnosis, nodes: list[NodeInfo], rejection: Status, plugins: Sequence[str]
+    ) -> NoReturn:
+        diagnosis.pre_filter = rejection.message
+        diagnosis.plugins.update(plugins)
         diagnosis.statuses.update((node.name, rejection) for node in nodes)
+        raise Unfit(diagnosis)
 
     def _prepare(self, state: State, pod: PodInfo) -> None:
         """Work out once what the search needs: the plugins of this cycle and the pod's signature."""
@@ -173,12 +179,12 @@ class Cycle:
                     break
             else:
                 self._note(diagnosis, node, rejection)
-        self._start = (start + looked_at) % total
+        self._start = (self._start + looked_at) % len(self.handle.snapshot.nodes)
         return feasible, looked_at
 
     def _note(self, diagnosis: Diagnosis, node: NodeInfo, rejection: Status) -> None:
         if rejection.code is Code.ERROR:
-            raise CycleError(rejection.message)
+            raise CycleError(f'running "{rejection.plugin}" filter plugin: {rejection.message}')
         diagnosis.statuses[node.name] = rejection
         diagnosis.plugins.add(rejection.plugin)
 
@@ -186,7 +192,7 @@ class Cycle:
         self, state: State, pod: PodInfo, nodes: list[NodeInfo], diagnosis: Diagnosis
     ) -> list[NodeInfo]:
         """The node that was made free for the pod, if it still does."""
-        name = self._nominations.node_of(pod.uid) or pod.nominated
+        name = self.nominated(pod)
         node = self.handle.snapshot.infos.get(name) if name else None
         if node is None or node not in nodes:
             return []
@@ -208,6 +214,14 @@ class Cycle:
         return None
 
     # Filters, as post-filters see the cycle
+
+    def nominated(self, pod: PodInfo) -> str:
+        """The node on which room is being made for the pod, or ""."""
+        return self._nominations.node_of(pod.uid) or pod.nominated
+
+    def outranked(self, pod: PodInfo, node: str) -> list[PodInfo]:
+        """Pods of lower priority that the node is nominated for, too."""
+        return self._nominations.lower(node, pod.priority)
 
     def passes(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
         """All filters on one node, without and with the pods nominated for it."""
@@ -280,9 +294,9 @@ class Cycle:
             node, status = plugin.post_filter(state, pod, diagnosis.statuses, self)
             if status is None:
                 return node
-            if status.code is Code.ERROR:
+            if status.code is not Code.UNSCHEDULABLE:
                 diagnosis.post_filter = status.message
-                return None
+                return node
             messages.append(status.message)
             nomination = node if node is not None else nomination
         diagnosis.post_filter = ", ".join(messages)

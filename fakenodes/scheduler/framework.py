@@ -83,6 +83,7 @@ class Handle(Struct):
     listers: Mapping[str, Lister]
     record: Callable[[Obj, Obj | None, str, str, str, str], None]  # about, related, type, reason, action, note
     start: Callable[[Any], None]  # run a coroutine beside the scheduling loop
+    activate: Callable[[PodInfo], None] = lambda pod: None  # try a waiting pod at once
 
 
 @runtime_checkable
@@ -205,6 +206,14 @@ class PreBind(Plugin, Protocol):
 
 
 @runtime_checkable
+class PreBindPreFlight(PreBind, Protocol):
+    """Says beforehand whether pre_bind has something to do: the pod's node is told while that takes its time."""
+
+    def pre_flight(self, state: State, pod: PodInfo, node: str) -> Status | None:
+        """SKIP when there is nothing to do."""
+
+
+@runtime_checkable
 class Bind(Plugin, Protocol):
     """Binds the pod; the first that does not SKIP has done it."""
 
@@ -239,6 +248,12 @@ class Filters(Protocol):
     """What a post_filter needs of the cycle."""
 
     handle: Handle
+
+    def nominated(self, pod: PodInfo) -> str:
+        """The node on which room is being made for the pod, or ""."""
+
+    def outranked(self, pod: PodInfo, node: str) -> list[PodInfo]:
+        """Pods of lower priority that the node is nominated for, too."""
 
     def passes(self, state: State, pod: PodInfo, node: NodeInfo) -> Status | None:
         """All filters on one node, nominated pods counted."""

@@ -27,7 +27,10 @@ Hints = Mapping[str, EventHints]
 
 
 class Queued(Struct, eq=False):
-    """A pod in the queue. `place`: active, backoff, error, waiting, gated or out. failures count towards back-off."""
+    """A pod in the queue. `since`: when it came, or came back. `place`: active, backoff, error, waiting, gated or out.
+
+    failures and errors (those since the last proper rejection) count towards back-off.
+    """
 
     pod: PodInfo
     since: float
@@ -40,8 +43,13 @@ class Queued(Struct, eq=False):
     @property
     def backoff(self) -> float:
         """Seconds to wait after the last failure: 1, 2, 4, 8, 10, 10, ..."""
-        count = self.failures or self.errors
+        count = self.errors or self.failures
         return min(INITIAL_BACKOFF * 2.0 ** min(count - 1, 10), MAX_BACKOFF) if count else 0.0
+
+    @property
+    def due(self) -> int:
+        """When the back-off ends: at a whole second, so that priority orders the pods of one second."""
+        return int(self.failed_at + self.backoff)
 
 
 class SchedulingQueue:
@@ -55,8 +63,8 @@ class SchedulingQueue:
         self._pods: dict[str, Queued] = {}
         self._waiting: dict[str, Queued] = {}  # those of them whose place is "waiting": every event asks for these
         self._active: list[tuple[Any, int, Queued]] = []
-        self._backoff: list[tuple[float, int, Queued]] = []
-        self._errors: list[tuple[float, int, Queued]] = []
+        self._backoff: list[tuple[int, Any, int, Queued]] = []
+        self._errors: list[tuple[int, Any, int, Queued]] = []
         self._serial = 0
         self._wake = asyncio.Event()
         self._timer: Timer | None = None
@@ -88,6 +96,12 @@ class SchedulingQueue:
         elif queued.place == "waiting" and any(self._helps(queued, event) for event in events):
             self._requeue(queued)
 
+    def refresh(self, pod: PodInfo) -> None:
+        """The pod's status has changed, which makes nothing possible."""
+        queued = self._pods.get(pod.uid)
+        if queued is not None:
+            queued.pod = pod
+
     def delete(self, uid: str) -> None:
         """The pod is gone or has a node."""
         queued = self._pods.pop(uid, None)
@@ -100,15 +114,16 @@ class SchedulingQueue:
             return
         queued.rejected_by = plugins
         queued.failures += 1
-        queued.failed_at = self._clock.monotonic()
+        queued.errors = 0
+        queued.since = queued.failed_at = self._clock.monotonic()
         self._put(queued, "waiting")
 
     def failed(self, queued: Queued) -> None:
         """Something went wrong: try again after the back-off."""
-        if self._pods.setdefault(queued.pod.uid, queued) is not queued:
+        if self._pods.get(queued.pod.uid) is not queued:
             return
         queued.errors += 1
-        queued.failed_at = self._clock.monotonic()
+        queued.since = queued.failed_at = self._clock.monotonic()
         queued.rejected_by = set()
         self._push_backoff(queued, "error")
 
@@ -118,9 +133,10 @@ class SchedulingQueue:
             if self._helps(queued, event):
                 self._requeue(queued)
 
-    def activate(self, queued: Queued) -> None:
+    def activate(self, uid: str) -> None:
         """Try the pod at once, wherever it waits."""
-        if queued.place in ("waiting", "backoff"):
+        queued = self._pods.get(uid)
+        if queued is not None and queued.place in ("waiting", "backoff", "error"):
             self._push_active(queued)
 
     async def run(self) -> None:
@@ -148,7 +164,7 @@ class SchedulingQueue:
                 return queued
         # With nothing better to do, back-off is cut short (upstream's SchedulerPopFromBackoffQ), but not after errors.
         while self._backoff:
-            _, _, queued = heapq.heappop(self._backoff)
+            *_, queued = heapq.heappop(self._backoff)
             if queued.place == "backoff" and self._pods.get(queued.pod.uid) is queued:
                 return queued
         return None
@@ -170,7 +186,7 @@ class SchedulingQueue:
         return False
 
     def _requeue(self, queued: Queued) -> None:
-        if queued.failed_at + queued.backoff > self._clock.monotonic():
+        if queued.due > self._clock.monotonic():
             self._push_backoff(queued, "backoff")
         else:
             self._push_active(queued)
@@ -192,7 +208,7 @@ class SchedulingQueue:
         self._put(queued, place)
         self._serial += 1
         heap = self._errors if place == "error" else self._backoff
-        heapq.heappush(heap, (queued.failed_at + queued.backoff, self._serial, queued))
+        heapq.heappush(heap, (queued.due, self._sort_key(queued.pod, queued.since), self._serial, queued))
         self._wake.set()
         self._arm()
 
@@ -209,7 +225,7 @@ class SchedulingQueue:
         now = self._clock.monotonic()
         for heap, place in ((self._backoff, "backoff"), (self._errors, "error")):
             while heap and heap[0][0] <= now:
-                _, _, queued = heapq.heappop(heap)
+                *_, queued = heapq.heappop(heap)
                 if queued.place == place and self._pods.get(queued.pod.uid) is queued:
                     self._push_active(queued)
         self._arm()

@@ -19,6 +19,7 @@ from fakenodes.scheduler.framework import (
     PostBind,
     PostFilter,
     PreBind,
+    PreBindPreFlight,
     PreEnqueue,
     PreFilter,
     PreFilterExtensions,
@@ -75,6 +76,7 @@ class Profile:
         self.reserves = [p for p in self._plugins if _is(p, Reserve)]
         self.permits = [p for p in self._plugins if _is(p, Permit)]
         self.pre_binds = [p for p in self._plugins if _is(p, PreBind)]
+        self.pre_flights = [p for p in self.pre_binds if _is(p, PreBindPreFlight)]
         self.binds = [p for p in self._plugins if _is(p, Bind)]
         self.post_binds = [p for p in self._plugins if _is(p, PostBind)]
         self.hints = {p.name: p for p in self._plugins if _is(p, EventHints)}

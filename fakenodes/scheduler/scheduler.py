@@ -17,7 +17,7 @@ from fakenodes.events import SeriesRecorder
 from fakenodes.informer import InformerFactory
 from fakenodes.scheduler.changes import node_events, pod_events, spec_changed
 from fakenodes.scheduler.cycle import Cycle
-from fakenodes.scheduler.framework import Code, CycleError, Event, Handle, NoNodes, State, Status, Unfit
+from fakenodes.scheduler.framework import Code, CycleError, Diagnosis, Event, Handle, NoNodes, State, Status, Unfit
 from fakenodes.scheduler.nominator import Nominations
 from fakenodes.scheduler.profiles import DEFAULT, PluginTable, profile
 from fakenodes.scheduler.queue import Queued, SchedulingQueue
@@ -42,6 +42,9 @@ LOOKED_UP = (
     (GVR("storage.k8s.io", "v1", "csinodes", namespaced=False), "CSINode"),
 )
 BINDS_AT_ONCE = 32
+NOTE_LIMIT = 1024  # of an event
+REJECTIONS = (Code.UNSCHEDULABLE, Code.UNRESOLVABLE)
+REJECTING = ("Reserve", "Permit")  # the points that can make a pod unschedulable; after them it is just tried again
 
 
 class Scheduler:
@@ -73,7 +76,7 @@ class Scheduler:
         self._cycles = {}
         for name, table in self._tables.items():
             record = self._recorders[name].record
-            handle = Handle(self.snapshot, client, clock, rng, listers, record, self._start)
+            handle = Handle(self.snapshot, client, clock, rng, listers, record, self._start, self._activate)
             self._cycles[name] = Cycle(Profile(handle, table, name), self._nominations, self._percentage)
         first = next(iter(self._cycles.values())).profile
         hints = {name: plugin for cycle in self._cycles.values() for name, plugin in cycle.profile.hints.items()}
@@ -101,6 +104,9 @@ class Scheduler:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.warning("scheduler: %s", task.exception())
+
+    def _activate(self, pod: PodInfo) -> None:
+        self._queue.activate(pod.uid)
 
     def _gates(self, pod: PodInfo) -> set[str]:
         cycle = self._cycles[pod.spec.get("schedulerName", DEFAULT)]
@@ -166,9 +172,17 @@ class Scheduler:
             self._update_assigned(old, new)
         elif not self._ours(PodInfo(new)):
             self._forget(new)
-        elif new["metadata"]["uid"] not in self.snapshot.assumed and spec_changed(old, new):
-            pod = PodInfo(new)
-            self._queue.update(pod, [Event(kind, old, new) for kind in pod_events(old, new, "Pod")])
+        elif new["metadata"]["uid"] not in self.snapshot.assumed:
+            self._update_waiting(PodInfo(old), PodInfo(new))
+
+    def _update_waiting(self, old: PodInfo, new: PodInfo) -> None:
+        if old.nominated or new.nominated:  # else a nomination may be here that the API server has not seen yet
+            self._nominations.set(new, new.nominated)
+        if spec_changed(old.obj, new.obj):
+            kinds = pod_events(old.obj, new.obj, "Pod")
+            self._queue.update(new, [Event(kind, old.obj, new.obj) for kind in kinds])
+        else:
+            self._queue.refresh(new)
 
     def _set_assigned(self, pod: PodInfo) -> None:
         self._queue.delete(pod.uid)
@@ -214,11 +228,16 @@ class Scheduler:
     async def _loop(self) -> None:
         while True:
             queued = await self._queue.pop()
-            if queued.pod.terminating or queued.pod.uid in self.snapshot.assumed:
+            if self._skip(queued.pod):
                 self._queue.delete(queued.pod.uid)
                 continue
             self.schedule_one(queued)
             await self._clock.sleep(0)  # let bindings and watches have their turn
+
+    def _skip(self, pod: PodInfo) -> bool:
+        if pod.terminating:
+            self._fail(pod, f"skip schedule deleting pod: {pod.key}")
+        return pod.terminating or pod.uid in self.snapshot.assumed
 
     def schedule_one(self, queued: Queued) -> None:
         """Try one pod; what must be told to the API server is done beside."""
@@ -247,29 +266,15 @@ class Scheduler:
         for plugin in cycle.profile.reserves:
             status = plugin.reserve(state, pod, node)
             if status is not None:
-                self._undo(queued, cycle, state, node, status)
+                self._undo(queued, cycle, state, node, ("Reserve", status))
                 return
         self._start(self._bind(queued, cycle, state, node))
 
     async def _bind(self, queued: Queued, cycle: Cycle, state: State, node: str) -> None:
         pod, profile = queued.pod, cycle.profile
-        for permit in profile.permits:
-            status = await permit.permit(state, pod, node)
-            if status is not None:
-                self._undo(queued, cycle, state, node, status)
-                return
-        for step in profile.pre_binds:
-            status = await step.pre_bind(state, pod, node)
-            if status is not None:
-                self._undo(queued, cycle, state, node, status)
-                return
-        for binder in profile.binds:
-            async with self._binds:
-                status = await binder.bind(state, pod, node)
-            if status is None or status.code is not Code.SKIP:
-                break
-        if status is not None:
-            self._undo(queued, cycle, state, node, status)
+        failure = await self._bound(pod, profile, state, node)
+        if failure is not None:
+            self._undo(queued, cycle, state, node, failure)
             return
         self._queue.delete(pod.uid)
         note = f"Successfully assigned {pod.key} to {node}"
@@ -277,37 +282,72 @@ class Scheduler:
         for told in profile.post_binds:
             told.post_bind(state, pod, node)
 
-    def _undo(self, queued: Queued, cycle: Cycle, state: State, node: str, status: Status) -> None:
+    async def _bound(self, pod: PodInfo, profile: Profile, state: State, node: str) -> tuple[str, Status] | None:
+        """None when the pod is bound; otherwise the extension point and why not."""
+        for permit in profile.permits:
+            status = await permit.permit(state, pod, node)
+            if status is not None:
+                return "Permit", status
+        if any(step.pre_flight(state, pod, node) is None for step in profile.pre_flights):
+            await self._expect(pod, node)
+        for step in profile.pre_binds:
+            status = await step.pre_bind(state, pod, node)
+            if status is not None:
+                return "PreBind", status
+        status = None
+        for binder in profile.binds:
+            async with self._binds:
+                status = await binder.bind(state, pod, node)
+            if status is None or status.code is not Code.SKIP:
+                break
+        return None if status is None else ("Bind", status)
+
+    async def _expect(self, pod: PodInfo, node: str) -> None:
+        """Tell where the pod will be (NominatedNodeNameForExpectation); the binding takes that away again."""
+        if pod.nominated != node:
+            await self._patch_status(pod, {"nominatedNodeName": node})
+            pod.nominated = node
+
+    def _undo(self, queued: Queued, cycle: Cycle, state: State, node: str, failure: tuple[str, Status]) -> None:
         """The chosen node will not do after all: give everything back and try again later."""
-        pod = queued.pod
+        pod, (point, status) = queued.pod, failure
         for plugin in reversed(cycle.profile.reserves):
             plugin.unreserve(state, pod, node)
         if pod.uid in self.snapshot.assumed:
             self.snapshot.remove_pod(pod.uid)
             self._queue.move(Event("AssignedPod/Delete", pod.obj, None))
-        if status.code is Code.ERROR:
-            self._queue.failed(queued)
-            self._report(pod, "SchedulerError", status.message, "")
-        else:
+        if status.code in REJECTIONS and point in REJECTING:
             self._queue.rejected(queued, {status.plugin})
-            self._report(pod, "Unschedulable", f"0/1 nodes are available: 1 {status.message}.", "")
+            self._report(pod, "Unschedulable", Diagnosis(1, {node: status}).message, "")
+            return
+        self._queue.failed(queued)
+        if status.code in REJECTIONS:
+            self._report(pod, "Unschedulable", status.message, "")
+        else:
+            self._report(pod, "SchedulerError", f'running {point} plugin "{status.plugin}": {status.message}', "")
 
     # Telling
 
     def _report(self, pod: PodInfo, reason: str, message: str, nominated: str | None) -> None:
         if nominated is not None:
             self._nominations.set(pod, nominated)
-        recorder = self._recorders[pod.spec.get("schedulerName", DEFAULT)]
-        recorder.record(pod.obj, None, "Warning", "FailedScheduling", "Scheduling", message)
+        self._fail(pod, message)
         self._start(self._patch(pod, reason, message, nominated))
+
+    def _fail(self, pod: PodInfo, message: str) -> None:
+        note = message if len(message) <= NOTE_LIMIT else f"{message[: NOTE_LIMIT - 4]} ..."
+        recorder = self._recorders[pod.spec.get("schedulerName", DEFAULT)]
+        recorder.record(pod.obj, None, "Warning", "FailedScheduling", "Scheduling", note)
 
     async def _patch(self, pod: PodInfo, reason: str, message: str, nominated: str | None) -> None:
         condition = self._condition(pod, reason, message)
         status: Obj = {"conditions": [condition]} if condition else {}
         if nominated is not None and nominated != pod.nominated:
             status["nominatedNodeName"] = nominated or None
-        if not status:
-            return
+        if status:
+            await self._patch_status(pod, status)
+
+    async def _patch_status(self, pod: PodInfo, status: Obj) -> None:
         try:
             await self._client.patch(PODS, pod.name, {"status": status}, pod.namespace, subresource="status")
         except (ClientError, OSError) as error:

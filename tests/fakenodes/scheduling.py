@@ -150,7 +150,7 @@ class World:
         """(node, uids of the pods to be deleted there) when room would be made; None when not, or when it fits."""
         plugin = next(p for p in self.cycle.profile.post_filters if isinstance(p, DefaultPreemption))
         chosen: list[Candidate] = []
-        evict = plugin._evict
-        plugin._evict = lambda candidate, pod: (chosen.append(candidate), evict(candidate, pod))[1]  # type: ignore[method-assign]
+        preempt = plugin._preempt
+        plugin._preempt = lambda candidate, *more: (chosen.append(candidate), preempt(candidate, *more))[1]  # type: ignore[method-assign]
         self.refusal(obj)
         return (chosen[0].node, {v.uid for v in chosen[0].victims}) if chosen else None

@@ -27,9 +27,8 @@ class Candidate(Struct, frozen=True):
 
 
 def importance(pod: PodInfo) -> tuple[int, str]:
-    """Sorts pods from the most important: higher priority, then started earlier."""
-    started = (pod.obj.get("status") or {}).get("startTime") or pod.obj["metadata"].get("creationTimestamp") or "9999"
-    return -pod.priority, started
+    """Sorts pods from the most important: higher priority, then started earlier; not started is the latest."""
+    return -pod.priority, (pod.obj.get("status") or {}).get("startTime") or "9999"
 
 
 def split_by_budgets(pods: Sequence[PodInfo], budgets: Sequence[Obj]) -> tuple[list[PodInfo], list[PodInfo]]:
@@ -79,6 +78,7 @@ class DefaultPreemption:
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
+        self._preempting: dict[str, str] = {}  # uids of pods whose victims are being told, and the nodes
 
     def hint(self, pod: PodInfo, event: object) -> bool:
         """The plugins that rejected the pod decide."""
@@ -88,8 +88,9 @@ class DefaultPreemption:
         self, state: State, pod: PodInfo, statuses: Mapping[str, Status], cycle: Filters
     ) -> tuple[str | None, Status | None]:
         """(nominated node, None) when victims are being deleted."""
-        nominated = pod.nominated
-        refusal = self._ineligible(pod, nominated, statuses)
+        if pod.uid in self._preempting:
+            return self._preempting[pod.uid], None
+        refusal = self._ineligible(pod, cycle.nominated(pod), statuses)
         if refusal:
             return None, self._status(refusal)
         nodes = self._handle.snapshot.nodes
@@ -99,7 +100,9 @@ class DefaultPreemption:
             answer = Diagnosis(len(nodes), {n.name: failures.get(n.name, NOT_HELPFUL) for n in nodes})
             return "", self._status(answer.message)
         chosen = best(candidates)
-        self._handle.start(self._evict(chosen, pod))
+        if not all(victim.terminating for victim in chosen.victims):
+            self._preempting[pod.uid] = chosen.node
+            self._handle.start(self._preempt(chosen, pod, cycle.outranked(pod, chosen.node)))
         return chosen.node, None
 
     def _status(self, message: str) -> Status:
@@ -164,33 +167,58 @@ class DefaultPreemption:
             return NO_VICTIMS
         return Candidate(node.name, tuple(sorted(victims, key=importance)), violations)
 
-    async def _evict(self, chosen: Candidate, pod: PodInfo) -> None:
-        """Mark and delete the victims."""
-        message = f"{pod.spec.get('schedulerName', '')}: preempting to accommodate a higher priority pod"
-        for victim in chosen.victims:
-            try:
-                await self._mark(victim, message)
-                await self._handle.client.delete(POD_RESOURCE, victim.name, victim.namespace, uid=victim.uid)
-            except ClientError as error:
-                if error.code != 404:
-                    raise
-                continue
-            note = f"Preempted by pod {pod.uid} on node {chosen.node}"
-            self._handle.record(victim.obj, pod.obj, "Normal", "Preempted", "Preempting", note)
+    async def _preempt(self, chosen: Candidate, pod: PodInfo, outranked: Sequence[PodInfo]) -> None:
+        """Take the node from those that waited for it, and delete the victims; if that fails, the pod tries again."""
+        try:
+            for other in outranked:
+                await self._patch(other, {"nominatedNodeName": None})
+            for victim in chosen.victims:
+                if not victim.terminating and await self._evict(victim, pod):
+                    note = f"Preempted by pod {pod.uid} on node {chosen.node}"
+                    self._handle.record(victim.obj, pod.obj, "Normal", "Preempted", "Preempting", note)
+        except (ClientError, OSError):
+            self._handle.activate(pod)
+            raise
+        finally:
+            self._preempting.pop(pod.uid, None)
 
-    async def _mark(self, victim: PodInfo, message: str) -> None:
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "PreemptionByScheduler",
-            "message": message,
-            "lastTransitionTime": rfc3339(self._handle.clock.now()),
-        }
-        generation = victim.obj["metadata"].get("generation")
-        if generation:
-            condition["observedGeneration"] = generation
-        body = {"status": {"conditions": [condition]}}
-        await self._handle.client.patch(POD_RESOURCE, victim.name, body, victim.namespace, subresource="status")
+    async def _evict(self, victim: PodInfo, pod: PodInfo) -> bool:
+        """Mark the victim and delete it; False when it is gone already."""
+        condition = _condition(victim, pod, rfc3339(self._handle.clock.now()))
+        if not await self._patch(victim, {"conditions": [condition]}):
+            return False
+        try:
+            await self._handle.client.delete(POD_RESOURCE, victim.name, victim.namespace, uid=victim.uid)
+        except ClientError as error:
+            if error.code not in (404, 409):  # 409: another pod of that name
+                raise
+            return False
+        return True
+
+    async def _patch(self, pod: PodInfo, status: Obj) -> bool:
+        try:
+            await self._handle.client.patch(
+                POD_RESOURCE, pod.name, {"status": status}, pod.namespace, subresource="status"
+            )
+        except ClientError as error:
+            if error.code != 404:
+                raise
+            return False
+        return True
+
+
+def _condition(victim: PodInfo, pod: PodInfo, now: str) -> Obj:
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "PreemptionByScheduler",
+        "message": f"{pod.spec.get('schedulerName', '')}: preempting to accommodate a higher priority pod",
+        "lastTransitionTime": now,
+    }
+    generation = victim.obj["metadata"].get("generation")
+    if generation:
+        condition["observedGeneration"] = generation
+    return condition
 
 
 def _preempted(pod: PodInfo) -> bool:
