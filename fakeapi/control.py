@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 # Turns of the event loop without any work in sight after which nothing is under way in this process: a change passes
 # from the store through a watch to a worker in four.
 QUIET_TURNS = 12
-# Work that rests this long (real seconds) waits for time to go on, or for somebody outside.
+# Work that rests this long (real seconds) and for so many turns waits for time to go on, or for somebody outside. Turns
+# too, since a process that the machine has put aside does nothing for a second with much left to do.
 RESTING_SECONDS = 1.0
+RESTING_TURNS = 200
 _PAUSE = 0.001
 
 
@@ -131,18 +133,18 @@ class Control:
     async def settle(self) -> None:
         """Return when queues are empty, no reconcile is in flight, and every in-process watch has been told."""
         clock, loop = RealClock(), asyncio.get_running_loop()
-        quiet, turns, seen, since = 0, 0, -1, loop.time()
+        quiet, turns, moved, seen, since = 0, 0, 0, -1, loop.time()
         while True:
             await clock.sleep(0 if turns < 10 * QUIET_TURNS else _PAUSE)
             turns += 1
             progress = self._progress()
             if progress != seen:
-                quiet, seen, since = 0, progress, loop.time()
+                quiet, moved, seen, since = 0, turns, progress, loop.time()
                 continue
             quiet += 1
             if quiet < QUIET_TURNS:
                 continue
-            if self.drained or loop.time() - since > RESTING_SECONDS:
+            if self.drained or (loop.time() - since > RESTING_SECONDS and turns - moved > RESTING_TURNS):
                 return
             quiet = QUIET_TURNS // 2
 

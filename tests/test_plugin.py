@@ -49,6 +49,8 @@ FAILING = """
 def test_it(cluster):
     cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hungry"}, "spec": {"containers": [
         {"name": "c", "image": "i", "resources": {"requests": {"cpu": "5000"}}}]}})
+    cluster.wait("pod/hungry", "PodScheduled=False")
+    cluster.settle()
     cluster.wait("pod/hungry", timeout=0.5)
 """
 
@@ -165,7 +167,7 @@ def test_every_option_can_be_marked_and_state_on_disk_outlives_a_restart(pyteste
 
 def test_unittest_uses_it_too(pytester: pytest.Pytester) -> None:
     path = pytester.makepyfile(UNITTEST)
-    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     assert "Ran 2 tests" in done.stderr
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 FAKEKUBE = str(Path(sys.executable).with_name("fakekube"))
-START_SECONDS = 30
+# Nothing takes nearly as long on a machine that is three times slower and has other things to do: these end what hangs.
+SECONDS = 90
+END_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def run(
     *command: str,
     stdin: str | None = None,
     env: dict[str, str] | None = None,
-    seconds: float = 60,
+    seconds: float = 2 * SECONDS,
     cwd: Path | None = None,
 ) -> Result:
     """Run to the end. TimeoutExpired."""
@@ -51,7 +53,7 @@ def run(
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def eventually(look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+def eventually(look: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
     """The first true answer of look()."""
     end = time.monotonic() + seconds
     while not (answer := look()):
@@ -74,7 +76,7 @@ def fakekube(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(5)
+                process.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -87,7 +89,7 @@ def cluster(directory: Path, *arguments: str, command: str = "up") -> Iterator[P
     kubeconfig, log = directory / "kubeconfig", directory / "log"
     port = "--port" if command == "up" else "--secure-port"
     with fakekube(command, port, "0", "--kubeconfig", str(kubeconfig), *arguments, log=log) as process:
-        eventually(lambda: kubeconfig.exists() or process.poll() is not None, "the kubeconfig", START_SECONDS)
+        eventually(lambda: kubeconfig.exists() or process.poll() is not None, "the kubeconfig")
         if process.poll() is not None:
             raise AssertionError(f"fakekube {command} ended with {process.returncode}: {log.read_text()}")
         yield kubeconfig

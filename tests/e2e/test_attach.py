@@ -18,9 +18,11 @@ def test_a_deployment_of_100_replicas_on_50_nodes(kubectl_path: str, kubectl_cac
             stack.enter_context(fakekube(*part, "--kubeconfig", str(kubeconfig), log=tmp_path / f"{part[0]}.log"))
         kubectl = Kubectl(kubectl_path, kubeconfig, "default", kubectl_cache)
         eventually(lambda: kubectl("get", "nodes", "--no-headers").stdout.count(" Ready ") == 50, "50 ready nodes")
+        taints = ("get", "nodes", "-o", "jsonpath={.items[*].spec.taints}")
+        eventually(lambda: not kubectl(*taints).stdout, "nodes without the taint of one that is not ready")
         kubectl("apply", "-f", "-", stdin=deployment(replicas=100))
-        kubectl("wait", "deployment/web", "--for=condition=Available", "--timeout=60s")
-        kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        kubectl("wait", "deployment/web", "--for=condition=Available", "--timeout=90s")
+        kubectl("rollout", "status", "deployment/web", "--timeout=90s")
         assert kubectl.jsonpath("deployment/web", "{.status.availableReplicas}") == "100"
         used = kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}").stdout.split()
         assert len(set(used)) == 50

@@ -53,7 +53,7 @@ def pod(apart: Kubectl) -> str:
     spec = {"nodeName": "node-0", "containers": [container], "terminationGracePeriodSeconds": 0}
     obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
     apart("apply", "-f", "-", stdin=json.dumps(obj))
-    apart("wait", "--for=condition=Ready", "pod/a", "--timeout=30s")
+    apart("wait", "--for=condition=Ready", "pod/a", "--timeout=90s")
     return "a"
 
 
@@ -85,18 +85,18 @@ def test_port_forward(apart: Kubectl, pod: str) -> None:
         assert process.stdout is not None
         match = re.match(r"Forwarding from 127.0.0.1:(\d+) ->", process.stdout.readline())
         assert match
-        with urllib.request.urlopen(f"http://127.0.0.1:{match[1]}/x", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{match[1]}/x", timeout=60) as answer:
             assert answer.read() == b"default/a/main: GET /x\n"
         process.terminate()
 
 
 def test_a_manifest_in_the_directory_is_a_static_pod(apart: Kubectl) -> None:
-    apart("wait", "--for=condition=Ready", "pod/agent-node-0", "-n", "kube-system", "--timeout=30s")
+    apart("wait", "--for=condition=Ready", "pod/agent-node-0", "-n", "kube-system", "--timeout=90s")
     found = apart("get", "pods", "-n", "kube-system", "-o", "name").stdout.split()
     assert found == ["pod/agent-node-0"]
     file = apart.kubeconfig.parent / "static" / "agent.yaml"
     file.unlink()
-    apart("wait", "--for=delete", "pod/agent-node-0", "-n", "kube-system", "--timeout=30s")
+    apart("wait", "--for=delete", "pod/agent-node-0", "-n", "kube-system", "--timeout=90s")
 
 
 def test_a_fault_strikes_the_node_that_it_names(apart: Kubectl, pod: str) -> None:

@@ -195,11 +195,11 @@ def test_set_env_removes_and_selectors_and_accounts_are_set(kubectl: Kubectl) ->
 
 def test_rollout_restart_replaces_the_pods_and_owns_the_annotation(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment(replicas=1))
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     before = kubectl("get", "pods", "-o", "name").stdout
     assert kubectl("rollout", "restart", "deployment/web").stdout.strip() == "deployment.apps/web restarted"
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    kubectl("wait", "--for=delete", before.strip(), "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
+    kubectl("wait", "--for=delete", before.strip(), "--timeout=90s")
     assert "kubectl.kubernetes.io/restartedAt" in kubectl.jsonpath(
         "deployment/web", "{.spec.template.metadata.annotations}"
     )

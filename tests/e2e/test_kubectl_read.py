@@ -7,12 +7,12 @@ import json
 import pytest
 
 from tests.e2e.manifests import CONFIG, deployment
-from tests.e2e.processes import Kubectl
+from tests.e2e.processes import Kubectl, eventually
 
 
 def test_get_prints_the_servers_table(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment())
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     assert kubectl("get", "deployment", "-o", "wide").lines()[0] == [
         *("NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE", "CONTAINERS", "IMAGES", "SELECTOR")
     ]
@@ -43,7 +43,7 @@ def test_get_watch_tells_each_change(kubectl: Kubectl) -> None:
 
 def test_get_watch_prints_table_rows(kubectl: Kubectl) -> None:
     kubectl("run", "first", "--image=nginx")
-    kubectl("wait", "pod/first", "--for=condition=Ready", "--timeout=20s")
+    kubectl("wait", "pod/first", "--for=condition=Ready", "--timeout=90s")
     with kubectl.start("get", "pods", "-w", "--output-watch-events") as watch:
         assert watch.stdout is not None
         rows = [watch.stdout.readline().split(), watch.stdout.readline().split()]
@@ -101,7 +101,8 @@ def test_api_resources_and_versions(kubectl: Kubectl) -> None:
 
 def test_describe_a_pod_with_its_events(kubectl: Kubectl) -> None:
     kubectl("run", "one", "--image=nginx", "--restart=Never")
-    kubectl("wait", "--for=condition=Ready", "pod/one", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/one", "--timeout=90s")
+    eventually(lambda: "Started" in kubectl("events", "--for", "pod/one").stdout, "the last of its events")
     shown = kubectl("describe", "pod", "one").stdout
     reasons = [line.split()[1] for line in shown[shown.index("Events:") :].splitlines()[3:]]
     assert reasons == ["Scheduled", "Pulling", "Pulled", "Created", "Started"] or reasons == [
@@ -133,14 +134,15 @@ def test_describe_a_node(kubectl: Kubectl) -> None:
 
 def test_events_of_an_object(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment(replicas=1))
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    rows = kubectl("events", "--for", "deployment/web").lines()
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
+    about = ("events", "--for", "deployment/web")
+    eventually(lambda: "ScalingReplicaSet" in kubectl(*about).stdout, "the Deployment's event")
+    rows = kubectl(*about).lines()
     assert rows[0] == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
     assert rows[1][1:4] == ["Normal", "ScalingReplicaSet", "Deployment/web"]
-    everything = kubectl(
-        "get", "events", "--field-selector=reason=Scheduled", "-o", "jsonpath={.items[*].message}"
-    ).stdout
-    assert f"Successfully assigned {kubectl.namespace}/web-" in everything
+    messages = ("get", "events", "--field-selector=reason=Scheduled", "-o", "jsonpath={.items[*].message}")
+    assigned = f"Successfully assigned {kubectl.namespace}/web-"
+    eventually(lambda: assigned in kubectl(*messages).stdout, "the scheduler's event")
 
 
 def test_auth_can_i(kubectl: Kubectl) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.e2e.manifests import deployment
-from tests.e2e.processes import FAKEKUBE, Kubectl, run
+from tests.e2e.processes import FAKEKUBE, Kubectl, eventually, run
 
 FLOW = """
 kubectl create deployment web --image=nginx --replicas=3
@@ -46,7 +46,11 @@ def test_rollout_history_and_undo_go_back_to_a_revision(kubectl: Kubectl) -> Non
     for image in ("nginx:1", "nginx:2", "nginx:3"):
         kubectl("apply", "-f", "-", stdin=deployment(image=image))
         kubectl("annotate", "deployment/web", f"kubernetes.io/change-cause=to {image}", "--overwrite")
-        kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+        kubectl("rollout", "status", "deployment/web", "--timeout=90s")
+        eventually(
+            lambda i=image: ["to", i] in [row[1:] for row in kubectl("rollout", "history", "deployment/web").lines()],
+            "the ReplicaSet tells the cause",
+        )
     assert kubectl("rollout", "history", "deployment/web").lines()[2:5] == [
         ["1", "to", "nginx:1"],
         ["2", "to", "nginx:2"],
@@ -54,32 +58,33 @@ def test_rollout_history_and_undo_go_back_to_a_revision(kubectl: Kubectl) -> Non
     ]
     assert "Image:	nginx:1" in kubectl("rollout", "history", "deployment/web", "--revision=1").stdout
     kubectl("rollout", "undo", "deployment/web", "--to-revision=1")
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     assert kubectl.jsonpath("deployment/web", "{.spec.template.spec.containers[0].image}") == "nginx:1"
     assert [row[0] for row in kubectl("rollout", "history", "deployment/web").lines()[2:5]] == ["2", "3", "4"]
-    images = kubectl(
-        "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[?(@.status.phase=='Running')].spec.containers[0].image}"
-    ).stdout.split()
-    assert set(images) == {"nginx:1"}
+    images = "jsonpath={.items[?(@.status.phase=='Running')].spec.containers[0].image}"
+    eventually(
+        lambda: set(kubectl("get", "pods", "-l", "app=web", "-o", images).stdout.split()) == {"nginx:1"},
+        "only pods of the first image",
+    )
 
 
 def test_rollout_pause_holds_changes_until_resume(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment())
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     kubectl("rollout", "pause", "deployment/web")
     kubectl("set", "image", "deployment/web", "main=nginx:2")
     assert "can't restart paused deployment" in kubectl("rollout", "restart", "deployment/web", status=1).stderr
-    kubectl("wait", "deployment/web", "--for=jsonpath={.status.observedGeneration}=3", "--timeout=20s")
+    kubectl("wait", "deployment/web", "--for=jsonpath={.status.observedGeneration}=3", "--timeout=90s")
     assert len(kubectl("get", "replicasets", "-l", "app=web", "-o", "name").stdout.split()) == 1
     kubectl("rollout", "resume", "deployment/web")
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     assert len(kubectl("get", "replicasets", "-l", "app=web", "-o", "name").stdout.split()) == 2
 
 
 def test_a_rollout_that_cannot_progress_is_told_so(kubectl: Kubectl) -> None:
     extra = "      nodeSelector: {disk: nowhere}\n  progressDeadlineSeconds: 1\n"
     kubectl("apply", "-f", "-", stdin=deployment(replicas=1, extra=extra))
-    failed = kubectl("rollout", "status", "deployment/web", "--timeout=20s", status=1)
+    failed = kubectl("rollout", "status", "deployment/web", "--timeout=90s", status=1)
     assert 'error: deployment "web" exceeded its progress deadline' in failed.stderr
     message = kubectl(
         "get",
@@ -98,12 +103,12 @@ def test_scale_refuses_another_count_than_expected(kubectl: Kubectl) -> None:
     assert "Expected replicas to be 7, was 2" in refused.stderr
     kubectl("scale", "deployment/web", "--current-replicas=2", "--replicas=1")
     # `rollout status` is content with more Pods than are wanted, so wait for the number itself.
-    kubectl("wait", "deployment/web", "--for=jsonpath={.status.replicas}=1", "--timeout=30s")
+    kubectl("wait", "deployment/web", "--for=jsonpath={.status.replicas}=1", "--timeout=90s")
 
 
 def test_expose_gives_a_service_with_endpoints(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment())
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     kubectl("expose", "deployment/web", "--port=80", "--target-port=8080", "--type=NodePort")
     kubectl(
         "wait",
@@ -111,7 +116,7 @@ def test_expose_gives_a_service_with_endpoints(kubectl: Kubectl) -> None:
         "-l",
         "kubernetes.io/service-name=web",
         "--for=jsonpath={.endpoints[1].conditions.ready}=true",
-        "--timeout=20s",
+        "--timeout=90s",
     )
     pods = set(kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].status.podIP}").stdout.split())
     slices = kubectl(

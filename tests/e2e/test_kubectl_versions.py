@@ -45,20 +45,20 @@ def test_the_life_of_a_deployment(kubectl: Kubectl) -> None:
         kubectl("create", "deployment", "web", "--image=nginx:1", "--replicas=2").stdout
         == "deployment.apps/web created\n"
     )
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=30s").stdout
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=90s").stdout
     (row,) = kubectl("get", "deployment", "web", "--no-headers").lines()
     assert row[:4] == ["web", "2/2", "2", "2"]
     wide = kubectl("get", "pods", "-o", "wide").lines()
     assert (wide[0][:3], len(wide), {line[2] for line in wide[1:]}) == (["NAME", "READY", "STATUS"], 3, {"Running"})
     kubectl("set", "image", "deployment/web", "nginx=nginx:2")
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     assert [line[0] for line in kubectl("rollout", "history", "deployment/web").lines()[2:4]] == ["1", "2"]
     kubectl("rollout", "undo", "deployment/web")
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     assert kubectl.jsonpath("deployment/web", "{.spec.template.spec.containers[0].image}") == "nginx:1"
     kubectl("rollout", "restart", "deployment/web")
     kubectl("scale", "deployment/web", "--replicas=1")
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     kubectl("expose", "deployment/web", "--port=80")
     assert kubectl("delete", "deployment/web", "service/web").lines()[0][2] == "deleted"
     eventually(lambda: not kubectl("get", "pods", "-o", "name").stdout, "the pods are gone")
@@ -115,6 +115,6 @@ def test_reading(kubectl: Kubectl) -> None:
     names = {line[0] for line in kubectl("api-resources", "--no-headers").lines()}
     assert {"pods", "deployments", "customresourcedefinitions"} <= names
     kubectl("run", "one", "--image=busybox")
-    kubectl("wait", "pod/one", "--for=condition=Ready", "--timeout=30s")
+    kubectl("wait", "pod/one", "--for=condition=Ready", "--timeout=90s")
     assert kubectl("describe", "pod", "one").lines()[0] == ["Name:", "one"]
     assert kubectl("auth", "can-i", "create", "pods").stdout == "yes\n"

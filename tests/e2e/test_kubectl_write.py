@@ -158,7 +158,7 @@ def test_replace_needs_the_current_version(kubectl: Kubectl) -> None:
 def test_delete_by_selector_waits_until_the_objects_are_gone(kubectl: Kubectl) -> None:
     kubectl("run", "one", "--image=nginx", "--labels=run=x")
     kubectl("run", "two", "--image=nginx", "--labels=run=x")
-    kubectl("wait", "--for=condition=Ready", "pod", "-l", "run=x", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod", "-l", "run=x", "--timeout=90s")
     kubectl("delete", "pods", "-l", "run=x", "--grace-period=1")
     assert "No resources found" in kubectl("get", "pods").stderr
     assert kubectl("get", "pod", "one", status=1).stderr == 'Error from server (NotFound): pods "one" not found\n'

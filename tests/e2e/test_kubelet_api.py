@@ -44,7 +44,7 @@ def make_pod(kubectl: Kubectl, name: str, *command: str, restart: str = "Always"
     }
     kubectl("apply", "-f", "-", stdin=json.dumps(obj))
     if restart == "Always":
-        kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=20s")
+        kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=90s")
     return name
 
 
@@ -63,7 +63,7 @@ def test_logs_as_they_come(kubectl: Kubectl, pod: str) -> None:
 
 def test_logs_of_the_run_before(kubectl: Kubectl) -> None:
     make_pod(kubectl, "crash", "sh", "-c", "echo one; exit 1", restart="OnFailure")
-    kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/crash", "--timeout=20s")
+    kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/crash", "--timeout=90s")
     assert kubectl("logs", "crash", "--previous").stdout == "one\n"
 
 
@@ -96,7 +96,7 @@ def test_a_container_sees_its_volumes(kubectl: Kubectl) -> None:
     spec = {"containers": [container], "volumes": [{"name": "v", "configMap": {"name": "cm"}}]}
     obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "v"}, "spec": spec}
     kubectl("apply", "-f", "-", stdin=json.dumps(obj))
-    kubectl("wait", "--for=condition=Ready", "pod/v", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/v", "--timeout=90s")
     node = kubectl.jsonpath("pod/v", "{.spec.nodeName}")
     told = kubectl("exec", "v", "--", "sh", "-c", "cat /cfg/key; echo; echo $BOTH").stdout
     assert told == f"value\nhidden-{node}\n"
@@ -122,7 +122,7 @@ def test_an_empty_dir_is_shared_by_the_containers_of_a_pod(kubectl: Kubectl) -> 
     spec = {"containers": containers, "volumes": [{"name": "v", "emptyDir": {}}], "terminationGracePeriodSeconds": 0}
     obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pair"}, "spec": spec}
     kubectl("apply", "-f", "-", stdin=json.dumps(obj))
-    kubectl("wait", "--for=condition=Ready", "pod/pair", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/pair", "--timeout=90s")
     kubectl("exec", "pair", "-c", "writer", "--", "sh", "-c", "echo shared > /out/file; echo own > /tmp/file")
     assert kubectl("exec", "pair", "-c", "reader", "--", "cat", "/in/deep/file").stdout == "shared\n"
     assert kubectl("exec", "pair", "-c", "reader", "--", "ls", "/in/deep").stdout == "file\n"
@@ -145,7 +145,7 @@ def test_exec_in_a_terminal(kubectl: Kubectl, pod: str) -> None:
         shown = read_until(ours, b"/ # ")
         os.write(ours, b"echo $TERM; exit 4\r")
         shown = read_until(ours, b"")
-        assert process.wait(20) == 4
+        assert process.wait(90) == 4
     os.close(ours)
     assert b"echo $TERM; exit 4\r\n" in shown
     assert b"\nxterm\r\n" in shown
@@ -170,7 +170,7 @@ def test_attach_shows_what_is_logged_from_now_on(kubectl: Kubectl) -> None:
     spec = {"containers": [{"name": "main", "image": "app:1"}], "terminationGracePeriodSeconds": 0}
     obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "talker", "annotations": notes}, "spec": spec}
     kubectl("apply", "-f", "-", stdin=json.dumps(obj))
-    kubectl("wait", "--for=condition=Ready", "pod/talker", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/talker", "--timeout=90s")
     with kubectl.start("attach", "talker") as attached:
         assert attached.stdout is not None
         numbers = [int(attached.stdout.readline().split()[1]) for _ in range(3)]
@@ -182,14 +182,14 @@ def test_debug_of_a_node_runs_a_pod_there(kubectl: Kubectl) -> None:
     told = kubectl("debug", "node/node-1", "--image=busybox", "--profile=general", "--", "sleep", "100").stdout
     match = re.search(r"Creating debugging pod (\S+) with container debugger on node node-1", told)
     assert match, told
-    kubectl("wait", "--for=condition=Ready", f"pod/{match[1]}", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", f"pod/{match[1]}", "--timeout=90s")
     assert kubectl.jsonpath(f"pod/{match[1]}", "{.spec.nodeName} {.spec.hostNetwork}") == "node-1 true"
 
 
 def test_debug_adds_a_container_and_attaches(kubectl: Kubectl, pod: str) -> None:
     kubectl("debug", pod, "--image=busybox", "-c", "dbg", "--profile=general", "--", "sleep", "100")
     kubectl(
-        "wait", f"pod/{pod}", "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.running}", "--timeout=20s"
+        "wait", f"pod/{pod}", "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.running}", "--timeout=90s"
     )
     assert kubectl("exec", pod, "-c", "dbg", "--", "hostname").stdout == f"{pod}\n"
 
@@ -215,18 +215,18 @@ def forwarded(kubectl: Kubectl, target: str, port: int, env: dict[str, str]) -> 
 def test_port_forward(kubectl: Kubectl, pod: str, transport: str) -> None:
     with forwarded(kubectl, f"pod/{pod}", 80, TRANSPORTS[transport]) as port:
         for path in ("/x", "/y"):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
                 assert answer.read().decode() == f"{kubectl.namespace}/{pod}/main: GET {path}\n"
 
 
 def test_proxies_of_pods_services_and_nodes(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=deployment())
     kubectl("expose", "deployment", "web", "--port=8080", "--target-port=80")
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     root = f"/api/v1/namespaces/{kubectl.namespace}"
     name = kubectl("get", "pods", "-o", "name").stdout.split()[0].removeprefix("pod/")
     assert kubectl("get", "--raw", f"{root}/pods/{name}/proxy/a?b=1").stdout.endswith("/main: GET /a?b=1\n")
-    kubectl("wait", "--for=jsonpath={.subsets[0].addresses}", "endpoints/web", "--timeout=20s")
+    kubectl("wait", "--for=jsonpath={.subsets[0].addresses}", "endpoints/web", "--timeout=90s")
     assert kubectl("get", "--raw", f"{root}/services/web:8080/proxy/").stdout.endswith("/main: GET /\n")
     refused = kubectl("get", "--raw", f"{root}/pods/{name}:81/proxy/", status=1).stderr
     assert "error trying to reach service: dial tcp" in refused
@@ -250,13 +250,13 @@ def test_the_official_clients_exec(kubectl: Kubectl, pod: str) -> None:
         session = stream(api.connect_get_namespaced_pod_exec, pod, kubectl.namespace, command=["cat"], stdin=True,
                          stdout=True, _preload_content=False)  # fmt: skip
         session.write_stdin("typed\n")
-        assert session.readline_stdout(timeout=5) == "typed"
+        assert session.readline_stdout(timeout=60) == "typed"
         session.sock.shutdown()
     with core(kubectl) as api:
         command = ["sh", "-c", "echo out; echo err >&2; exit 5"]
         session = stream(api.connect_get_namespaced_pod_exec, pod, kubectl.namespace, command=command, stdout=True,
                          stderr=True, _preload_content=False)  # fmt: skip
-        session.run_forever(timeout=5)
+        session.run_forever(timeout=60)
         assert (session.read_stdout(), session.read_stderr(), session.returncode) == ("out\n", "err\n", 5)
         session.sock.shutdown()  # its close() leaves open what the other side has closed
 
@@ -265,7 +265,7 @@ def test_the_official_clients_port_forward(kubectl: Kubectl, pod: str) -> None:
     with core(kubectl) as api:
         forward = portforward(api.connect_get_namespaced_pod_portforward, pod, kubectl.namespace, ports="80")
         with contextlib.closing(forward.socket(80)) as socket:
-            socket.settimeout(5)
+            socket.settimeout(60)
             socket.sendall(b"GET /py HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             answer = b""
             while data := socket.recv(1000):

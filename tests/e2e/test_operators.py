@@ -28,7 +28,7 @@ def toys(kubectl_path: str, kubeconfig: Path, kubectl_cache: Path) -> None:
     """The CRD of the operators."""
     tool = Kubectl(kubectl_path, kubeconfig, "default", kubectl_cache)
     tool("apply", "-f", "-", stdin=json.dumps(TOYS))
-    tool("wait", "--for=condition=Established", f"crd/toys.{GROUP}", "--timeout=10s")
+    tool("wait", "--for=condition=Established", f"crd/toys.{GROUP}", "--timeout=90s")
 
 
 def toy(name: str, **spec: Any) -> str:
@@ -94,10 +94,10 @@ def kopf_operator(toys: None, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(90)
     yield told
     stop.set()
-    thread.join(20)
+    thread.join(90)
     assert not thread.is_alive()
 
 
@@ -112,7 +112,7 @@ def test_a_kopf_operator(kopf_operator: list[str], kubectl: Kubectl) -> None:
     eventually(lambda: "resized bear 1 5" in kopf_operator, "the update handler")
     assert kubectl.jsonpath("configmap/bear", "{.data.size}") == "5"
     eventually(lambda: int(kubectl.jsonpath("toy/bear", "{.status.ticks}") or 0) >= 2, "the timer")
-    kubectl("delete", "toy", "bear", "--timeout=20s")
+    kubectl("delete", "toy", "bear", "--timeout=90s")
     assert kopf_operator[-1] == "deleted bear"
     eventually(lambda: "bear" not in kubectl("get", "configmaps", "-o", "name").stdout, "the garbage collector")
 
@@ -178,8 +178,8 @@ class Candidate:
         """Stand for election."""
         settings = electionconfig.Config(
             self.lock,
-            lease_duration=3,
-            renew_deadline=2,
+            lease_duration=6,
+            renew_deadline=5,
             retry_period=1,
             onstarted_leading=self.lead,
             onstopped_leading=self.leading.clear,
@@ -209,7 +209,7 @@ def test_an_operators_crds(kubectl: Kubectl, make: Callable[[], CrdSet]) -> None
     crds = {"apiVersion": "v1", "kind": "List", "items": made.crds}
     kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(crds))
     kubectl(
-        "wait", "--for=condition=Established", *(f"crd/{c['metadata']['name']}" for c in made.crds), "--timeout=20s"
+        "wait", "--for=condition=Established", *(f"crd/{c['metadata']['name']}" for c in made.crds), "--timeout=90s"
     )
     group = made.crds[0]["spec"]["group"]
     shown = {line[0]: line[-1] for line in kubectl("api-resources", "--api-group", group, "--no-headers").lines()}
@@ -240,5 +240,5 @@ def test_an_operators_crds(kubectl: Kubectl, make: Callable[[], CrdSet]) -> None
         kubectl("scale", resource, "a", "--replicas=7")
         assert kubectl.jsonpath(f"{resource}/a", "{.spec.replicas}") == "7"
     kubectl("delete", resource, "a")
-    kubectl("delete", "crd", *(c["metadata"]["name"] for c in made.crds), "--timeout=20s")
+    kubectl("delete", "crd", *(c["metadata"]["name"] for c in made.crds), "--timeout=90s")
     assert "the server doesn't have a resource type" in kubectl("get", resource, status=1).stderr

@@ -14,7 +14,7 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.e2e.processes import eventually
 
-SECONDS = 20
+SECONDS = 90
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from kubernetes.aio import client, config, watch
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.dynamic import DynamicClient
 
-SECONDS = 20
+SECONDS = 90
 
 
 def on_cluster(kubeconfig: Path, test: Callable[[client.ApiClient, str], Awaitable[None]]) -> None:
@@ -27,7 +27,7 @@ def on_cluster(kubeconfig: Path, test: Callable[[client.ApiClient, str], Awaitab
             await test(api, name)
             await core.delete_namespace(name)
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), 180))
 
 
 def config_map(name: str = "settings", **data: str) -> client.V1ConfigMap:

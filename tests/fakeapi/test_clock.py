@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from fakeapi import Cluster
+from fakeapi.app import ApiServer
 from fakeapi.clock import VirtualClock
+from fakeapi.config import Config
+from fakeapi.control import RESTING_SECONDS, Control
+from fakeapi.storage.memory import MemoryStorage
 from fakenodes.kubelet.runtime.script import Script
 
 
@@ -44,6 +48,38 @@ def test_timers_run_in_order_and_before_what_follows_them() -> None:
         return told
 
     assert asyncio.run(main()) == ["a 5", "woken 10", "woken 20", "b 25", "at 26", "woken 30"]
+
+
+class Busy(Control):
+    """Work of so many turns that writes nothing, in the middle of which the machine puts the process aside."""
+
+    left = 60
+
+    @property
+    def drained(self) -> bool:
+        return not self.left
+
+    async def work(self) -> None:
+        while self.left:
+            self.left -= 1
+            if self.left == 30:
+                self.stand_still()
+            await asyncio.sleep(0)
+
+    def stand_still(self) -> None:
+        time.sleep(RESTING_SECONDS + 0.1)
+
+
+def test_work_that_was_put_aside_does_not_rest() -> None:
+    async def main() -> int:
+        control = Busy(ApiServer(Config(), MemoryStorage()), VirtualClock())
+        task = asyncio.create_task(control.work())
+        await control.settle()
+        left = control.left
+        await task
+        return left
+
+    assert asyncio.run(main()) == 0
 
 
 def test_a_clock_that_flows_runs_timers_by_itself() -> None:
@@ -88,6 +124,8 @@ def cron_job() -> dict[str, Any]:
 
 
 def test_cron_jobs_fire_and_their_jobs_run(cluster: Cluster) -> None:
+    cluster.clock.freeze()
+    cluster.clock.advance(-(cluster.clock.now() + 1800) % 3600)  # half past: no hour begins beside the test
     cluster.apply(cron_job())
     cluster.settle()
     cluster.clock.advance(hours=3)

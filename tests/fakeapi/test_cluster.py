@@ -167,10 +167,11 @@ def test_an_informer_that_lives_across_a_reset_converges(cluster: Cluster) -> No
         cluster.wait(lambda: "first" in seen)
         cluster.reset()
         cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "second"}})
+        cluster.settle()
         expected = {
             o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in cluster.wait("configmaps", "exists")
         }
-        cluster.wait(lambda: seen == expected, timeout=5)
+        cluster.wait(lambda: seen == expected)
     finally:
         stop.set()
         thread.join()
@@ -179,8 +180,9 @@ def test_an_informer_that_lives_across_a_reset_converges(cluster: Cluster) -> No
 def test_wait_says_what_is_missing(cluster: Cluster) -> None:
     cluster.runtime.image("broken", Script(pull_error="no such image"))
     cluster.apply(deployment("sick", image="broken"))
+    cluster.wait("pods", lambda o: "PullBackOff" in str(o["status"]) or "ErrImagePull" in str(o["status"]))
     with pytest.raises(WaitTimeout) as caught:
-        cluster.wait("deployment/sick", timeout=1)
+        cluster.wait("deployment/sick", timeout=0.1)
     text = str(caught.value)
     assert "deployment/sick in namespace default: 0 of 2 replicas in status.availableReplicas" in text
     assert "container main: " in text
@@ -207,7 +209,7 @@ def test_wait_is_woken_by_a_change(cluster: Cluster) -> None:
         0.1, lambda: cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}})
     )
     timer.start()
-    cluster.wait("configmap/late", lambda o: o["metadata"]["name"] == "late", timeout=10)
+    cluster.wait("configmap/late", lambda o: o["metadata"]["name"] == "late")
     timer.join()
 
 

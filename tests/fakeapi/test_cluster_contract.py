@@ -19,7 +19,7 @@ from fakeapi.pytest_plugin import Pool
 from fakenodes.kubelet.runtime.script import Script
 from kubeconfig import model
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 120.0
 CALLS: tuple[Callable[[Cluster], object], ...] = (
     lambda c: c.apply(config_map(threading.current_thread().name.lower().replace("_", "-"))),
     lambda c: c.wait("nodes"),

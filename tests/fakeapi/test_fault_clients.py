@@ -56,7 +56,7 @@ KUBECTL: dict[str, Kubectl] = {
         "Error from server (ServiceUnavailable): not today", set(),
     ),
     "latency": (
-        {**LIST, "seconds": 60}, ("get", "configmaps", "--request-timeout=0.3s"), 1,
+        {**LIST, "seconds": 600}, ("get", "configmaps", "--request-timeout=3s"), 1,
         "Unable to connect to the server: ", set(),
     ),
     "drop": (CREATE, ("create", "configmap", "new"), 1, "EOF", set()),
@@ -102,7 +102,7 @@ def test_kubectl_watches(cluster: Cluster, effect: str) -> None:
     if effect == "stall":
         assert process.poll() is None
         fault.remove()  # and with that, the connection breaks
-    assert process.communicate(timeout=30) == ("", "")
+    assert process.communicate(timeout=90) == ("", "")
     assert process.returncode == 0
 
 
@@ -195,7 +195,7 @@ OFFICIAL: dict[str, tuple[dict[str, Any], Callable[[Any, Fault], object]]] = {
     "timeout": ({"verb": "create", "seconds": 0.1}, official_timeout),
     "stale": ({}, official_stale),
     "cut": ({"events": 1}, lambda api, _: watch(api, ProtocolError)),
-    "stall": ({"events": 1}, lambda api, _: watch(api, ReadTimeoutError, seconds=1)),
+    "stall": ({"events": 1}, lambda api, _: watch(api, ReadTimeoutError, seconds=3)),
     "gone": ({"events": 1}, official_gone),
 }
 
@@ -288,11 +288,11 @@ def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
                 command, cwd=directory, env={**os.environ, "KUBECONFIG": cluster.kubeconfig}, stdout=log, stderr=log
             )
         try:
-            eventually(lambda: cluster.requests.where(verb="watch", resource="greetings"), "the operator", 60)
+            eventually(lambda: cluster.requests.where(verb="watch", resource="greetings"), "the operator")
             yield cluster
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(90)
             print((directory / "log").read_text())
 
 
@@ -307,7 +307,7 @@ def test_an_operator_gets_over_it(greeter: Cluster, effect: str) -> None:
     greeter.kubectl(
         "create", "-f", "-", input=f"apiVersion: example.com/v1\nkind: Greeting\nmetadata: {{name: {name}}}"
     )
-    greeter.wait(f"greetings.example.com/{name}", "status.greet=greeted", timeout=60)
+    greeter.wait(f"greetings.example.com/{name}", "status.greet=greeted", timeout=90)
     greeter.wait(f"configmap/{name}", "exists")
     eventually(lambda: fault.hits, "the fault")
     greeter.faults.clear()

@@ -27,6 +27,9 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x,x]\n" + b"".join(
 )
 HEAD = b'{"metadata":{"name":"garbage","annotations":{"a":'
 
+# A slow machine's seconds are not these; whoever waits for a handshake that does not come waits for a minute.
+HANGS = 30
+
 BODIES: list[tuple[str, str, bytes, int]] = [
     ("empty", JSON, b"", 400),
     ("nested objects", JSON, HEAD + b'{"a":' * 100_000, 400),
@@ -74,7 +77,7 @@ def test_bodies(server: InProcess, caplog: pytest.LogCaptureFixture, kind: str, 
     answers += [ask(server, "DELETE", f"{CONFIG_MAPS}/garbage", kind, body)]
     assert answers[0].status == status, answers[0].body
     assert errors(caplog) == []
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < HANGS
 
 
 def ask(server: InProcess, method: str, path: str, kind: str, body: bytes = b"", **headers: str) -> Any:
@@ -201,6 +204,7 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 GET, POST = (b"%s /api HTTP/1.1\r\nHost: x\r\n" % method for method in (b"GET", b"POST"))
 REQUESTS: dict[str, bytes] = {
     "no request": b"\x16\x03\x01\x00\xff" * 20,
@@ -237,7 +241,7 @@ def test_raw_bytes(cluster: Cluster, caplog: pytest.LogCaptureFixture, data: byt
     assert b"Traceback" not in answer
     assert b'File "' not in answer
     assert answer == b"" or answer.startswith(b"HTTP/1.1 "), answer[:200]
-    assert exchange(cluster, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 5).endswith(b"ok")
+    assert exchange(cluster, LIVEZ, HANGS).endswith(b"ok")
     assert errors(caplog) == []
 
 
@@ -247,7 +251,10 @@ def exchange(cluster: Cluster, data: bytes, seconds: float = 0.3) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     parts: list[bytes] = []
-    with socket.create_connection(("127.0.0.1", port), 5) as bare, context.wrap_socket(bare) as connection:
+    with (
+        socket.create_connection(("127.0.0.1", port), HANGS) as bare,
+        context.wrap_socket(bare) as connection,
+    ):
         connection.setblocking(False)
         unsent = memoryview(data)
         while not parts or (b"ok" not in parts[-1][-2:] and len(parts) <= 1000):
@@ -278,8 +285,8 @@ def test_connections_that_say_nothing_keep_nobody_waiting(cluster: Cluster) -> N
         for connection in silent[::2]:
             connection.sendall(b"\x16\x03\x01")
         start = time.monotonic()
-        assert exchange(cluster, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 5).endswith(b"ok")
-        assert time.monotonic() - start < 2
+        assert exchange(cluster, LIVEZ, HANGS).endswith(b"ok")
+        assert time.monotonic() - start < HANGS
     finally:
         for connection in silent:
             connection.close()

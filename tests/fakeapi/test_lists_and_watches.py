@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import orjson
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakeapi.errors import ApiError
@@ -18,7 +18,7 @@ from fakeapi.paging import ListOptions, list_items
 from fakeapi.storage.base import Compacted, Storage
 from fakeapi.watchcache import TooOld, WatchCache
 from fakeapi.watchevents import Predicate, Scope, Watcher
-from tests.fakeapi.storage_backends import Backend
+from tests.fakeapi.storage_backends import UNHEALTHY, Backend
 
 _NAMES = st.sampled_from(("a", "b", "c", "d"))
 _STEPS = st.lists(
@@ -149,7 +149,7 @@ class Play:
         assert {item.name: item.revision for item in held} == self.model.now
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=UNHEALTHY)
 @given(steps=_STEPS)
 def test_any_interleaving_on_every_store(backend: Backend, steps: list[tuple[str, str | int]]) -> None:
     async def test(storage: Storage, prefix: str) -> None:

@@ -29,7 +29,7 @@ def run(test: Callable[[MemoryStorage, WatchCache], Awaitable[None]], names: str
             labels = {"labels": {"x": "1"}} if i % 2 == 0 else {}
             value = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": name, "namespace": "ns", **labels}}
             await storage.create(f"{PREFIX}ns/{name}", orjson.dumps(value))
-        await asyncio.wait_for(test(storage, cache), 20)
+        await asyncio.wait_for(test(storage, cache), 90)
         cache.stop()
 
     asyncio.run(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakeapi.storage.base import (
@@ -27,7 +27,7 @@ from fakeapi.storage.base import (
 )
 from fakeapi.storage.memory import MemoryStorage
 from fakeapi.storage.sqlite import FILE, SqliteStorage, StoreInUse
-from tests.fakeapi.storage_backends import Backend
+from tests.fakeapi.storage_backends import UNHEALTHY, Backend
 
 
 class Recorder:
@@ -378,12 +378,12 @@ async def _history(s: Storage, p: str, steps: list[tuple[str, str | int]]) -> No
     since = max(model.compacted, start)
     expected = [c for c in told.changes if c.revision > since]
     if expected:
-        seen = await asyncio.wait_for(_watched(s, p, since, len(expected)), 5)
+        seen = await _watched(s, p, since, len(expected))
         assert [(c.key, c.revision, c.entry) for c in seen] == [(c.key, c.revision, c.entry) for c in expected]
     assert (await s.list(p)).entries == [model.now[k] for k in sorted(model.now)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHEALTHY)
 @given(steps=_STEPS)
 def test_any_history(backend: Backend, steps: list[tuple[str, str | int]]) -> None:
     backend.run(lambda s, p: _history(s, p, steps))

@@ -51,7 +51,7 @@ def ask(api, path, method="GET", **headers):
     ],
 )
 def test_deprecated_paths_watch(api, path, found):
-    path += ("&" if "?" in path else "?") + "timeoutSeconds=1&resourceVersion=0"
+    path += ("&" if "?" in path else "?") + "timeoutSeconds=60&resourceVersion=0"
     # The initial events are all that is looked at: the stream is closed after them.
     assert initial(api, path, len(found)) == found
 

@@ -48,7 +48,7 @@ def run(test: Callable[[MemoryStorage, WatchCache], Awaitable[None]], history: i
             queue=queue,
         )
         await cache.start()
-        await asyncio.wait_for(test(storage, cache), 20)
+        await asyncio.wait_for(test(storage, cache), 90)
         cache.stop()
         assert cache.watchers == 0
 
@@ -250,10 +250,10 @@ def _short(events: list[dict[str, Any]]) -> list[str]:
 
 
 def test_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A second stands for what upstream gives a minute, so that the deadline of 1 s ends each stream.
-    monkeypatch.setattr(watch_module, "LAST_BOOKMARK_SECONDS", 0.9)
+    # So that the last bookmark comes soon, and long before the deadline of 2 s that ends each stream.
+    monkeypatch.setattr(watch_module, "LAST_BOOKMARK_SECONDS", 1.9)
     monkeypatch.setattr("fakeapi.watchcache.FRESH_SECONDS", 0.05)
-    one = {"timeoutSeconds": "1"}
+    brief = {"timeoutSeconds": "2"}
     marks = {"allowWatchBookmarks": "true"}
     initial = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
     no_initial = {"sendInitialEvents": "false", "resourceVersionMatch": "NotOlderThan"}
@@ -275,7 +275,7 @@ def test_streams(monkeypatch: pytest.MonkeyPatch) -> None:
             ({"resourceVersion": "1", "labelSelector": "x=1"}, []),
             (initial | {"resourceVersion": "999999"}, ["ERROR"]),
         ]
-        found = await asyncio.gather(*(stream(c, one | query) for query, _ in cases))
+        found = await asyncio.gather(*(stream(c, brief | query) for query, _ in cases))
         assert [_short(events) for events in found] == [expected for _, expected in cases]
         end, mark = found[3][2:]
         assert end["object"] == EMPTY | {

@@ -20,7 +20,7 @@ both = pytest.mark.parametrize("kind", ["inprocess", "http"])
 def run(kind: str, body: Body) -> None:
     async def main() -> None:
         async with clients(kind) as client:
-            await asyncio.wait_for(body(client), 20)
+            await asyncio.wait_for(body(client), 90)
 
     asyncio.run(main())
 
@@ -92,7 +92,7 @@ def test_a_watch_goes_on_from_a_version(kind: str) -> None:
         await client.patch(CONFIG_MAPS, "a", {"data": {"x": "1"}}, "default")
         await client.delete(CONFIG_MAPS, "a", "default")
         seen = []
-        async for event in client.watch(CONFIG_MAPS, "default", resource_version=start, timeout_seconds=5):
+        async for event in client.watch(CONFIG_MAPS, "default", resource_version=start, timeout_seconds=60):
             seen.append((event.type, event.object["data"]))
             assert event.raw.startswith(b"{")
             assert b'"kind":"ConfigMap"' in event.raw

@@ -11,7 +11,7 @@ import time
 import aiohttp
 import pytest
 
-from fakeapi.clock import RealClock
+from fakeapi.clock import RealClock, VirtualClock
 from fakeapi.config import Config
 from fakeapi.launch import launch
 from fakeapi.request import User
@@ -42,7 +42,7 @@ class Cluster:
 
         return InProcessClient(handle, agent)
 
-    async def until(self, look, seconds=10):
+    async def until(self, look, seconds=90):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with contextlib.suppress(ClientError):
@@ -80,9 +80,9 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def cluster(count=2, script=None):
+async def cluster(count=2, script=None, clock=None):
     launched = await launch(Config(port=0, disable_admission=frozenset({"ServiceAccount", "TaintNodesByCondition"})))
-    made, clock = Cluster(launched.server), RealClock()
+    made, clock = Cluster(launched.server), clock or RealClock()
     scheduler, kubelets = Scheduler(), KubeletServer(clock)
     hollow = HollowNodes(
         lambda user: made.client(user, "system:nodes", agent="kubelet/v1.36.2"),
@@ -244,10 +244,15 @@ def test_a_pod_that_does_not_fit_waits_until_there_is_room():
 
 
 def test_logs_are_served_over_tls():
-    script = Script(logs=((0.0, "one"), (0.0, "two"), (0.4, "three")), run_seconds=0.6)
+    script = Script(logs=((0.0, "one"), (0.0, "two"), (60.0, "three")), run_seconds=61)
+
+    async def told():
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     async def scenario():
-        async with cluster(1, script) as c:
+        clock = VirtualClock()
+        async with cluster(1, script, clock) as c:
             await c.pod("p", restartPolicy="Never")
             node = await c.admin.get(NODES, "node-0")
             port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
@@ -263,7 +268,9 @@ def test_logs_are_served_over_tls():
 
                 assert await get("/p/c") == (200, "one\ntwo\n")
                 assert await get("/p/c?tailLines=1") == (200, "two\n")
-                assert await get("/p/c?follow=true") == (200, "one\ntwo\nthree\n")
+                following = asyncio.create_task(get("/p/c?follow=true"))
+                await clock.advance(70, told)
+                assert await following == (200, "one\ntwo\nthree\n")
                 assert await get("/p/c?previous=true") == (
                     400,
                     'previous terminated container "c" in pod "p" not found',

@@ -226,7 +226,7 @@ def test_a_kubelet_that_stands_still_keeps_its_callers_waiting(cluster: Cluster)
         assert conditions(cluster)["Ready"] == "Unknown"
         assert not asked.done()
         cluster.nodes.start("node-0")
-        assert asked.result(timeout=20) == ""
+        assert asked.result(timeout=90) == ""
     cluster.wait("node/node-0", "Ready")
 
 

@@ -46,6 +46,7 @@ def test_a_profile_with_a_plugin_of_its_own(tmp_path: Path) -> None:
     with Cluster(nodes=3, scheduler_profiles=profiles) as cluster:
         cluster.kubectl("label", "node", "node-0", "noise=low")
         cluster.kubectl("label", "node", "node-1", "node-2", "noise=high")
+        cluster.settle()  # the scheduler knows of it
         for n in range(3):
             cluster.apply(pod(f"quiet-{n}", "quiet-scheduler"))
         assert {where(cluster, f"quiet-{n}") for n in range(3)} == {"node-0"}
@@ -53,12 +54,14 @@ def test_a_profile_with_a_plugin_of_its_own(tmp_path: Path) -> None:
             cluster.apply(pod(f"any-{n}"))
         assert {where(cluster, f"any-{n}") for n in range(2)} == {"node-1", "node-2"}
         cluster.kubectl("label", "--overwrite", "node", "node-0", "noise=high")
+        cluster.settle()
         cluster.apply(pod("late", "quiet-scheduler"))
         (found,) = cluster.wait("pod/late", "PodScheduled=False")
         message = found["status"]["conditions"][0]["message"]
         assert message.startswith("0/3 nodes are available: 3 node(s) were noisy.")
         cluster.kubectl("label", "--overwrite", "node", "node-2", "noise=none")
         assert where(cluster, "late") == "node-2"
+        cluster.settle()
         events = json.loads(cluster.kubectl("get", "events", "-o", "json"))["items"]
         told = {(e["involvedObject"]["name"], e["reportingComponent"]) for e in events if e["reason"] == "Scheduled"}
         assert {("any-0", "default-scheduler"), ("quiet-0", "quiet-scheduler")} <= told

@@ -91,7 +91,7 @@ def test_through_a_forwarded_port(cluster: Cluster) -> None:
     pod = core.list_namespaced_pod("default", label_selector="app=shop").items[0].metadata.name
     forward = portforward(core.connect_get_namespaced_pod_portforward, pod, "default", ports="8080")
     with contextlib.closing(forward.socket(8080)) as socket:
-        socket.settimeout(10)
+        socket.settimeout(60)
         socket.sendall(b"GET /x HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
         answer = b""
         while data := socket.recv(1000):
