@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -240,9 +240,12 @@ class Watcher:
         self._waiting: asyncio.Future[None] | None = None
         self._forget = forget
 
-    def begin(self, items: Iterable[Item]) -> None:
-        """Show these first, as ADDED."""
+    def begin(self, items: Collection[Item]) -> None:
+        """Show these first, as ADDED. Meanwhile every one of them may change: a watch of very many would never begin,
+        if those changes were too many for it.
+        """
         self._initial = iter(items)
+        self._limit = max(self._limit, len(items))
 
     def offer(self, event: Event) -> None:
         """Queue an event if it is selected; a full queue ends the watcher."""

@@ -184,6 +184,23 @@ def test_indexes_miss_nothing(scope: Scope, fields: str, expected: list[str]) ->
     run(test)
 
 
+def test_everything_may_change_while_it_is_shown() -> None:
+    async def test(s: MemoryStorage, c: WatchCache) -> None:
+        names = [f"p{i}" for i in range(30)]
+        for name in names:
+            await put(s, name)
+        watcher = c.watch(Scope(), revision=0, initial=True)
+        changed = [await put(s, name) for name in names]
+        assert not watcher.ended
+        assert [name for _, name, _ in parsed(watcher.take_initial())] == sorted(names)
+        assert [int(revision) for _, _, revision in parsed(watcher.take())] == changed
+        for name in [*names, "one more"]:
+            await put(s, name)
+        assert watcher.ended
+
+    run(test, queue=10)
+
+
 def test_history_and_queue_are_bounded() -> None:
     async def test(s: MemoryStorage, c: WatchCache) -> None:
         start = await s.revision()
