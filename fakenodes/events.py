@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -147,8 +148,16 @@ class EventRecorder(_Recorder):
         self._similar = _Bounded()
         self._tokens = _Bounded()
 
-    def record(self, obj: Obj, type: str, reason: str, message: str, field_path: str = "") -> None:
-        """Tell an event about obj: type is Normal or Warning."""
+    def record(
+        self,
+        obj: Obj,
+        type: str,
+        reason: str,
+        message: str,
+        field_path: str = "",
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Tell an event about obj: type is Normal or Warning. notes: the event's annotations."""
         ref = reference(obj, field_path)
         about = (ref.get("kind"), ref.get("namespace"), ref.get("name"), ref.get("uid"), ref.get("apiVersion"))
         now = self._clock.now()
@@ -174,6 +183,8 @@ class EventRecorder(_Recorder):
         if not allowed:
             return
         event = self._event(ref, type, reason, message, sent, stamp)
+        if notes:
+            event["metadata"]["annotations"] = dict(notes)
         self._sink.put(lambda: self._client.create(EVENTS, event))
 
     def _allowed(self, about: Any, now: float) -> bool:

@@ -7,7 +7,7 @@ a measurement, so the figures in the messages are those of the scripts.
 from __future__ import annotations
 
 import struct
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -49,11 +49,6 @@ def _usage(worker: PodWorker) -> int:
     return sum(parse(c.script.memory).scaled(0) for c in containers if c.running)
 
 
-def _request(spec: Obj, resource: str) -> int:
-    text = ((spec.get("resources") or {}).get("requests") or {}).get(resource)
-    return parse(str(text)).scaled(0) if text is not None else 0
-
-
 def rank(workers: Iterable[PodWorker], resource: str) -> list[PodWorker]:
     """Pods that may be evicted, the first to go first: those above their request, then by priority, then by excess."""
 
@@ -93,18 +88,34 @@ def _bytes(amount: int) -> str:
 def message(worker: PodWorker, condition: str) -> str:
     """Why the pod was evicted."""
     pressure = PRESSURES[condition]
-    resource = pressure.resource
     figures = f"Threshold quantity: {_threshold(worker, pressure)}, available: 0. "
-    text = f"The node was low on resource: {resource}. {figures}"
-    if resource != "memory" or worker.pod is None:
-        return text
-    for container in worker.pod.containers:
-        used, asked = parse(container.script.memory).scaled(0), _request(dict(container.spec), resource)
-        if container.running and used > asked:
-            wanted = ((container.spec.get("resources") or {}).get("requests") or {}).get(resource, "0")
-            text += f"Container {container.name} was using {_bytes(used)}, request is {wanted}, "
-            text += f"has larger consumption of {resource}. "
+    text = f"The node was low on resource: {pressure.resource}. {figures}"
+    for name, used, asked in _offenders(worker, pressure):
+        text += f"Container {name} was using {used}, request is {asked}, "
+        text += f"has larger consumption of {pressure.resource}. "
     return text
+
+
+def notes(worker: PodWorker, condition: str) -> dict[str, str]:
+    """The annotations of the event that tells of it."""
+    pressure = PRESSURES[condition]
+    found = list(_offenders(worker, pressure))
+    return {
+        "offending_containers": ",".join(name for name, _, _ in found),
+        "offending_containers_usage": ",".join(used for _, used, _ in found),
+        "starved_resource": pressure.resource,
+    }
+
+
+def _offenders(worker: PodWorker, pressure: Pressure) -> Iterator[tuple[str, str, str]]:
+    """Name, usage and request of the containers that use more than they have asked for."""
+    if pressure.resource != "memory" or worker.pod is None:
+        return
+    for container in worker.pod.containers:
+        wanted = str(((container.spec.get("resources") or {}).get("requests") or {}).get(pressure.resource, "0"))
+        used = parse(container.script.memory).scaled(0)
+        if container.running and used > parse(wanted).scaled(0):
+            yield container.name, _bytes(used), wanted
 
 
 def refusal(pod: Obj, pressures: Container[str]) -> tuple[str, str] | None:

@@ -390,7 +390,7 @@ class HollowNodes:
         kubelet.recorder.record(event_target(name), "Warning", "EvictionThresholdMet", text)
         victims = eviction.rank(self._on(name), resource)
         if victims:
-            victims[0].evict(eviction.message(victims[0], pressed), self._clock.now())
+            victims[0].evict(pressed, self._clock.now())
         return True
 
 

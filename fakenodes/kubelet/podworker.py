@@ -7,7 +7,7 @@ nothing by itself: HollowNodes calls sync() when the pod changes or its time has
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -124,9 +124,10 @@ class PodWorker:
         if self._told == self.obj.get("status"):
             self._told = {}
 
-    def evict(self, message: str, now: float) -> None:
+    def evict(self, condition: str, now: float) -> None:
         """End the pod because its node is under pressure."""
-        self._end(podstate.EVICTED, message, now, eviction.GRACE_SECONDS)
+        message, notes = eviction.message(self, condition), eviction.notes(self, condition)
+        self._end(podstate.EVICTED, message, now, eviction.GRACE_SECONDS, notes)
 
     def crash(self, now: float) -> None:
         """The pod's node has lost power."""
@@ -135,11 +136,11 @@ class PodWorker:
             self.kubelet.node.release(self.uid)
             self._renumbered = True
 
-    def _end(self, reason: str, message: str, now: float, grace: float) -> None:
+    def _end(self, reason: str, message: str, now: float, grace: float, notes: Mapping[str, str] | None = None) -> None:
         assert self.pod is not None
         assert self.obj is not None
         termination.stop(self.pod, reason, message, now, grace)
-        self.kubelet.recorder.record(self.obj, "Warning", reason, message)
+        self.kubelet.recorder.record(self.obj, "Warning", reason, message, notes=notes)
         self.kubelet.look(self.uid)
 
     def _vanished(self) -> None:

@@ -77,6 +77,12 @@ def test_pressure_evicts_one_pod_a_look_and_refuses_others(cluster: Cluster) -> 
         "Container main was using 10Mi, request is 0, has larger consumption of memory. "
     )
     assert ("EvictionThresholdMet", "Attempting to reclaim memory") in told(cluster, "node-0")
+    events = client.CoreV1Api(cluster.api_client).list_namespaced_event("default").items
+    assert next(e.metadata.annotations for e in events if e.reason == "Evicted") == {
+        "offending_containers": "main",
+        "offending_containers_usage": "10Mi",
+        "starved_resource": "memory",
+    }
     assert {c.type: c.reason for c in found.conditions}["DisruptionTarget"] == "TerminationByKubelet"
     assert state(cluster, "critical").phase == "Running"
     cluster.apply(pod("late", nodeName="node-0"))
