@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fakenodes.kubelet import hooks, images, probes, references, termination
-from fakenodes.kubelet.backoff import RESET_SECONDS, backoff, go_duration
+from fakenodes.kubelet.backoff import BASE, MAX, RESET_SECONDS, go_duration
 from fakenodes.kubelet.podstate import (
     COMPLETED,
     DEADLINE,
@@ -126,7 +126,6 @@ def _start(pod: Pod, container: Container, world: World, now: float) -> None:
         container.wait("starting", now + RETRY_SECONDS, CONFIG_ERROR, missing)
         return
     container.id = hashlib.sha256(f"{pod.uid}/{container.name}/{container.restarts}".encode()).hexdigest()
-    container.tried_at = now
     world.tell(container, "Created", "Container created")
     if container.script.start_error:
         _not_started(pod, container, world, now)
@@ -184,7 +183,7 @@ def _run(pod: Pod, container: Container, world: World, now: float) -> None:
         return
     if container.restart_for:
         if container.restart_for == IMAGE_CHANGED:
-            container.crashes = 0  # another image is another container to the back-off
+            container.delay = 0.0  # another image is another container to the back-off
         container.again = True
         message = RESTARTS[container.restart_for].format(container.name)
         termination.kill(pod, container, world, now, message, termination.grace_of(pod))
@@ -212,27 +211,40 @@ def _exited(pod: Pod, container: Container, world: World, now: float) -> None:
     if pod.ending or not restarts(pod.obj, container):
         container.state = "done"
         return
-    container.last = container.outcome
+    before, container.last = container.last, container.outcome
     if container.problem:
         container.wait("failed start", now + RETRY_SECONDS, "PostStartHookError", container.problem)
-    else:
+    elif not container.again:
         _again(pod, container, world, now)
+    elif before is not None:  # it was killed: upstream starts it anew by what it knows of the run before
+        _after(pod, container, world, now, before[1])
+    else:
+        _restart(pod, container, world, now)
 
 
 def _again(pod: Pod, container: Container, world: World, now: float) -> None:
-    """Start again, at once the first time."""
-    if now - container.tried_at >= RESET_SECONDS:
-        container.crashes = 0
-    container.crashes += 1
-    if container.crashes == 1:
-        _restart(pod, container, world, now)
+    _after(pod, container, world, now, container.finished_at)
+
+
+def _after(pod: Pod, container: Container, world: World, now: float, ended_at: float) -> None:
+    """Start again, unless a run ended so lately that there is a back-off to wait for."""
+    if ended_at - container.delayed_at > RESET_SECONDS:
+        container.delay = 0.0
+    if now - ended_at >= container.delay:
+        _delayed(pod, container, world, now)
         return
-    wait = backoff(container.crashes - 1)
-    world.tell(
-        container, "BackOff", f"Back-off restarting failed container {container.name} in pod {pod.full_name}", "Warning"
-    )
-    message = f"back-off {go_duration(wait)} restarting failed container={container.name} pod={pod.full_name}"
-    container.wait("crash back-off", now + wait, "CrashLoopBackOff", message)
+    full_name, delay = pod.full_name, go_duration(container.delay)
+    told = f"Back-off restarting failed container {container.name} in pod {full_name}"
+    world.tell(container, "BackOff", told, "Warning")
+    message = f"back-off {delay} restarting failed container={container.name} pod={full_name}"
+    container.wait("crash back-off", container.finished_at + container.delay, "CrashLoopBackOff", message)
+
+
+def _delayed(pod: Pod, container: Container, world: World, now: float) -> None:
+    """Start again; the next time it will have to wait, or longer."""
+    container.delay = min(2 * container.delay, MAX) if container.delay else BASE
+    container.delayed_at = now
+    _restart(pod, container, world, now)
 
 
 def _restart(pod: Pod, container: Container, world: World, now: float) -> None:
@@ -266,5 +278,5 @@ STEPS: dict[str, Step] = {
     "stopping": termination.stopped,
     "exited": _exited,
     "failed start": _again,
-    "crash back-off": _restart,
+    "crash back-off": _delayed,
 }

@@ -69,14 +69,14 @@ class Container(Struct):
     reason: str = ""
     message: str = ""
     id: str = ""
-    tried_at: float = 0.0  # when it was last started, well or not
     started_at: float = 0.0
     finished_at: float = 0.0
     exit_code: int = 0
     ready: bool = False
     started: bool = False
     restarts: int = 0
-    crashes: int = 0
+    delay: float = 0.0  # seconds that it is left alone when it ends again, counted from delayed_at on
+    delayed_at: float = 0.0
     pulls: int = 0
     pulled_from: float = 0.0
     exits_at: float | None = None

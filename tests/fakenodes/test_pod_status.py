@@ -278,3 +278,16 @@ def test_ten_minutes_forgive_crashes():
         found = life.at(moment)
     assert [kind for kind, _ in states(found)] == ["running"]
     assert found["containerStatuses"][0]["restartCount"] == 3
+
+
+def test_what_is_killed_by_a_probe_backs_off_by_the_run_before():
+    life = scripted(Script(live_for=5), box(livenessProbe={"periodSeconds": 1, "failureThreshold": 1}))
+    seen, moment = [], 0.0
+    while moment <= 30:
+        found = life.at(moment)["containerStatuses"][0]
+        waiting = found["state"].get("waiting") or {}
+        entry = (found["restartCount"], waiting.get("message", "").partition(" restarting")[0])
+        if not seen or seen[-1][1:] != entry:
+            seen.append((moment, *entry))
+        moment = life.wake - T0
+    assert seen == [(0, 0, ""), (5, 1, ""), (10, 2, ""), (15, 2, "back-off 10s"), (25, 3, ""), (30, 3, "back-off 20s")]
