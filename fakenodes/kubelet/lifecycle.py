@@ -125,6 +125,8 @@ def _start(pod: Pod, container: Container, world: World, now: float) -> None:
         pod.complained = now
         container.wait("starting", now + RETRY_SECONDS, CONFIG_ERROR, missing)
         return
+    if container.last is not None:
+        container.restarts += 1
     container.id = hashlib.sha256(f"{pod.uid}/{container.name}/{container.restarts}".encode()).hexdigest()
     world.tell(container, "Created", "Container created")
     if container.script.start_error:
@@ -219,7 +221,7 @@ def _exited(pod: Pod, container: Container, world: World, now: float) -> None:
     elif before is not None:  # it was killed: upstream starts it anew by what it knows of the run before
         _after(pod, container, world, now, before[1])
     else:
-        _restart(pod, container, world, now)
+        images.pull(pod, container, world, now)
 
 
 def _again(pod: Pod, container: Container, world: World, now: float) -> None:
@@ -244,11 +246,6 @@ def _delayed(pod: Pod, container: Container, world: World, now: float) -> None:
     """Start again; the next time it will have to wait, or longer."""
     container.delay = min(2 * container.delay, MAX) if container.delay else BASE
     container.delayed_at = now
-    _restart(pod, container, world, now)
-
-
-def _restart(pod: Pod, container: Container, world: World, now: float) -> None:
-    container.restarts += 1
     images.pull(pod, container, world, now)
 
 

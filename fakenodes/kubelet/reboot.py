@@ -29,5 +29,4 @@ def begin_anew(pod: Pod) -> None:
     for container in inits + again:
         if container.ended:
             container.last = container.outcome
-            container.restarts += 1
         container.wait("idle", None)

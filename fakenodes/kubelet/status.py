@@ -133,7 +133,7 @@ def container_status(pod: Pod, container: Container) -> Obj:
     found: Obj = {
         "name": container.name,
         "state": _state(pod, container),
-        "lastState": {"terminated": _terminated(*container.last)} if container.last else {},
+        "lastState": {"terminated": _terminated(*container.last)} if container.last and not _between(container) else {},
         "ready": _ready_for_use(container),
         "restartCount": container.restarts,
         "image": image if container.unborn else full_name(image),
@@ -179,9 +179,16 @@ def _state(pod: Pod, container: Container) -> Obj:
         return {
             "waiting": {"reason": container.reason, **({"message": container.message} if container.message else {})}
         }
+    if container.last and _between(container):
+        return {"terminated": _terminated(*container.last)}
     if lost(pod, container):
         return {"terminated": dict(LOST)}
     return {"waiting": {"reason": waiting_reason(pod)}}
+
+
+def _between(container: Container) -> bool:
+    """Has it ended, and is about to start again? Until then it shows how it has ended."""
+    return not container.told_running and not container.ended and not container.reason
 
 
 def waiting_reason(pod: Pod) -> str:
@@ -309,7 +316,7 @@ def _ready(pod: Pod, containers: tuple[str, str, str], before: Mapping[str, Mapp
 def _initialized(pod: Pod, now_phase: str) -> tuple[str, str, str]:
     if now_phase == "Succeeded":
         return "True", "PodCompleted", ""
-    if any(c.told_running or c.ended for c in pod.of(MAIN)):
+    if any(c.told_running or c.ended or (c.last and _between(c)) for c in pod.of(MAIN)):
         return "True", "", ""
     waiting = [c.name for c in pod.of(INIT, SIDECAR) if not (c.started if c.kind == SIDECAR else c.succeeded)]
     if waiting:

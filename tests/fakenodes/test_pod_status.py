@@ -223,10 +223,9 @@ def test_after_a_crash_init_containers_run_again_before_the_others():
     life = rebooted()
     found = life.at(10)
     assert found["phase"] == "Pending"
-    assert [kind for kind, _ in states(found, "initContainerStatuses")] == ["running", "waiting"]
-    assert condition(found, "Initialized")["message"] == "containers with incomplete status: [i s]"
-    lost = found["containerStatuses"][0]["lastState"]["terminated"]
-    assert (lost["exitCode"], lost["reason"]) == (255, "Unknown")
+    assert [kind for kind, _ in states(found, "initContainerStatuses")] == ["running", "terminated"]
+    kind, lost = states(found)[0]
+    assert (kind, lost["exitCode"], lost["reason"]) == ("terminated", 255, "Unknown")
     found = life.at(12)
     assert found["phase"] == "Running"
     assert [s["restartCount"] for s in found["initContainerStatuses"] + found["containerStatuses"]] == [1, 1, 1]
@@ -291,3 +290,16 @@ def test_what_is_killed_by_a_probe_backs_off_by_the_run_before():
             seen.append((moment, *entry))
         moment = life.wake - T0
     assert seen == [(0, 0, ""), (5, 1, ""), (10, 2, ""), (15, 2, "back-off 10s"), (25, 3, ""), (30, 3, "back-off 20s")]
+
+
+def test_until_it_starts_again_a_container_shows_how_it_has_ended():
+    life = scripted(Script(run_seconds=5, exit_code=1, pull_seconds=3), box(imagePullPolicy="Always"))
+    life.at(0)
+    life.at(3)
+    found = life.at(8)
+    told = found["containerStatuses"][0]
+    assert (found["phase"], told["restartCount"], told["lastState"]) == ("Running", 0, {})
+    assert told["state"]["terminated"]["exitCode"] == 1
+    told = life.at(11)["containerStatuses"][0]
+    assert (next(iter(told["state"])), told["restartCount"]) == ("running", 1)
+    assert told["lastState"]["terminated"]["exitCode"] == 1
