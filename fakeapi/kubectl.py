@@ -46,7 +46,7 @@ def kubectl(kubeconfig: str, arguments: Sequence[str], *, input: str | None, che
     try:
         done = subprocess.run(
             ["kubectl", *words],
-            env={**os.environ, "KUBECONFIG": kubeconfig},
+            env={**os.environ, "KUBECONFIG": kubeconfig, "KUBECACHEDIR": _cache(kubeconfig)},
             input=input,
             capture_output=True,
             text=True,
@@ -60,6 +60,12 @@ def kubectl(kubeconfig: str, arguments: Sequence[str], *, input: str | None, che
     if check and done.returncode:
         raise KubectlError(words, done.returncode, done.stdout, done.stderr)
     return make_output(done.stdout, done.stderr, done.returncode)
+
+
+def _cache(kubeconfig: str) -> str:
+    """Where kubectl keeps what it knows of the cluster's API. In the home directory it would outlive the cluster, and be
+    believed of the next one at this port."""
+    return os.path.join(os.path.dirname(kubeconfig), "cache")
 
 
 def _text(found: bytes | str | None) -> str:

@@ -275,6 +275,15 @@ def test_kubectl_failures_are_readable(cluster: Cluster) -> None:
     )
 
 
+def test_kubectl_keeps_what_it_knows_with_the_cluster(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    cluster.kubectl("get", "nodes")
+    assert list(tmp_path.iterdir()) == []
+    assert (Path(cluster.kubeconfig).parent / "cache" / "discovery").is_dir()
+
+
 def test_nodes_can_be_added_and_a_reset_takes_them_away(cluster: Cluster) -> None:
     cluster.nodes.add("big", labels={"disk": "ssd"}, capacity={"cpu": "64"})
     assert cluster.wait("node/big", "status.capacity.cpu=64")[0]["metadata"]["labels"]["disk"] == "ssd"
