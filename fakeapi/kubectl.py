@@ -63,8 +63,8 @@ def kubectl(kubeconfig: str, arguments: Sequence[str], *, input: str | None, che
 
 
 def _cache(kubeconfig: str) -> str:
-    """Where kubectl keeps what it knows of the cluster's API. In the home directory it would outlive the cluster, and be
-    believed of the next one at this port."""
+    """Where kubectl keeps what it knows of the cluster's API. In the home directory it would outlive the cluster, and
+    be believed of the next one at this port."""
     return os.path.join(os.path.dirname(kubeconfig), "cache")
 
 

@@ -41,7 +41,13 @@ def faulty(inner: InProcessClient, rng: random.Random, share: float) -> Client:
     async def handle(method: str, target: str, headers: Any, body: bytes) -> Reply:
         if "watch=1" in target:
             reply = await inner._handler(method, target, headers, body)
-            return reply if isinstance(reply.body, bytes) else Answer(200, {}, shaken(reply.body, rng, share))
+            return (
+                reply
+                if isinstance(reply.body, bytes)
+                else Answer(
+                    200, {}, shaken(begun(reply.body, rng, share, "sendInitialEvents=true" in target), rng, share)
+                )
+            )
         if method == "GET" or "/events" in target or rng.random() >= share:
             return await inner._handler(method, target, headers, body)
         kind = rng.choice(("conflict", "broken", "lost"))
@@ -53,26 +59,41 @@ def faulty(inner: InProcessClient, rng: random.Random, share: float) -> Client:
     return InProcessClient(handle, "tester/v1")
 
 
-async def shaken(stream: AsyncIterator[bytes], rng: random.Random, share: float) -> AsyncIterator[bytes]:
-    """The events of a watch, a share of them twice, late, or lost with all that follow: then the watch ends, well or
-    with the news that it must begin anew.
+async def begun(
+    stream: AsyncIterator[bytes], rng: random.Random, share: float, state: bool
+) -> AsyncIterator[tuple[bytes, bool]]:
+    """The events, and whether each is of the state that a watch may begin with; a share of those watches ends in it. It
+    is shaken as a whole: else one of many objects would hardly ever be told to its end.
     """
+    left = rng.randrange(20) if state and rng.random() < share else -1
     async for piece in stream:
         for line in piece.splitlines(keepends=True):
-            if rng.random() >= share:
-                yield line
-                continue
-            kind = rng.choice(("twice", "late", "lost", "expired"))
-            if kind == "late":
-                await RealClock().sleep(0.02)
-            if kind in ("twice", "late"):
-                yield line
-            if kind == "twice":
-                yield line
-            if kind == "expired":
-                yield EXPIRED
-            if kind in ("lost", "expired"):
+            if state and left == 0:
                 return
+            left -= 1
+            yield line, state
+            state = state and b'"k8s.io/initial-events-end":"true"' not in line
+
+
+async def shaken(stream: AsyncIterator[tuple[bytes, bool]], rng: random.Random, share: float) -> AsyncIterator[bytes]:
+    """The events of a watch, a share of those after the state twice, late, or lost with all that follow: then the watch
+    ends, well or with the news that it must begin anew.
+    """
+    async for line, state in stream:
+        if state or rng.random() >= share:
+            yield line
+            continue
+        kind = rng.choice(("twice", "late", "lost", "expired"))
+        if kind == "late":
+            await RealClock().sleep(0.02)
+        if kind in ("twice", "late"):
+            yield line
+        if kind == "twice":
+            yield line
+        if kind == "expired":
+            yield EXPIRED
+        if kind in ("lost", "expired"):
+            return
 
 
 async def until(check: Any, seconds: float = 120.0) -> None:
