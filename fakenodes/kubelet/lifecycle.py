@@ -120,7 +120,7 @@ def _start(pod: Pod, container: Container, world: World, now: float) -> None:
     """Create and start, unless something that it is configured by is missing."""
     missing = references.of_start(container.spec, world.missing, pod.obj["metadata"]["namespace"])
     if missing:
-        if container.reason != CONFIG_ERROR:
+        if (container.reason, container.message) != (CONFIG_ERROR, missing):
             world.tell(container, "Failed", f"Error: {missing}", "Warning")
         pod.complained = now
         container.wait("starting", now + RETRY_SECONDS, CONFIG_ERROR, missing)

@@ -139,6 +139,19 @@ def test_what_is_missing_is_waited_for(obj, reason, message, sandbox):
     assert life.at(5)["phase"] == "Running"
 
 
+def test_another_thing_that_is_missing_is_told_of_too():
+    env = [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}}]
+    life = Life(spec(box(env=env)), missing={("configmap", "m", "")})
+    life.at(0)
+    life.missing = {("configmap", "m", "k")}
+    for moment in (1, 2):
+        life.at(moment)
+    assert [message for reason, message in life.told if reason == "Failed"] == [
+        'Error: configmap "m" not found',
+        "Error: couldn't find key k in ConfigMap ns/m",
+    ]
+
+
 @pytest.mark.parametrize(
     ("volume", "problem"),
     [
