@@ -239,6 +239,7 @@ class Informer:
         self._version = version
         self.lists = begun
         self._stale = False
+        self._failures = min(self._failures, 1)  # a stream that goes well up to here need not be waited for longer
         self._synced.set()
 
     def _apply(self, event: WatchEvent, seen: set[str]) -> None:
