@@ -20,26 +20,28 @@ from tests.e2e.crdsets import SETS, CrdSet, crd
 from tests.e2e.processes import Kubectl, eventually
 
 GROUP = "example.com"
-TOYS = crd("Toy", GROUP, {"size": {"type": "integer", "default": 1}, "color": {"type": "string"}})
+DOLLS = crd("Doll", GROUP, {"size": {"type": "integer", "default": 1}, "color": {"type": "string"}})
 
 
 @pytest.fixture(scope="module")
-def toys(kubectl_path: str, kubeconfig: Path, kubectl_cache: Path) -> None:
-    """The CRD of the operators."""
+def dolls(kubectl_path: str, kubeconfig: Path, kubectl_cache: Path) -> Iterator[None]:
+    """The CRD of the operators. Its cluster is that of other tests too: there, no other CRD has the name."""
     tool = Kubectl(kubectl_path, kubeconfig, "default", kubectl_cache)
-    tool("apply", "-f", "-", stdin=json.dumps(TOYS))
-    tool("wait", "--for=condition=Established", f"crd/toys.{GROUP}", "--timeout=90s")
+    tool("apply", "-f", "-", stdin=json.dumps(DOLLS))
+    tool("wait", "--for=condition=Established", f"crd/dolls.{GROUP}", "--timeout=90s")
+    yield
+    tool("delete", "crd", f"dolls.{GROUP}", "--timeout=90s")
 
 
-def toy(name: str, **spec: Any) -> str:
-    """A Toy as JSON."""
-    return json.dumps({"apiVersion": f"{GROUP}/v1", "kind": "Toy", "metadata": {"name": name}, "spec": spec})
+def doll(name: str, **spec: Any) -> str:
+    """A Doll as JSON."""
+    return json.dumps({"apiVersion": f"{GROUP}/v1", "kind": "Doll", "metadata": {"name": name}, "spec": spec})
 
 
 def operator(told: list[str]) -> kopf.OperatorRegistry:
-    """Handlers for all that happens to Toys; each makes or changes a ConfigMap of the Toy's name."""
+    """Handlers for all that happens to Dolls; each makes or changes a ConfigMap of the Doll's name."""
     registry = kopf.OperatorRegistry()
-    what = {"group": GROUP, "version": "v1", "plural": "toys", "registry": registry}
+    what = {"group": GROUP, "version": "v1", "plural": "dolls", "registry": registry}
 
     @kopf.on.startup(registry=registry)
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
@@ -73,7 +75,7 @@ def operator(told: list[str]) -> kopf.OperatorRegistry:
 
 
 @pytest.fixture
-def kopf_operator(toys: None, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def kopf_operator(dolls: None, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What a running kopf operator told, in the test's namespace."""
     config.load_kube_config(str(kubectl.kubeconfig))
     monkeypatch.setenv("KUBECONFIG", str(kubectl.kubeconfig))
@@ -102,17 +104,17 @@ def kopf_operator(toys: None, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_kopf_operator(kopf_operator: list[str], kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=toy("bear", color="brown"))
-    eventually(lambda: kubectl.jsonpath("toy/bear", "{.status.phase}") == "Made", "the operator's status")
+    kubectl("create", "-f", "-", stdin=doll("bear", color="brown"))
+    eventually(lambda: kubectl.jsonpath("doll/bear", "{.status.phase}") == "Made", "the operator's status")
     assert kubectl.jsonpath("configmap/bear", "{.data.size}") == "1"
-    assert kubectl.jsonpath("configmap/bear", "{.metadata.ownerReferences[*].kind}") == "Toy"
-    eventually(lambda: kubectl.jsonpath("toy/bear", "{.status.created.map}") == "bear", "the handler's result")
-    assert kubectl.jsonpath("toy/bear", "{.metadata.finalizers}") == '["kopf.zalando.org/KopfFinalizerMarker"]'
-    kubectl("patch", "toy", "bear", "--type=merge", "-p", '{"spec":{"size":5}}')
+    assert kubectl.jsonpath("configmap/bear", "{.metadata.ownerReferences[*].kind}") == "Doll"
+    eventually(lambda: kubectl.jsonpath("doll/bear", "{.status.created.map}") == "bear", "the handler's result")
+    assert kubectl.jsonpath("doll/bear", "{.metadata.finalizers}") == '["kopf.zalando.org/KopfFinalizerMarker"]'
+    kubectl("patch", "doll", "bear", "--type=merge", "-p", '{"spec":{"size":5}}')
     eventually(lambda: "resized bear 1 5" in kopf_operator, "the update handler")
     assert kubectl.jsonpath("configmap/bear", "{.data.size}") == "5"
-    eventually(lambda: int(kubectl.jsonpath("toy/bear", "{.status.ticks}") or 0) >= 2, "the timer")
-    kubectl("delete", "toy", "bear", "--timeout=90s")
+    eventually(lambda: int(kubectl.jsonpath("doll/bear", "{.status.ticks}") or 0) >= 2, "the timer")
+    kubectl("delete", "doll", "bear", "--timeout=90s")
     assert kopf_operator[-1] == "deleted bear"
     eventually(lambda: "bear" not in kubectl("get", "configmaps", "-o", "name").stdout, "the garbage collector")
 
@@ -135,7 +137,7 @@ def test_a_controller_on_informers_with_leader_election(kubectl: Kubectl) -> Non
         kubectl("create", "configmap", "fox")
         kubectl("label", "configmap", "fox", "mirrored=yes")
         eventually(lambda: ("two", "fox") in candidates[1].mirrored, "the second mirror")
-        assert "two" in kubectl.jsonpath("lease/toys", "{.spec.holderIdentity}")
+        assert "two" in kubectl.jsonpath("lease/dolls", "{.spec.holderIdentity}")
     finally:
         for candidate in candidates:
             candidate.die()
@@ -160,7 +162,7 @@ class Candidate:
         self.name, self.namespace = name, namespace
         self.leading = threading.Event()
         self.mirrored: set[tuple[str, str]] = set()
-        self.lock = Lock("toys", namespace, name)
+        self.lock = Lock("dolls", namespace, name)
         core = client.CoreV1Api()
 
         def mirror(found: client.V1ConfigMap) -> None:
