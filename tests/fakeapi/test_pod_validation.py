@@ -26,7 +26,7 @@ LABEL = (
 
 def pod(**spec: Any) -> Obj:
     """A Pod as the server stores it: one container unless told otherwise."""
-    given = {"containers": [{"name": "c", "image": "nginx"}], **spec}
+    given = copy.deepcopy({"containers": [{"name": "c", "image": "nginx"}], **spec})  # spec is a table's
     obj: Obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "namespace": "d"}, "spec": given}
     STRATEGY.default(obj)
     STRATEGY.prepare_create(obj, CTX)

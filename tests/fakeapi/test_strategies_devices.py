@@ -1,5 +1,7 @@
 """Device claims, classes and slices, and statuses with conditions: what is told of broken objects, word for word."""
 
+import copy
+
 import pytest
 
 from fakeapi.strategies import (
@@ -21,7 +23,7 @@ CONDITION = {"type": "A", "status": "True", "reason": "R", "lastTransitionTime":
 
 
 def told(module, spec):
-    obj = {"metadata": {"name": "x", "namespace": "n"}, "spec": spec}
+    obj = copy.deepcopy({"metadata": {"name": "x", "namespace": "n"}, "spec": spec})  # of a table
     module.STRATEGY.default(obj)
     return [str(error) for error in module.STRATEGY.validate(obj, CTX)]
 

@@ -1,5 +1,7 @@
 """Storage and networking kinds: what is told of broken objects and of changes, word for word."""
 
+import copy
+
 import pytest
 
 from fakeapi.strategies import (
@@ -29,7 +31,7 @@ IMMUTABLE = "field is immutable"
 
 
 def made(module, fields):
-    obj = {"metadata": {"name": "x", "namespace": "n"}, **fields}
+    obj = copy.deepcopy({"metadata": {"name": "x", "namespace": "n"}, **fields})  # fields may be of a table
     module.STRATEGY.default(obj)
     return obj
 
