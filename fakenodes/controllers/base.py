@@ -59,6 +59,10 @@ class Watching:
         """The objects that an index files under value."""
         return self.factory.informer(gvr).by_index(index, value)
 
+    def values(self, gvr: GVR, index: str) -> Collection[str]:
+        """Every value that an index files objects under."""
+        return self.factory.informer(gvr).store.index_values(index)
+
 
 # (caches, old, new) -> keys to look at: old is None for an add, new for a delete.
 Mapper = Callable[[Watching, Obj | None, Obj | None], Iterable[str]]

@@ -7,7 +7,7 @@ deleted on nodes that are out of service.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct, field
 
@@ -16,12 +16,15 @@ from fakenodes.client.base import ClientError, Obj
 from fakenodes.client.gvrs import NODES, PODS
 from fakenodes.controllers.base import Controller, Shared, Watch, Work, service_account
 from fakenodes.controllers.nodehealth import ready_status
+from fakenodes.controllers.nodelifecycle import by_node
 from fakenodes.controllers.pods import is_terminated
+from fakenodes.informer import key_of
 
 ROUND = "|round"
 ROUND_SECONDS, QUARANTINE_SECONDS = 20.0, 40.0
 THRESHOLD = 12_500
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+ENDING, YES = "ending", "yes"
 GONE = ("DeletionByPodGC", "PodGC: node no longer exists")
 
 
@@ -72,7 +75,7 @@ async def reconcile(work: Work) -> float | None:
     now = work.clock.monotonic()
     nodes = {n["metadata"]["name"]: n for n in work.list(NODES)}
     gone = {name for name, at in since.items() if now - at >= QUARANTINE_SECONDS and await _really_gone(work, name)}
-    found = plan(list(work.list(PODS)), nodes, gone)
+    found = plan(_candidates(work, nodes), nodes, gone)
     for name in [x for x in since if x not in found.missing]:
         del since[name]
     for name in found.missing:
@@ -80,6 +83,19 @@ async def reconcile(work: Work) -> float | None:
     for pod, why in found.delete:
         await _delete(work, pod, why)
     return ROUND_SECONDS
+
+
+def _candidates(work: Work, nodes: Collection[str]) -> list[Obj]:
+    """The pods that a plan may be about: not all of them, which would have to be read anew every round."""
+    pods = {key_of(pod): pod for pod in work.find(PODS, ENDING, YES)}
+    for name in work.shared.watching.values(PODS, "node"):
+        if name not in nodes:
+            pods.update((key_of(pod), pod) for pod in work.find(PODS, "node", name))
+    return list(pods.values())
+
+
+def _is_ending(pod: Obj) -> tuple[str, ...]:
+    return (YES,) if is_terminated(pod) or pod["metadata"].get("deletionTimestamp") else ()
 
 
 async def _really_gone(work: Work, name: str) -> bool:
@@ -125,7 +141,7 @@ POD_GC = Controller(
     "pod-garbage-collector-controller",
     "podgc",
     service_account("pod-garbage-collector"),
-    (Watch(NODES, None), Watch(PODS, None)),
+    (Watch(NODES, None), Watch(PODS, None, {"node": by_node, ENDING: _is_ending})),
     reconcile,
     run=begin,
     workers=1,
