@@ -137,7 +137,7 @@ def _pki(directory: Path, config: Config) -> certificates.Pki:
     try:
         pki = certificates.ensure_pki(directory, config.hosts)
         if config.cert_dir or config.data:
-            assert pki.service_account  # who keeps the directory finds every key in it
+            _ = pki.service_account  # who keeps the directory finds every key in it
     except OSError as error:
         raise LaunchError(f"cannot keep keys in {directory}: {error.strerror}") from error
     return pki
